@@ -1,0 +1,96 @@
+"""EDSR: Enhanced Deep Residual Networks for Single Image Super-Resolution (Lim et al., CVPRW 2017)."""
+
+import math
+
+import jax
+from flax import nnx
+
+from .layers import Conv, MeanShift, ReLU, Sequential, pixel_shuffle
+
+
+class ResBlock(nnx.Module):
+    """x + conv(relu(conv(x)))."""
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.body = Sequential(
+            Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x + self.body(x)
+
+
+class PixelShuffle(nnx.Module):
+    """Channels to space by `factor`."""
+
+    def __init__(self, factor: int):
+        self.factor = factor
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return pixel_shuffle(x, self.factor)
+
+
+class Upsampler(Sequential):
+    """Convolution and pixel shuffle: once for factor 3, once for each doubling otherwise."""
+
+    def __init__(self, factor: int, width: int, *, rngs: nnx.Rngs):
+        steps = [3] if factor == 3 else [2] * int(math.log2(factor))
+        layers = []
+        for step in steps:
+            layers += [Conv(width, width * step**2, rngs=rngs), PixelShuffle(step)]
+        super().__init__(*layers)
+
+
+class EDSR(nnx.Module):
+    """Residual blocks without normalisation around a global skip, then sub-pixel upsampling.
+
+    Args:
+        num_channels: channels of the image.
+        factor: upscaling factor, 3 or a power of 2.
+        width: channels inside.
+        depth: number of residual blocks.
+        rngs: source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        num_channels: int = 3,
+        factor: int = 4,
+        width: int = 64,
+        depth: int = 16,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        self.sub_mean = MeanShift(-1)
+        self.add_mean = MeanShift(+1)
+        self.head = Sequential(Conv(num_channels, width, rngs=rngs))
+        blocks = [ResBlock(width, rngs=rngs) for _ in range(depth)]
+        self.body = Sequential(*blocks, Conv(width, width, init_scale=0.1, rngs=rngs))
+        self.tail = Sequential(
+            Upsampler(factor, width, rngs=rngs),
+            Conv(width, num_channels, init_scale=0.1, rngs=rngs),
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
+        x = self.head(self.sub_mean(x))
+        return self.add_mean(self.tail(x + self.body(x)))
+
+    @staticmethod
+    def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+        """Constructor arguments, from the shapes of a torch state dict."""
+        width, num_channels = shapes["head.0.weight"][:2]
+        depth = max(int(key.split(".")[1]) for key in shapes if key.startswith("body."))
+        steps = [k for k in shapes if k.startswith("tail.0.") and k.endswith(".weight")]
+        gain = math.prod(math.isqrt(shapes[key][0] // width) for key in steps)
+        return {"num_channels": num_channels, "factor": gain, "width": width, "depth": depth}
+
+    @staticmethod
+    def receptive_radius(factor: int = 4, depth: int = 16, **_: int) -> int:
+        """Input pixels that reach an output pixel, counted from its own to the farthest.
+
+        Head, body and its last convolution reach 2 * depth + 2; the upsampling tail reaches 2 for
+        one step of shuffling and for two alike, since an upscaled pixel's neighbour lies at most
+        one input pixel away.
+        """
+        return 2 * depth + 2 + (2 if factor > 1 else 1)
