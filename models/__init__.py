@@ -1,0 +1,10 @@
+"""Image-restoration networks in Flax NNX; nothing here knows of causal effects."""
+
+from .checkpoint import read_state_dict as read_state_dict
+from .registry import Built as Built
+from .registry import Description as Description
+from .registry import build as build
+from .registry import bundled_weights as bundled_weights
+from .registry import describe as describe
+from .registry import find as find
+from .registry import names as names

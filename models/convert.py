@@ -1,11 +1,13 @@
 """One generic rule between torch state dicts and NNX states."""
 
-import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+
+from .layers import Constant
 
 _LEAF = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 """Names that differ: ours -> torch's. All others are the same on both sides."""
@@ -37,3 +39,49 @@ def to_torch(state: nnx.State) -> dict[str, np.ndarray]:
         torch_key(path): _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
         for path, variable in nnx.to_flat_state(state)
     }
+
+
+def fill(
+    name: str,
+    state: nnx.State,
+    state_dict: Mapping[str, Any],
+    constants: Callable[[], nnx.State],
+) -> nnx.State:
+    """Puts a torch state dict into a network's abstract state.
+
+    Args:
+        name: the network's name, for the message.
+        state: shapes, as `nnx.eval_shape` leaves them.
+        state_dict: arrays in torch layout under torch keys.
+        constants: gives the defined values of the entries that a state dict may lack.
+
+    Returns:
+        The state with float32 arrays.
+
+    Raises:
+        ValueError: keys are missing, unexpected or misshapen; all are listed.
+    """
+    wanted = {torch_key(path): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
+    optional = {key for key, (_, leaf) in wanted.items() if isinstance(leaf, Constant)}
+    missing = [key for key in wanted if key not in state_dict and key not in optional]
+    unexpected = [key for key in state_dict if key not in wanted]
+    values, misshapen = {}, []
+    for key, (path, leaf) in wanted.items():
+        if key not in state_dict:
+            continue
+        value = np.asarray(state_dict[key], np.float32)
+        fits = value.ndim == len(leaf.shape)
+        value = _from_torch_layout(str(path[-1]), value) if fits else value
+        if value.shape == tuple(leaf.shape):
+            values[key] = value
+        else:
+            misshapen.append(f"{key} {np.shape(state_dict[key])}")
+    problems = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+    if any(problems.values()):
+        listing = "; ".join(f"{what}: {', '.join(keys)}" for what, keys in problems.items() if keys)
+        raise ValueError(f"state_dict does not fit {name}: {listing}")
+    if len(values) < len(wanted):
+        defined = {torch_key(p): np.asarray(leaf[...]) for p, leaf in nnx.to_flat_state(constants())}
+        values = {key: values[key] if key in values else defined[key] for key in wanted}
+    leaves = [(path, leaf.replace(jnp.asarray(values[key]))) for key, (path, leaf) in wanted.items()]
+    return nnx.from_flat_state(leaves)

@@ -3,6 +3,7 @@
 import jax
 from flax import nnx
 
+from .entry import Entry
 from .layers import Conv, ReLU, Sequential
 
 
@@ -41,3 +42,23 @@ class DnCNN(nnx.Module):
     def receptive_radius(nb: int = 20, **_: int) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
         return nb
+
+
+ENTRIES = (
+    Entry(
+        "DnCNN",
+        DnCNN,
+        tasks=("DN",),
+        official_files=("dncnn_color_blind.pth",),
+        published_at="github.com/cszn/KAIR",
+        licence="KAIR model zoo, MIT",
+    ),
+    Entry(
+        "DnCNN-compact",
+        DnCNN,
+        {"nc": 48, "nb": 12},
+        tasks=("DN",),
+        licence="trained here, Apache-2.0",
+        bundled=True,
+    ),
+)

@@ -5,6 +5,7 @@ import math
 import jax
 from flax import nnx
 
+from .entry import Entry
 from .layers import Conv, MeanShift, ReLU, Sequential, pixel_shuffle
 
 
@@ -94,3 +95,25 @@ class EDSR(nnx.Module):
         one input pixel away.
         """
         return 2 * depth + 2 + (2 if factor > 1 else 1)
+
+
+ENTRIES = (
+    Entry(
+        "EDSR",
+        EDSR,
+        tasks=("SR",),
+        scale=4,
+        official_files=("EDSR-64-16_15000.pth",),
+        published_at="github.com/J-FHu/CEM",
+        licence="none stated",
+    ),
+    Entry(
+        "EDSR-compact",
+        EDSR,
+        {"width": 32, "depth": 8},
+        tasks=("SR",),
+        scale=4,
+        licence="trained here, Apache-2.0",
+        bundled=True,
+    ),
+)

@@ -6,6 +6,7 @@ After Ledig et al., CVPR 2017, in BasicSR's form (MSRResNet).
 import jax
 from flax import nnx
 
+from .entry import Entry
 from .layers import Conv, Sequential
 
 
@@ -67,3 +68,23 @@ class SRResNetRestoration(nnx.Module):
     def receptive_radius(num_block: int = 16, **_: int) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
         return 2 * num_block + 3
+
+
+ENTRIES = (
+    Entry(
+        "SRResNet_DR",
+        SRResNetRestoration,
+        tasks=("DR",),
+        official_files=("SRResNet_DR.pth",),
+        published_at="github.com/J-FHu/CEM",
+        licence="none stated",
+    ),
+    Entry(
+        "SRResNet_DR-compact",
+        SRResNetRestoration,
+        {"num_feat": 32, "num_block": 6},
+        tasks=("DR",),
+        licence="trained here, Apache-2.0",
+        bundled=True,
+    ),
+)

@@ -1,0 +1,52 @@
+"""What the registry knows of one network."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from flax import nnx
+
+
+class Architecture(Protocol):
+    """What a network's class offers beside its constructor and `__call__`."""
+
+    def __call__(self, *, rngs: nnx.Rngs, **config: Any) -> nnx.Module: ...
+
+    def config(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Constructor arguments that a torch state dict's shapes determine."""
+        ...
+
+    def receptive_radius(self, **config: Any) -> int | None:
+        """Farthest input pixel that reaches an output pixel; None if the network is global."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A named network: an architecture, its arguments and where its weights come from.
+
+    Args:
+        name: the public name.
+        architecture: the class.
+        config: constructor arguments that differ from the class's defaults.
+        tasks: "SR", "DN", "DR".
+        scale: output pixels per input pixel.
+        official_files: names of the checkpoint files that its authors publish.
+        published_at: where they publish them.
+        licence: note on the weights' licence.
+        size_multiple: sides of the input that the architecture needs; others are padded.
+        global_operations: operations that look at the whole image.
+        bundled: whether weights come with the package.
+    """
+
+    name: str
+    architecture: Any
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    scale: int = 1
+    official_files: tuple[str, ...] = ()
+    published_at: str = ""
+    licence: str = ""
+    size_multiple: int = 1
+    global_operations: tuple[str, ...] = ()
+    bundled: bool = False

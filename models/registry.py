@@ -1,0 +1,146 @@
+"""Every network by name: what it is, and how it is built from a state dict."""
+
+import dataclasses
+import difflib
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from . import dncnn, edsr, srresnet
+from .convert import fill
+from .entry import Entry
+
+_MODULES = (dncnn, edsr, srresnet)
+_ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """Facts about a network.
+
+    Args:
+        name: its public name.
+        tasks: "SR", "DN", "DR".
+        scale: output pixels per input pixel.
+        parameters: number of trained values.
+        size_multiple: sides of the input that the architecture needs; others are padded.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if global.
+        global_operations: operations that look at the whole image.
+        official_files: names of the checkpoint files that its authors publish.
+        published_at: where they publish them.
+        bundled: whether weights come with the package.
+        licence: note on the weights' licence.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    scale: int
+    parameters: int
+    size_multiple: int
+    receptive_radius: int | None
+    global_operations: tuple[str, ...]
+    official_files: tuple[str, ...]
+    published_at: str
+    bundled: bool
+    licence: str
+
+
+def names() -> tuple[str, ...]:
+    """The names of all networks, sorted."""
+    return tuple(sorted(_ENTRIES))
+
+
+def find(name: str) -> Entry:
+    """The entry of a name.
+
+    Raises:
+        ValueError: there is none; the nearest names are given.
+    """
+    if name in _ENTRIES:
+        return _ENTRIES[name]
+    by_lower = {known.lower(): known for known in _ENTRIES}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.4)
+    hint = ", ".join(by_lower[key] for key in near) or ", ".join(names())
+    raise ValueError(f"name={name!r} is not a known network; nearest: {hint}")
+
+
+@functools.cache
+def describe(name: str) -> Description:
+    """Facts about a network.
+
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    entry = find(name)
+    state = nnx.state(_abstract(entry.architecture, entry.config), nnx.Param)
+    shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
+              if hasattr(entry, f.name)}  # fmt: skip
+    return Description(
+        **shared,
+        parameters=sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state)),
+        receptive_radius=entry.architecture.receptive_radius(**entry.config),
+    )
+
+
+def _abstract(architecture: Any, config: Mapping[str, Any]) -> nnx.Module:
+    """The module with shapes in place of arrays: nothing is allocated."""
+    return nnx.eval_shape(lambda: architecture(**config, rngs=nnx.Rngs(0)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A network filled with weights.
+
+    Args:
+        graph: its static definition.
+        state: its arrays.
+        receptive_radius: in input pixels, for the arguments found in the weights.
+    """
+
+    graph: Any
+    state: Any
+    receptive_radius: int | None
+
+
+def build(name: str, state_dict: Mapping[str, Any]) -> Built:
+    """Builds a network from a torch state dict.
+
+    The constructor's arguments are read off the tensors' shapes.
+
+    Args:
+        name: one of `names()`.
+        state_dict: arrays in torch layout under torch keys.
+
+    Raises:
+        ValueError: the name is unknown, or keys are missing, unexpected or misshapen; all are
+            listed.
+    """
+    entry = find(name)
+    shapes = {key: tuple(np.shape(value)) for key, value in state_dict.items()}
+    try:
+        config = {**entry.config, **entry.architecture.config(shapes)}
+    except (KeyError, ValueError, IndexError):
+        config = dict(entry.config)  # the listing of keys below tells what does not fit
+    module = _abstract(entry.architecture, config)
+    constants = jax.jit(
+        lambda: nnx.state(entry.architecture(**config, rngs=nnx.Rngs(0)), nnx.Not(nnx.Param))
+    )
+    graph, state = nnx.split(module)
+    state = fill(name, state, state_dict, constants)
+    return Built(graph, state, entry.architecture.receptive_radius(**config))
+
+
+def bundled_weights(name: str) -> Path | None:
+    """The file of weights that comes with the package, or None."""
+    if not find(name).bundled:
+        return None
+    return Path(str(resources.files(__package__))) / "weights" / f"{name}.safetensors"
