@@ -1,0 +1,17 @@
+"""Causal Effect Maps of image-restoration networks: which parts help, which harm, by how many dB."""
+
+from cem_jax import models as models
+from cem_jax.devices import use_all_cores as use_all_cores
+from cem_jax.effect import causal_effect_map as causal_effect_map
+from cem_jax.effect import outcomes as outcomes
+from cem_jax.effect_map import EffectMap as EffectMap
+from cem_jax.grid import ROI as ROI
+from cem_jax.network import Network as Network
+from cem_jax.network import from_torch as from_torch
+from cem_jax.network import load as load
+from cem_jax.network import wrap as wrap
+from cem_jax.outcome import psnr as psnr
+from cem_jax.plan import CoarseToFine as CoarseToFine
+from cem_jax.plan import Fixed as Fixed
+from cem_jax.pool import PatchPool as PatchPool
+from cem_jax.scene import Scene as Scene

@@ -1,0 +1,166 @@
+"""A network as the sweep sees it: a pure function, its parameters, and a few facts."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from cem_jax import models
+
+Apply = Callable[[Any, jax.Array], jax.Array]
+"""`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
+    return apply(params, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A restoration network.
+
+    Args:
+        name: what it is called in tables and records.
+        apply: the pure function `apply(params, x)`; it takes any height and width.
+        params: its pytree.
+        scale: output pixels per input pixel.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if any may.
+        anchor: period of the network's grid (strides, windows) in input pixels: a crop that begins
+            on it sees the same grid.
+    """
+
+    name: str
+    apply: Apply
+    params: Any
+    scale: int = 1
+    receptive_radius: int | None = None
+    anchor: int = 1
+
+    def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
+        """Restores images.
+
+        Args:
+            x: float32 [n, h, w, c] in [0, 1], any height and width.
+
+        Returns:
+            The raw output, float32 [n, h * scale, w * scale, c]: neither clipped nor rounded.
+
+        Raises:
+            ValueError: x has another rank.
+        """
+        if np.ndim(x) != 4:
+            raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
+        return _call(self.apply, self.params, jnp.asarray(x, jnp.float32))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Module:
+    """An NNX module as `apply`; pads by reflection to the sides that it needs, and crops back."""
+
+    graph: Any
+    multiple: int
+    scale: int
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        h, w = x.shape[1:3]
+        below, right = -h % self.multiple, -w % self.multiple
+        if below or right:
+            x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+        y = nnx.merge(self.graph, params)(x)
+        return y[:, : h * self.scale, : w * self.scale] if below or right else y
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithoutParams:
+    """A function of the image alone, as `apply`."""
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        return self.function(x)
+
+
+def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
+    """A network of the zoo with weights from a torch state dict.
+
+    Args:
+        name: one of `models.names()`.
+        state_dict: arrays in torch layout under torch keys.
+
+    Raises:
+        ValueError: the name is unknown, or keys are missing, unexpected or misshapen; all are
+            listed.
+    """
+    entry = models.find(name)
+    built = models.build(name, state_dict)
+    apply = _Module(built.graph, entry.size_multiple, entry.scale)
+    anchor = max(entry.size_multiple, entry.anchor)
+    return Network(name, apply, built.state, entry.scale, built.receptive_radius, anchor)
+
+
+def load(name: str, weights: str | Path | None = None) -> Network:
+    """A network of the zoo with its weights.
+
+    Args:
+        name: one of `models.names()`.
+        weights: a `.pth`, `.pt` or `.safetensors` file; None takes the bundled weights.
+
+    Raises:
+        ValueError: the name is unknown, the file is unreadable or does not fit, or no weights are
+            bundled (the message says which official file fits and where it is published).
+    """
+    path = models.bundled_weights(name) if weights is None else weights
+    if path is None:
+        facts = models.describe(name)
+        files = " or ".join(facts.official_files) or "no official file is known"
+        raise ValueError(
+            f"weights=None: {name} has no bundled weights; pass the path of {files}"
+            + (f" (published at {facts.published_at})" if facts.published_at else "")
+        )
+    return from_torch(name, models.read_state_dict(path))
+
+
+def wrap(
+    fn: Callable[..., Any],
+    *,
+    scale: int = 1,
+    name: str | None = None,
+    params: Any = None,
+    receptive_radius: int | None = None,
+) -> Network:
+    """Any JAX function as a network.
+
+    Args:
+        fn: `f(x)`, or `f(params, x)` where params are given, NHWC in [0, 1] in and out; an NNX
+            module is taken apart into its function and its state.
+        scale: output pixels per input pixel.
+        name: what it is called; by default the function's own name.
+        params: a pytree of parameters, passed through to `f(params, x)`.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown, and
+            then the whole image is computed for every intervention.
+
+    Raises:
+        ValueError: fn is no function, scale or receptive_radius is out of range, or the function
+            cannot be hashed.
+    """
+    if not callable(fn):
+        raise ValueError(f"fn={fn!r}: expected a function of an image")
+    if not isinstance(scale, int) or scale < 1:
+        raise ValueError(f"scale={scale!r}: expected a whole number of at least 1")
+    if receptive_radius is not None and receptive_radius < 0:
+        raise ValueError(f"receptive_radius={receptive_radius}: expected at least 0")
+    name = name or getattr(fn, "__name__", type(fn).__name__)
+    apply: Apply
+    if isinstance(fn, nnx.Module):
+        graph, params = nnx.split(fn)
+        apply = _Module(graph, 1, scale)
+    else:
+        apply = fn if params is not None else _WithoutParams(fn)
+    return Network(name, apply, params, scale, receptive_radius)
