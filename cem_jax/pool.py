@@ -13,6 +13,8 @@ from cem_jax.grid import _whole
 from cem_jax.image import as_image, read_image, to_bytes
 
 _BINS = 20
+_FLAT = 32.0
+"""Sharpness below which a patch of 8-bit pixels counts as flat; all such share one bin."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -34,7 +36,8 @@ def sharpness(patches: np.ndarray) -> np.ndarray:
 def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     """Indices of `count` values, spread as evenly over their logarithmic range as they allow."""
     level = np.log1p(values)
-    edges = np.linspace(level.min(), np.quantile(level, 0.999), _BINS + 1)[1:-1]
+    top = max(np.quantile(level, 0.999), np.log1p(2 * _FLAT))
+    edges = np.linspace(np.log1p(_FLAT), top, _BINS)[:-1]
     bins = np.digitize(level, edges)
     # A random order within each bin, then bins in turn: the r-th of every bin before the next.
     order = random.permutation(len(values))

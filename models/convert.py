@@ -41,6 +41,34 @@ def to_torch(state: nnx.State) -> dict[str, np.ndarray]:
     }
 
 
+def without_derived(
+    name: str, architecture: Any, config: Mapping[str, Any], state_dict: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A torch state dict without what follows from the rest: tables, masks, second names.
+
+    Args:
+        name: the network's name, for the message.
+        architecture: the network's class.
+        config: its constructor arguments.
+        state_dict: arrays in torch layout under torch keys.
+
+    Raises:
+        ValueError: a table or a second name is there with another value; all are listed.
+    """
+    rest, wrong = dict(state_dict), []
+    if hasattr(architecture, "tables"):
+        for key, value in architecture.tables(**config).items():
+            if key in rest and not np.array_equal(rest.pop(key), value):
+                wrong.append(key)
+    if hasattr(architecture, "aliases"):
+        for later, first in architecture.aliases(**config).items():
+            if later in rest and not np.array_equal(rest.pop(later), rest.get(first)):
+                wrong.append(later)
+    if wrong:
+        raise ValueError(f"state_dict does not fit {name}: other values than {name}'s: {wrong}")
+    return rest
+
+
 def fill(
     name: str,
     state: nnx.State,

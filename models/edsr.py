@@ -1,45 +1,10 @@
-"""EDSR: Enhanced Deep Residual Networks for Single Image Super-Resolution (Lim et al., CVPRW 2017)."""
-
-import math
+"""EDSR: Enhanced Deep Residual Networks for Single Image SR (Lim et al., CVPRW 2017)."""
 
 import jax
 from flax import nnx
 
 from .entry import Entry
-from .layers import Conv, MeanShift, ReLU, Sequential, pixel_shuffle
-
-
-class ResBlock(nnx.Module):
-    """x + conv(relu(conv(x)))."""
-
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.body = Sequential(
-            Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
-        )
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x + self.body(x)
-
-
-class PixelShuffle(nnx.Module):
-    """Channels to space by `factor`."""
-
-    def __init__(self, factor: int):
-        self.factor = factor
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return pixel_shuffle(x, self.factor)
-
-
-class Upsampler(Sequential):
-    """Convolution and pixel shuffle: once for factor 3, once for each doubling otherwise."""
-
-    def __init__(self, factor: int, width: int, *, rngs: nnx.Rngs):
-        steps = [3] if factor == 3 else [2] * int(math.log2(factor))
-        layers = []
-        for step in steps:
-            layers += [Conv(width, width * step**2, rngs=rngs), PixelShuffle(step)]
-        super().__init__(*layers)
+from .layers import Conv, MeanShift, ResBlock, Sequential, Upsampler
 
 
 class EDSR(nnx.Module):
@@ -82,17 +47,15 @@ class EDSR(nnx.Module):
         """Constructor arguments, from the shapes of a torch state dict."""
         width, num_channels = shapes["head.0.weight"][:2]
         depth = max(int(key.split(".")[1]) for key in shapes if key.startswith("body."))
-        steps = [k for k in shapes if k.startswith("tail.0.") and k.endswith(".weight")]
-        gain = math.prod(math.isqrt(shapes[key][0] // width) for key in steps)
-        return {"num_channels": num_channels, "factor": gain, "width": width, "depth": depth}
+        factor = Upsampler.factor(shapes, "tail.0.")
+        return {"num_channels": num_channels, "factor": factor, "width": width, "depth": depth}
 
     @staticmethod
     def receptive_radius(factor: int = 4, depth: int = 16, **_: int) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest.
 
         Head, body and its last convolution reach 2 * depth + 2; the upsampling tail reaches 2 for
-        one step of shuffling and for two alike, since an upscaled pixel's neighbour lies at most
-        one input pixel away.
+        any number of steps, since an upscaled pixel's neighbour lies at most one pixel away.
         """
         return 2 * depth + 2 + (2 if factor > 1 else 1)
 
@@ -104,6 +67,16 @@ ENTRIES = (
         tasks=("SR",),
         scale=4,
         official_files=("EDSR-64-16_15000.pth",),
+        published_at="github.com/J-FHu/CEM",
+        licence="none stated",
+    ),
+    Entry(
+        "EDSR-32-16",
+        EDSR,
+        {"width": 32},
+        tasks=("SR",),
+        scale=4,
+        official_files=("EDSR-32-16_15000.pth",),
         published_at="github.com/J-FHu/CEM",
         licence="none stated",
     ),

@@ -8,7 +8,12 @@ from flax import nnx
 
 
 class Architecture(Protocol):
-    """What a network's class offers beside its constructor and `__call__`."""
+    """What a network's class offers beside its constructor and `__call__`.
+
+    A class whose torch original registers index tables and masks may offer `tables(**config)`, their
+    values by torch key; one that registers a tensor twice, `aliases(**config)`, the later key by the
+    first. Both are checked when a state dict has them and are not part of ours.
+    """
 
     def __call__(self, *, rngs: nnx.Rngs, **config: Any) -> nnx.Module: ...
 
@@ -35,6 +40,8 @@ class Entry:
         published_at: where they publish them.
         licence: note on the weights' licence.
         size_multiple: sides of the input that the architecture needs; others are padded.
+        anchor: period of the network's own grid (strides, windows, pooling cells) in input pixels,
+            where it pads by itself: a crop must begin on it.
         global_operations: operations that look at the whole image.
         bundled: whether weights come with the package.
     """
@@ -48,5 +55,6 @@ class Entry:
     published_at: str = ""
     licence: str = ""
     size_multiple: int = 1
+    anchor: int = 1
     global_operations: tuple[str, ...] = ()
     bundled: bool = False

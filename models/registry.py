@@ -12,11 +12,66 @@ import jax
 import numpy as np
 from flax import nnx
 
-from . import dncnn, edsr, srresnet
-from .convert import fill
+from . import (
+    ddbpn,
+    dncnn,
+    drrn,
+    drunet,
+    edsr,
+    espcn,
+    ffdnet,
+    fsrcnn,
+    hat,
+    hinet,
+    ircnn,
+    lapsrn,
+    mirnetv2,
+    mprnet,
+    msrn,
+    prenet,
+    rcan,
+    restormer,
+    rrdbnet,
+    sadnet,
+    scunet,
+    srcnn,
+    srdensenet,
+    srresnet,
+    swinir,
+    xrestormer,
+)
+from .convert import fill, without_derived
 from .entry import Entry
+from .layers import Constant
 
-_MODULES = (dncnn, edsr, srresnet)
+_MODULES = (
+    ddbpn,
+    dncnn,
+    drrn,
+    drunet,
+    edsr,
+    espcn,
+    ffdnet,
+    fsrcnn,
+    hat,
+    hinet,
+    ircnn,
+    lapsrn,
+    mirnetv2,
+    mprnet,
+    msrn,
+    prenet,
+    rcan,
+    restormer,
+    rrdbnet,
+    sadnet,
+    scunet,
+    srcnn,
+    srdensenet,
+    srresnet,
+    swinir,
+    xrestormer,
+)
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
 
 
@@ -28,7 +83,7 @@ class Description:
         name: its public name.
         tasks: "SR", "DN", "DR".
         scale: output pixels per input pixel.
-        parameters: number of trained values.
+        parameters: number of values that a checkpoint holds, mean shifts included.
         size_multiple: sides of the input that the architecture needs; others are padded.
         receptive_radius: farthest input pixel that reaches an output pixel; None if global.
         global_operations: operations that look at the whole image.
@@ -81,7 +136,7 @@ def describe(name: str) -> Description:
         ValueError: the name is unknown.
     """
     entry = find(name)
-    state = nnx.state(_abstract(entry.architecture, entry.config), nnx.Param)
+    state = nnx.state(_abstract(entry.architecture, entry.config), nnx.Any(nnx.Param, Constant))
     shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
               if hasattr(entry, f.name)}  # fmt: skip
     return Description(
@@ -135,7 +190,8 @@ def build(name: str, state_dict: Mapping[str, Any]) -> Built:
         lambda: nnx.state(entry.architecture(**config, rngs=nnx.Rngs(0)), nnx.Not(nnx.Param))
     )
     graph, state = nnx.split(module)
-    state = fill(name, state, state_dict, constants)
+    own = without_derived(name, entry.architecture, config, state_dict)
+    state = fill(name, state, own, constants)
     return Built(graph, state, entry.architecture.receptive_radius(**config))
 
 

@@ -1,0 +1,157 @@
+"""The command line: `cem-jax demo`, `cem-jax map`, `cem-jax models`."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+import cem_jax as cem
+from cem_jax.image import read_image
+
+app = typer.Typer(
+    name="cem-jax",
+    help="Which parts of an image help a restoration network here, which harm it, by how many dB?",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Task(StrEnum):
+    """What the network restores."""
+
+    SR = "SR"
+    DN = "DN"
+    DR = "DR"
+
+
+def parse_roi(text: str) -> cem.ROI:
+    """A region from `Y,X,H,W` in output pixels.
+
+    Raises:
+        ValueError: not four whole numbers, or no region.
+    """
+    try:
+        y, x, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--roi {text!r}: expected Y,X,H,W in output pixels") from None
+    return cem.ROI(y, x, height, width)
+
+
+def parse_plan(text: str) -> cem.Plan:
+    """A plan from `coarse-to-fine[:COARSE,FINE]` or `fixed:N`.
+
+    Raises:
+        ValueError: another name, or numbers that do not fit it.
+    """
+    name, _, rest = text.partition(":")
+    known = {"coarse-to-fine": (cem.CoarseToFine, (0, 2)), "fixed": (cem.Fixed, (1,))}
+    try:
+        numbers = [int(part) for part in rest.split(",")] if rest else []
+        plan, counts = known[name]
+        if len(numbers) not in counts:
+            raise ValueError
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"--plan {text!r}: expected coarse-to-fine, coarse-to-fine:COARSE,FINE or fixed:N"
+        ) from None
+    return plan(*numbers)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for figure, maps and table.")] = Path("cem-demo"),
+) -> None:
+    """Maps of a super-resolution, a denoising and a deraining network on a bundled photograph."""
+    from cem_jax.experiments.demo import demo as run
+
+    typer.echo(run(out))
+    typer.echo(f"\nWritten to {out}: teaser.png, teaser.pdf, table.md, SR/, DN/, DR/")
+
+
+@app.command("map")
+def map_command(
+    model: Annotated[str, typer.Option(help="Name of the network; see `cem-jax models`.")],
+    task: Annotated[Task, typer.Option(help="What the network restores.")],
+    image: Annotated[Path, typer.Option(help="The clean photograph.")],
+    roi: Annotated[str, typer.Option(help="Region of interest Y,X,H,W in output pixels.")],
+    out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one resumes.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint (.pth, .pt, .safetensors); else bundled ones.")
+    ] = None,
+    plan: Annotated[
+        str, typer.Option(help="coarse-to-fine[:COARSE,FINE] or fixed:N.")
+    ] = "coarse-to-fine",
+    pool: Annotated[
+        Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
+    ] = None,
+    block: Annotated[int, typer.Option(help="Side of a block, in output pixels.")] = 8,
+    sigma: Annotated[float, typer.Option(help="DN: noise level, in grey levels of 255.")] = 50.0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws, the noise and the rain.")] = 0,
+    rounded: Annotated[
+        bool, typer.Option("--rounded", help="Score 8-bit outputs, as the paper's code does.")
+    ] = False,
+) -> None:
+    """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table."""
+    region, draws = parse_roi(roi), parse_plan(plan)
+    network = cem.load(model, weights)
+    clean = read_image(image)
+    if task is Task.SR:
+        scene = cem.Scene.super_resolution(clean, scale=network.scale)
+    elif task is Task.DN:
+        scene = cem.Scene.denoising(clean, sigma=sigma / 255, seed=seed)
+    else:
+        scene = cem.Scene.deraining(clean, seed=seed)
+    patches = None
+    if pool is not None:
+        folder = pool.is_dir()
+        patches = cem.PatchPool.from_images(pool, block) if folder else cem.PatchPool.load(pool)
+    effect_map = cem.causal_effect_map(
+        network, scene, region, pool=patches, block=block, plan=draws, seed=seed, directory=out,
+        rounded=rounded,
+    )  # fmt: skip
+    effect_map.save(out / "map.npz")
+    cem.plot_teaser([effect_map]).savefig(out / "map.png", dpi=200)
+    typer.echo(cem.markdown_table([cem.summarise(effect_map)]))
+    typer.echo(f"\nWritten to {out}: map.npz, map.png")
+
+
+@app.command()
+def models() -> None:
+    """The networks by name: task, scale, parameters, receptive radius, weights."""
+    rows = []
+    for name in cem.models.names():
+        facts = cem.models.describe(name)
+        radius = "global" if facts.receptive_radius is None else str(facts.receptive_radius)
+        files = "bundled" if facts.bundled else ", ".join(facts.official_files)
+        rows.append(
+            {"name": name, "task": "/".join(facts.tasks), "scale": facts.scale}
+            | {"parameters": facts.parameters, "radius": radius, "weights": files}
+        )
+    typer.echo(cem.markdown_table(rows))
+
+
+def main() -> None:
+    """Entry point: status 0 if all was done, 2 and one line for bad input."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    try:
+        cem.use_all_cores()
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except TyperException as error:
+        print(f"cem-jax: {' '.join(error.format_message().split())}", file=sys.stderr)
+        status = 2
+    except (ValueError, OSError) as error:
+        print(f"cem-jax: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("cem-jax: interrupted; the same command continues", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

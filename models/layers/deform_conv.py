@@ -1,0 +1,106 @@
+"""Modulated deformable convolution (Zhu et al., Deformable ConvNets v2, CVPR 2019), in NHWC."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from .conv import Conv
+
+
+def sample_bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Values between the pixels of one image; everything outside of it counts as zero.
+
+    Args:
+        x: [h, w, c].
+        rows: vertical positions in pixels, [points].
+        columns: horizontal positions in pixels, [points].
+
+    Returns:
+        [points, c].
+    """
+    h, w, c = x.shape
+    pixels = x.reshape(h * w, c)
+
+    def corners(position: jax.Array, size: int):
+        """The two pixels around each position along one axis, with their weights."""
+        # Clipped before the cast: any position this far out has no pixel of the image beside it.
+        position = jnp.clip(position, -2.0, size + 1.0)
+        low = jnp.floor(position)
+        upper = position - low
+        index = low.astype(jnp.int32)
+        for pixel, weight in ((index, 1.0 - upper), (index + 1, upper)):
+            inside = (pixel >= 0) & (pixel < size)
+            yield jnp.clip(pixel, 0, size - 1), jnp.where(inside, weight, 0.0)
+
+    horizontal = tuple(corners(columns, w))
+    total = jnp.zeros((rows.shape[0], c), x.dtype)
+    for row, row_weight in corners(rows, h):
+        for column, column_weight in horizontal:
+            weight = (row_weight * column_weight)[:, None]
+            total = total + weight * pixels[row * w + column]
+    return total
+
+
+class ModulatedDeformConv(nnx.Module):
+    """Convolution whose taps are moved and weighed by maps computed from another input.
+
+    Every group of channels has its own offsets and weights. Stride 1, output as large as input.
+
+    Args:
+        in_features: channels of the input.
+        out_features: channels of the output.
+        guide_features: channels of the input that offsets and weights are computed from.
+        kernel_size: side of the square kernel.
+        deformable_groups: number of groups of input channels.
+        rngs: source of the initial kernel.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        guide_features: int,
+        kernel_size: int = 3,
+        *,
+        deformable_groups: int = 1,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel_size = kernel_size
+        self.deformable_groups = deformable_groups
+        taps = kernel_size**2
+        shape = (kernel_size, kernel_size, in_features, out_features)
+        self.kernel = nnx.Param(jax.nn.initializers.he_normal()(rngs.params(), shape))
+        self.bias = nnx.Param(jnp.zeros(out_features))
+        # Without offsets at first, so that training starts as an ordinary convolution.
+        self.conv_offset_mask = Conv(
+            guide_features, 3 * taps * deformable_groups, kernel_size, init_scale=0.0, rngs=rngs
+        )
+
+    def __call__(self, x: jax.Array, guide: jax.Array) -> jax.Array:
+        """[n, h, w, in], [n, h, w, guide] -> [n, h, w, out]."""
+        n, h, w, channels = x.shape
+        groups, taps = self.deformable_groups, self.kernel_size**2
+        maps = self.conv_offset_mask(guide)
+        # Channels: (dy, dx) of every tap of every group, then the weight of every tap and group.
+        offsets = maps[..., : 2 * groups * taps].reshape(n, h, w, groups, taps, 2)
+        weights = jax.nn.sigmoid(maps[..., 2 * groups * taps :]).reshape(n, h, w, groups, taps, 1)
+
+        reach = np.arange(self.kernel_size) - self.kernel_size // 2
+        tap_rows, tap_columns = np.repeat(reach, self.kernel_size), np.tile(reach, self.kernel_size)
+        rows = np.add.outer(np.arange(h), tap_rows).reshape(1, h, 1, 1, taps)
+        columns = np.add.outer(np.arange(w), tap_columns).reshape(1, 1, w, 1, taps)
+        rows, columns = offsets[..., 0] + rows, offsets[..., 1] + columns
+
+        # Images and groups first, then one image plane at a time.
+        planes = jnp.moveaxis(x.reshape(n, h, w, groups, channels // groups), 3, 1)
+        rows, columns = (
+            jnp.moveaxis(p, 3, 1).reshape(n, groups, h * w * taps) for p in (rows, columns)
+        )
+        values = jax.vmap(jax.vmap(sample_bilinear))(planes, rows, columns)
+        values = values.reshape(n, groups, h, w, taps, channels // groups)
+        values = jnp.moveaxis(values, 1, 3) * weights
+
+        kernel = self.kernel[...].reshape(taps, groups, channels // groups, -1)
+        y = jnp.einsum("nhwgtc,tgco->nhwo", values, kernel)
+        return y + jnp.reshape(self.bias[...], (1, 1, 1, -1))

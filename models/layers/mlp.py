@@ -1,0 +1,24 @@
+"""The feed-forward part of a vision transformer's block."""
+
+import jax
+from flax import nnx
+
+from .linear import Linear
+
+
+class Mlp(nnx.Module):
+    """fc2(gelu(fc1(x))) at every position, with the exact GELU.
+
+    Args:
+        dim: channels of input and output.
+        hidden: channels between.
+        rngs: source of the initial weights.
+    """
+
+    def __init__(self, dim: int, hidden: int, *, rngs: nnx.Rngs):
+        self.fc1 = Linear(dim, hidden, rngs=rngs)
+        self.fc2 = Linear(hidden, dim, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[..., dim] -> [..., dim]."""
+        return self.fc2(jax.nn.gelu(self.fc1(x), approximate=False))

@@ -1,0 +1,15 @@
+"""Chains of modules that differ in turn, as compiled loops."""
+
+import jax
+
+from .repeat import Chain
+from .sequential import Sequential
+
+
+class Pairs(Sequential):
+    """A `Sequential` that loops over pairs of modules, as plain and shifted windows alternate."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        layers = [getattr(self, str(index)) for index in range(self.length)]
+        pairs = [Sequential(*layers[index : index + 2]) for index in range(0, self.length, 2)]
+        return Chain(*pairs)(x)

@@ -1,0 +1,54 @@
+"""Long chains of equal modules as compiled loops: a program of one block's size, not of all."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+
+from .sequential import Sequential
+
+
+def _structure(block: nnx.Module) -> tuple[Any, Any]:
+    """What must agree for two modules to differ only in their variables' values."""
+    graph, state = nnx.split(block)
+    return graph, jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
+
+
+def repeat(blocks: Sequence[nnx.Module], x: jax.Array) -> jax.Array:
+    """Applies modules one after the other, by a scan over their stacked variables.
+
+    Args:
+        blocks: modules of equal structure, each from an array to one of the same shape.
+        x: input of the first.
+
+    Returns:
+        Output of the last.
+
+    Raises:
+        ValueError: the modules differ in more than their variables' values.
+    """
+    if len(blocks) < 2:
+        return blocks[0](x) if blocks else x
+    if any(_structure(block) != _structure(blocks[0]) for block in blocks[1:]):
+        raise ValueError("blocks must be of equal structure")
+    graphs, states = zip(*(nnx.split(block) for block in blocks), strict=True)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+    def step(y: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
+        return nnx.merge(graphs[0], state)(y), None
+
+    return lax.scan(step, x, stacked, length=len(blocks))[0]
+
+
+class Chain(Sequential):
+    """A `Sequential` whose runs of equal modules are loops."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        layers = [getattr(self, str(index)) for index in range(self.length)]
+        for _, run in itertools.groupby(layers, _structure):
+            x = repeat(list(run), x)
+        return x

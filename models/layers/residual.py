@@ -1,0 +1,41 @@
+"""Residual blocks of two 3x3 convolutions without normalisation, under two ways of naming."""
+
+import jax
+from flax import nnx
+
+from .activation import ReLU
+from .conv import Conv
+from .sequential import Sequential
+
+
+class ResBlock(nnx.Module):
+    """x + conv(relu(conv(x))), as EDSR names its parts: `body.0`, `body.2`.
+
+    Args:
+        width: channels.
+        rngs: source of the initial weights.
+    """
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.body = Sequential(
+            Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x + self.body(x)
+
+
+class ResidualBlockNoBN(nnx.Module):
+    """x + conv2(relu(conv1(x))), as BasicSR names its parts.
+
+    Args:
+        num_feat: channels.
+        rngs: source of the initial weights.
+    """
+
+    def __init__(self, num_feat: int, *, rngs: nnx.Rngs):
+        self.conv1 = Conv(num_feat, num_feat, rngs=rngs)
+        self.conv2 = Conv(num_feat, num_feat, init_scale=0.1, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x + self.conv2(jax.nn.relu(self.conv1(x)))
