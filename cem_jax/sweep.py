@@ -49,8 +49,10 @@ class Program:
         """Writes a patch at (y, x) of the input into its crop; what lies outside is cut off."""
         b = self.grid.block
         canvas = jnp.pad(image, ((b, b), (b, b), (0, 0)))
-        corner = (y - self.crop.top + b, x - self.crop.left + b, 0)
-        return jax.lax.dynamic_update_slice(canvas, patch, corner)[b:-b, b:-b]
+        # Blocks beyond the crop land in the margin; a negative start would count from the end.
+        top = jnp.maximum(y - self.crop.top + b, 0)
+        left = jnp.maximum(x - self.crop.left + b, 0)
+        return jax.lax.dynamic_update_slice(canvas, patch, (top, left, 0))[b:-b, b:-b]
 
     def score(self, params: Any, inputs: jax.Array, target: jax.Array) -> jax.Array:
         """Outcomes of a batch of crops [n, h, w, c]: [n]."""

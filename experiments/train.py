@@ -15,7 +15,6 @@ Eigen convolutions, whose gradients are faster on CPU.
 import argparse
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -183,7 +182,8 @@ def train(name: str, recipe: Recipe, photos: Path, out: Path, seed: int) -> dict
             if field != "architecture"
         },
         "seed": seed,
-        "command": "python -m cem_jax.experiments.train " + " ".join(sys.argv[1:]),
+        "command": f"python -m cem_jax.experiments.train {name} --photos PHOTOS --out RUNS "
+        f"--steps {recipe.steps} --seed {seed}",
         "photographs": {"train": len(images), "val": len(whole)},
         "psnr_val_input": round(baseline(whole, recipe.task), 3),
         "psnr_val": round(

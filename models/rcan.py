@@ -1,6 +1,5 @@
 """RCAN: Residual Channel Attention Networks (Zhang et al., ECCV 2018)."""
 
-import math
 from collections.abc import Iterable
 
 import jax
@@ -155,14 +154,9 @@ class RCAN(nnx.Module):
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | str]:
         """Constructor arguments, from the shapes of a torch state dict."""
         original = "head.0.weight" in shapes
-        names = (
-            ("head.0", "tail.0.", "tail.1")
-            if original
-            else ("conv_first", "upsample.", "conv_last")
-        )
-        first, upsample, last = names
+        names = "head.0 tail.0. tail.1" if original else "conv_first upsample. conv_last"
+        first, upsample, last = names.split()
         width, num_in_ch = shapes[f"{first}.weight"][:2]
-        steps = [k for k in shapes if k.startswith(upsample) and k.endswith(".weight")]
         body = [key.split(".") for key in shapes if key.startswith("body")]
         blocks = [key for key in body if len(key) > 5]
         groups = {(key[0], key[1]) for key in blocks}
@@ -177,7 +171,7 @@ class RCAN(nnx.Module):
             "num_feat": width,
             "num_group": len(groups),
             "num_block": 1 + max(int(key[3]) for key in blocks),
-            "upscale": math.prod(math.isqrt(shapes[key][0] // width) for key in steps),
+            "upscale": Upsampler.factor(shapes, upsample),
             "num_ca_group": len(squeezes),
             "layout": "original" if original else "basicsr",
         }

@@ -2,6 +2,8 @@
 
 from .activation import LeakyReLU as LeakyReLU
 from .activation import ReLU as ReLU
+from .basic_block import BasicBlock as BasicBlock
+from .basic_block import RectifiedResBlock as RectifiedResBlock
 from .channel_attention import CALayer as CALayer
 from .channel_attention import ChannelAttention as ChannelAttention
 from .channel_attention import Sigmoid as Sigmoid
@@ -16,6 +18,7 @@ from .linear import Linear as Linear
 from .mean_shift import DIV2K_MEAN as DIV2K_MEAN
 from .mean_shift import MeanShift as MeanShift
 from .mlp import Mlp as Mlp
+from .non_local import non_local as non_local
 from .norm import LayerNorm as LayerNorm
 from .overlap import split_overlapping_windows as split_overlapping_windows
 from .pairs import Pairs as Pairs

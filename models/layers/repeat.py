@@ -18,12 +18,13 @@ def _structure(block: nnx.Module) -> tuple[Any, Any]:
     return graph, jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
 
 
-def repeat(blocks: Sequence[nnx.Module], x: jax.Array) -> jax.Array:
+def repeat(blocks: Sequence[nnx.Module], x: jax.Array, *others: jax.Array) -> jax.Array:
     """Applies modules one after the other, by a scan over their stacked variables.
 
     Args:
         blocks: modules of equal structure, each from an array to one of the same shape.
         x: input of the first.
+        *others: further arguments that every module takes.
 
     Returns:
         Output of the last.
@@ -32,14 +33,14 @@ def repeat(blocks: Sequence[nnx.Module], x: jax.Array) -> jax.Array:
         ValueError: the modules differ in more than their variables' values.
     """
     if len(blocks) < 2:
-        return blocks[0](x) if blocks else x
+        return blocks[0](x, *others) if blocks else x
     if any(_structure(block) != _structure(blocks[0]) for block in blocks[1:]):
         raise ValueError("blocks must be of equal structure")
     graphs, states = zip(*(nnx.split(block) for block in blocks), strict=True)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
     def step(y: jax.Array, state: nnx.State) -> tuple[jax.Array, None]:
-        return nnx.merge(graphs[0], state)(y), None
+        return nnx.merge(graphs[0], state)(y, *others), None
 
     return lax.scan(step, x, stacked, length=len(blocks))[0]
 

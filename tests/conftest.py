@@ -1,0 +1,55 @@
+"""Two virtual CPU devices and strict broadcasting for every test; small networks and scenes."""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import cem_jax as cem
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shared"))
+"""Reference recordings, official weights and fixtures, where a developer has them."""
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not (SHARED / "reference").is_dir():
+        pytest.skip("no reference recordings beside the repository")
+    return SHARED
+
+
+def blur(x: jax.Array) -> jax.Array:
+    """The mean of 3x3 pixels, zeros outside: linear, and in [0, 1]."""
+    total = jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, 3, 3, 1), (1, 1, 1, 1), "SAME")
+    return total / 9
+
+
+def curved(x: jax.Array) -> jax.Array:
+    """Two rounds of blur around a nonlinearity: local with radius 2."""
+    return jnp.clip(blur(jnp.square(blur(x)) + 0.3 * x), 0, 1)
+
+
+@pytest.fixture
+def clean() -> np.ndarray:
+    return cem.example_image("facade")[:72, :88]
+
+
+@pytest.fixture
+def pool() -> cem.PatchPool:
+    return cem.PatchPool(cem.PatchPool.default().patches[::50], "every 50th")
+
+
+@pytest.fixture
+def local() -> cem.Network:
+    return cem.wrap(curved, receptive_radius=2)
+
+
+def unchanged(patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    """do() of a task without degradation."""
+    return patch
