@@ -62,7 +62,9 @@ def parse_plan(text: str) -> cem.Plan:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for figure, maps and table.")] = Path("cem-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for figure, maps and table.")] = Path(
+        "cem-demo"
+    ),
 ) -> None:
     """Maps of a super-resolution, a denoising and a deraining network on a bundled photograph."""
     from cem_jax.experiments.demo import demo as run

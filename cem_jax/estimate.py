@@ -21,7 +21,7 @@ class Estimate:
 
 
 def estimate_effects(values: np.ndarray, counted: np.ndarray, baseline: float) -> Estimate:
-    """effect = Q(f(X)) - E[Q(f(do(block = p)))] (the paper's estimand), by the mean of the draws.
+    """Effect = Q(f(X)) - E[Q(f(do(block = p)))] (the paper's estimand), by the mean of the draws.
 
     Args:
         values: outcomes [cells, draws].

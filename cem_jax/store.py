@@ -58,7 +58,9 @@ def open_store(directory: str | Path, configuration: Mapping[str, Any]) -> Path:
         raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
     different = [key for key in wanted if found.get(key) != wanted[key]]
     if different:
-        listing = "; ".join(f"{key} was {found.get(key)!r}, is {wanted[key]!r}" for key in different)
+        listing = "; ".join(
+            f"{key} was {found.get(key)!r}, is {wanted[key]!r}" for key in different
+        )
         raise ValueError(f"directory={str(folder)!r} holds another sweep: {listing}")
     return folder
 

@@ -105,7 +105,9 @@ def _drawn(
 
     def local(params, image, target, intervene, pool, key, blocks, samples):
         def one(block: jax.Array, sample: jax.Array) -> jax.Array:
-            which, how = jax.random.split(jax.random.fold_in(jax.random.fold_in(key, block), sample))
+            which, how = jax.random.split(
+                jax.random.fold_in(jax.random.fold_in(key, block), sample)
+            )
             patch = pool[jax.random.randint(which, (), 0, pool.shape[0])]
             row, column = jnp.divmod(block, program.grid.columns)
             y, x = row * program.grid.block, column * program.grid.block
@@ -187,7 +189,10 @@ class Sweep:
         chunk = _per_device(crop) * len(devices) if chunk is None else chunk
         chunk = -(-chunk // len(devices)) * len(devices)
         put = functools.partial(jax.device_put, device=NamedSharding(mesh, _ALL))
-        rows, columns = slice(crop.top, crop.top + crop.height), slice(crop.left, crop.left + crop.width)
+        rows, columns = (
+            slice(crop.top, crop.top + crop.height),
+            slice(crop.left, crop.left + crop.width),
+        )
         target = scene.clean[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
         program = Program(network.apply, crop, grid, finish, outcome)
         image = put(jnp.asarray(scene.degraded[rows, columns]))
@@ -197,7 +202,9 @@ class Sweep:
         """The outcome without an intervention."""
         return float(_baseline(self.program, self.params, self.image, self.target))
 
-    def written(self, blocks: np.ndarray, patches: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def written(
+        self, blocks: np.ndarray, patches: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray]]:
         """Outcomes after writing given patches, chunk by chunk.
 
         Args:
@@ -235,9 +242,7 @@ class Sweep:
         """
         put = functools.partial(jax.device_put, device=NamedSharding(self.mesh, _ALL))
         fixed = (self.params, self.image, self.target, put(intervene), put(jnp.asarray(pool)))
-        call = functools.partial(
-            _drawn, self.program, self.mesh, *fixed, put(jax.random.key(seed))
-        )
+        call = functools.partial(_drawn, self.program, self.mesh, *fixed, put(jax.random.key(seed)))
         return self._chunks(call, blocks.astype(np.int32), samples.astype(np.int32))
 
     def _chunks(

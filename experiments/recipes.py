@@ -35,11 +35,9 @@ class Recipe:
 
 
 RECIPES = {
-    "EDSR-compact": Recipe(
-        EDSR, {"width": 32, "depth": 8}, "SR", steps=9_000, patch=24, scale=4
-    ),
+    "EDSR-compact": Recipe(EDSR, {"width": 32, "depth": 8}, "SR", steps=9_000, patch=24, scale=4),
     "DnCNN-compact": Recipe(DnCNN, {"nc": 48, "nb": 12}, "DN", steps=9_000),
     "SRResNet_DR-compact": Recipe(
-        SRResNetRestoration, {"num_feat": 32, "num_block": 6}, "DR", steps=8_000, patch=48
+        SRResNetRestoration, {"num_feat": 32, "num_block": 6}, "DR", steps=5_000, patch=48
     ),
 }

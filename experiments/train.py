@@ -24,14 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
-from orbax.checkpoint import v1 as ocp
-from safetensors.numpy import save_file
-
 from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.recipes import RECIPES, Recipe
 from cem_jax.experiments.training_data import TrainingData, cut, degrade
 from cem_jax.models.convert import to_torch
+from flax import nnx
+from orbax.checkpoint import v1 as ocp
+from safetensors.numpy import save_file
 
 _DECAY_SHARE = 0.4
 _EMA = 0.999
@@ -186,9 +185,7 @@ def train(name: str, recipe: Recipe, photos: Path, out: Path, seed: int) -> dict
         f"--steps {recipe.steps} --seed {seed}",
         "photographs": {"train": len(images), "val": len(whole)},
         "psnr_val_input": round(baseline(whole, recipe.task), 3),
-        "psnr_val": round(
-            validate(lambda x: forward(state.average, x), whole, recipe.task), 3
-        ),
+        "psnr_val": round(validate(lambda x: forward(state.average, x), whole, recipe.task), 3),
     }
     (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     return record

@@ -109,7 +109,11 @@ def fill(
         listing = "; ".join(f"{what}: {', '.join(keys)}" for what, keys in problems.items() if keys)
         raise ValueError(f"state_dict does not fit {name}: {listing}")
     if len(values) < len(wanted):
-        defined = {torch_key(p): np.asarray(leaf[...]) for p, leaf in nnx.to_flat_state(constants())}
+        defined = {
+            torch_key(p): np.asarray(leaf[...]) for p, leaf in nnx.to_flat_state(constants())
+        }
         values = {key: values[key] if key in values else defined[key] for key in wanted}
-    leaves = [(path, leaf.replace(jnp.asarray(values[key]))) for key, (path, leaf) in wanted.items()]
+    leaves = [
+        (path, leaf.replace(jnp.asarray(values[key]))) for key, (path, leaf) in wanted.items()
+    ]
     return nnx.from_flat_state(leaves)

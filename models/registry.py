@@ -162,9 +162,19 @@ def describe(name: str) -> Description:
     )
 
 
+class _ShapesOnly:
+    """Stands for `nnx.Rngs` where no value matters: `Rngs` is slow to trace in deep networks."""
+
+    def __init__(self) -> None:
+        self._key = jax.random.key(0)
+
+    def params(self) -> jax.Array:
+        return self._key
+
+
 def _abstract(architecture: Any, config: Mapping[str, Any]) -> nnx.Module:
     """The module with shapes in place of arrays: nothing is allocated."""
-    return nnx.eval_shape(lambda: architecture(**config, rngs=nnx.Rngs(0)))
+    return nnx.eval_shape(lambda: architecture(**config, rngs=_ShapesOnly()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +213,7 @@ def build(name: str, state_dict: Mapping[str, Any]) -> Built:
         config = dict(entry.config)  # the listing of keys below tells what does not fit
     module = _abstract(entry.architecture, config)
     constants = jax.jit(
-        lambda: nnx.state(entry.architecture(**config, rngs=nnx.Rngs(0)), nnx.Not(nnx.Param))
+        lambda: nnx.state(entry.architecture(**config, rngs=_ShapesOnly()), nnx.Not(nnx.Param))
     )
     graph, state = nnx.split(module)
     own = without_derived(name, entry.architecture, config, state_dict)

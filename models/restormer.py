@@ -49,7 +49,7 @@ class FeedForward(nnx.Module):
 
 
 def _unit(x: jax.Array) -> jax.Array:
-    """x / max(norm, 1e-12) over the pixels, axis 1; differentiable at zero."""
+    """X / max(norm, 1e-12) over the pixels, axis 1; differentiable at zero."""
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=1, keepdims=True), 1e-24))
 
 

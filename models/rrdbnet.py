@@ -124,7 +124,7 @@ def _real_world(name: str, files: tuple[str, ...]) -> Entry:
 
 
 ENTRIES = (
-    _real_world("RRDBNet", ("RealESRGAN_x4plus.pth",)),
-    _real_world("RealESRGAN", ("RealESRGAN_x4plus.pth",)),
+    _real_world("RRDBNet", ("RealESRGAN_x4plus.pth", "ESRGAN_SRx4_DF2KOST_official-ff704c30.pth")),
+    _real_world("RealESRGAN", ("RealESRGAN_x4plus.pth", "RealESRGAN_x4plus_anime_6B.pth")),
     _real_world("RealESRNet", ("RealESRNet_x4plus.pth",)),
 )

@@ -47,7 +47,9 @@ def test_replacing_a_block_by_itself_has_zero_effect(clean, local):
     blocks = np.argwhere(np.ones((9, 11), bool))
     patches = np.stack([degraded[8 * i : 8 * i + 8, 8 * j : 8 * j + 8] for i, j in blocks])
     values = cem.outcomes(local, scene, ROI, blocks, patches)
-    reference = cem.psnr(local(degraded[None])[0, 24:40, 32:48], jnp.asarray(degraded[24:40, 32:48]))
+    reference = cem.psnr(
+        local(degraded[None])[0, 24:40, 32:48], jnp.asarray(degraded[24:40, 32:48])
+    )
     np.testing.assert_allclose(values, float(reference), atol=2e-5)
 
 
@@ -110,9 +112,11 @@ def test_the_result_is_the_same_for_every_chunk_size(clean, pool, local, chunk):
 
 def test_draws_depend_on_the_seed_and_not_on_the_plan(clean, pool, local):
     scene = cem.Scene.denoising(clean)
-    make = lambda plan, seed: cem.causal_effect_map(  # noqa: E731
-        local, scene, ROI, pool=pool, plan=plan, seed=seed, progress=False
-    ).values
+    make = lambda plan, seed: (
+        cem.causal_effect_map(  # noqa: E731
+            local, scene, ROI, pool=pool, plan=plan, seed=seed, progress=False
+        ).values
+    )
     few, many, other = make(cem.Fixed(2), 0), make(cem.Fixed(5), 0), make(cem.Fixed(2), 1)
     np.testing.assert_allclose(few, many[:, :, :2], atol=1e-5)
     drawn = np.isfinite(few)
@@ -129,7 +133,8 @@ def test_do_before_the_degradation_differs_from_do_after_it(clean, pool, task):
 
     network = cem.wrap(enlarge, scale=scale, receptive_radius=3)
     after = dataclasses.replace(
-        scene, intervene=cem.Scene.custom(clean, clean, lambda p, y, x, k: p[::scale, ::scale]).intervene
+        scene,
+        intervene=cem.Scene.custom(clean, clean, lambda p, y, x, k: p[::scale, ::scale]).intervene,
     )
     make = lambda scene: cem.causal_effect_map(  # noqa: E731
         network, scene, ROI, pool=pool, plan=cem.Fixed(4), progress=False
@@ -168,7 +173,9 @@ def test_coarse_to_fine_draws_more_only_where_a_coarse_draw_moved_the_outcome(cl
     assert moved.any() and (drawn & ~moved).any()
     np.testing.assert_allclose(found.effect[moved], found.baseline - fine[moved].mean(1), atol=1e-5)
     still = drawn & ~moved
-    np.testing.assert_allclose(found.effect[still], found.baseline - coarse[still].mean(1), atol=1e-5)
+    np.testing.assert_allclose(
+        found.effect[still], found.baseline - coarse[still].mean(1), atol=1e-5
+    )
 
 
 def test_counts_and_range_leave_out_the_region(clean, pool, local):
@@ -192,7 +199,9 @@ def test_blocks_cut_off_at_the_border_are_written_as_far_as_they_reach(local):
     changed = scene.degraded.copy()
     changed[32:, 40:] = 0.5
     restored = local(changed[None])[0, 16:37, 16:45]
-    assert value[0] == pytest.approx(float(cem.psnr(restored, jnp.asarray(scene.clean[16:, 16:]))), abs=1e-5)
+    assert value[0] == pytest.approx(
+        float(cem.psnr(restored, jnp.asarray(scene.clean[16:, 16:]))), abs=1e-5
+    )
 
 
 def test_several_colours_stay_in_order(local):

@@ -31,10 +31,12 @@ def test_the_plan_and_the_estimate_give_the_recorded_effects(suffix):
     values = recorded_values(data, suffix)
     plan = cem.CoarseToFine(3, 50, 0.01)
     wanted = plan.wanted(values, baseline, np.ones(1024, bool))
-    # The recording chose its candidates by rounded outcomes; two blocks lie on the tolerance.
     fine, recorded = wanted[:, 3:].any(axis=1), np.isfinite(values[:, 3])
-    edge = {18 * 32 + 16, 19 * 32 + 17}
-    assert set(np.flatnonzero(fine != recorded)) <= (edge if suffix else set())
+    if suffix:  # the recording chose its candidates by rounded outcomes, up to 0.006 dB away
+        margin = np.abs(np.abs(values[:, :3] - baseline).max(axis=1) - 0.01)
+        assert margin[fine != recorded].max() < 0.006
+    else:
+        np.testing.assert_array_equal(fine, recorded)
     values[~fine, 3:] = np.nan
     found = estimate_effects(values, plan.counted(values, baseline), baseline)
     same = fine == recorded
