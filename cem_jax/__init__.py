@@ -1,4 +1,4 @@
-"""Causal Effect Maps of image-restoration networks: which parts help, which harm, by how many dB."""
+"""Causal Effect Maps: which parts of an image help a restoration network, which harm, in dB."""
 
 from cem_jax import models as models
 from cem_jax.devices import use_all_cores as use_all_cores

@@ -26,7 +26,7 @@ class Plan(Protocol):
         ...
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
-        """Which draws should exist next: bool [cells, capacity]; those that do exist may be True."""
+        """Which draws should exist next, bool [cells, capacity]; existing ones may be True."""
         ...
 
     def counted(self, values: np.ndarray, baseline: float) -> np.ndarray:

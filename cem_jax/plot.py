@@ -175,7 +175,7 @@ def plot_teaser(maps: Sequence[EffectMap]) -> "Figure":
     figure.text(
         0.5,
         0.12 / height,
-        "Red blocks help the region, blue ones harm it, white ones do neither (pie: their shares).\n"
+        "Red blocks help the region, blue ones harm it, white ones do neither (pie: shares).\n"
         "Colours end at "
         + ", ".join(f"\u00b1{colour_limit(m):.2g} dB ({m.task})" for m in maps)
         + ".",

@@ -1,0 +1,1 @@
+"""Training, bundled data and figures; uses the public API alone."""

@@ -2,9 +2,9 @@
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE OUT
 
-MANIFEST is a JSON list of records with `split`, `source`, `path`, `sha256` and `shrink`; SOURCE holds
-the unpacked packages and wheels that the records name. Every file's checksum is verified, the
-image is shrunk by its factor (a box average, which removes JPEG's traces) and written as PNG.
+MANIFEST is a JSON list of records with `split`, `source`, `path`, `sha256` and `shrink`; SOURCE
+holds the unpacked packages and wheels that the records name. Every file's checksum is verified,
+the image is shrunk by its factor (a box average, which removes JPEG's traces) and written as PNG.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Trains the compact networks that are bundled with the package.
+r"""Trains the compact networks that are bundled with the package.
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS
-    XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= \\
+    XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= \
         python -m cem_jax.experiments.train EDSR-compact --photos PHOTOS --out RUNS
 
 L1 loss; Muon for convolution kernels and Adam for the rest (optax); constant learning rate, then

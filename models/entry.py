@@ -10,9 +10,9 @@ from flax import nnx
 class Architecture(Protocol):
     """What a network's class offers beside its constructor and `__call__`.
 
-    A class whose torch original registers index tables and masks may offer `tables(**config)`, their
-    values by torch key; one that registers a tensor twice, `aliases(**config)`, the later key by the
-    first. Both are checked when a state dict has them and are not part of ours.
+    A class whose torch original registers index tables and masks may offer `tables(**config)`,
+    their values by torch key; one that registers a tensor twice, `aliases(**config)`, from the
+    later key to the first. Both are checked where a state dict has them, and are no part of ours.
     """
 
     def __call__(self, *, rngs: nnx.Rngs, **config: Any) -> nnx.Module: ...

@@ -104,19 +104,21 @@ def test_the_standard_error_falls_with_the_root_of_the_number_of_draws():
 def test_the_result_is_the_same_for_every_chunk_size(clean, pool, local, chunk):
     scene = cem.Scene.denoising(clean)
     plan = cem.CoarseToFine(2, 5)
-    make = lambda **more: cem.causal_effect_map(  # noqa: E731
-        local, scene, ROI, pool=pool, plan=plan, progress=False, **more
+    one, other = (
+        cem.causal_effect_map(local, scene, ROI, pool=pool, plan=plan, progress=False, chunk=size)
+        for size in (chunk, None)
     )
-    np.testing.assert_allclose(make(chunk=chunk).values, make().values, atol=1e-5)
+    np.testing.assert_allclose(one.values, other.values, atol=1e-5)
 
 
 def test_draws_depend_on_the_seed_and_not_on_the_plan(clean, pool, local):
     scene = cem.Scene.denoising(clean)
-    make = lambda plan, seed: (
-        cem.causal_effect_map(  # noqa: E731
+
+    def make(plan: cem.Plan, seed: int) -> np.ndarray:
+        return cem.causal_effect_map(
             local, scene, ROI, pool=pool, plan=plan, seed=seed, progress=False
         ).values
-    )
+
     few, many, other = make(cem.Fixed(2), 0), make(cem.Fixed(5), 0), make(cem.Fixed(2), 1)
     np.testing.assert_allclose(few, many[:, :, :2], atol=1e-5)
     drawn = np.isfinite(few)
@@ -136,10 +138,10 @@ def test_do_before_the_degradation_differs_from_do_after_it(clean, pool, task):
         scene,
         intervene=cem.Scene.custom(clean, clean, lambda p, y, x, k: p[::scale, ::scale]).intervene,
     )
-    make = lambda scene: cem.causal_effect_map(  # noqa: E731
-        network, scene, ROI, pool=pool, plan=cem.Fixed(4), progress=False
+    first, second = (
+        cem.causal_effect_map(network, one, ROI, pool=pool, plan=cem.Fixed(4), progress=False)
+        for one in (scene, after)
     )
-    first, second = make(scene), make(after)
     drawn = first.samples > 0
     assert np.abs(first.effect - second.effect)[drawn].max() > 1e-3
 

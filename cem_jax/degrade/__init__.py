@@ -1,0 +1,1 @@
+"""How a clean image becomes an input."""

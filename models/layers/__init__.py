@@ -1,4 +1,4 @@
-"""Layers that several architectures share, named after the torch modules whose weights they take."""
+"""Layers that several architectures share, under the names of torch's modules."""
 
 from .activation import LeakyReLU as LeakyReLU
 from .activation import ReLU as ReLU

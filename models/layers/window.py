@@ -64,7 +64,7 @@ def attend_in_windows(qkv: jax.Array, bias: jax.Array, size: int, shift: int = 0
     Returns:
         [n, h, w, c].
     """
-    n, h, w, _ = qkv.shape
+    _, h, w, _ = qkv.shape
     before, after = (size - shift, shift) if shift else (0, 0)
     full_h, full_w = h + before + after, w + before + after
     taking_part = None
