@@ -23,8 +23,7 @@ def _to_torch_layout(leaf: str, value: np.ndarray) -> np.ndarray:
     """HWIO -> OIHW for convolutions, [in, out] -> [out, in] for linear layers."""
     if leaf != "kernel":
         return value
-    axes = (3, 2, 0, 1) if value.ndim == 4 else (1, 0)
-    return np.ascontiguousarray(value.transpose(axes))
+    return value.transpose((3, 2, 0, 1) if value.ndim == 4 else (1, 0))
 
 
 def _from_torch_layout(leaf: str, value: np.ndarray) -> np.ndarray:
@@ -33,10 +32,22 @@ def _from_torch_layout(leaf: str, value: np.ndarray) -> np.ndarray:
     return value.transpose((2, 3, 1, 0) if value.ndim == 4 else (1, 0))
 
 
+def torch_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
+    """Shapes in torch layout by torch key, constants left out; the state may be abstract."""
+    shapes = {}
+    for path, variable in nnx.to_flat_state(state):
+        if not isinstance(variable, Constant):
+            stand_in = np.broadcast_to(np.float32(0), variable.shape)
+            shapes[torch_key(path)] = _to_torch_layout(str(path[-1]), stand_in).shape
+    return shapes
+
+
 def to_torch(state: nnx.State) -> dict[str, np.ndarray]:
     """A network's state as numpy arrays in torch layout under torch keys."""
     return {
-        torch_key(path): _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
+        torch_key(path): np.ascontiguousarray(
+            _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
+        )
         for path, variable in nnx.to_flat_state(state)
     }
 

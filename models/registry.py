@@ -152,7 +152,7 @@ def describe(name: str) -> Description:
         ValueError: the name is unknown.
     """
     entry = find(name)
-    state = nnx.state(_abstract(entry.architecture, entry.config), nnx.Any(nnx.Param, Constant))
+    state = nnx.state(abstract(name), nnx.Any(nnx.Param, Constant))
     shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
               if hasattr(entry, f.name)}  # fmt: skip
     return Description(
@@ -175,6 +175,16 @@ class _ShapesOnly:
 def _abstract(architecture: Any, config: Mapping[str, Any]) -> nnx.Module:
     """The module with shapes in place of arrays: nothing is allocated."""
     return nnx.eval_shape(lambda: architecture(**config, rngs=_ShapesOnly()))
+
+
+def abstract(name: str) -> nnx.Module:
+    """A network with its default arguments and shapes in place of arrays.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    entry = find(name)
+    return _abstract(entry.architecture, entry.config)
 
 
 @dataclasses.dataclass(frozen=True)
