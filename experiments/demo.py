@@ -13,8 +13,8 @@ import matplotlib
 
 import cem_jax as cem
 
-SCENE = "facade"
-ROI = cem.ROI(88, 112, 32, 32)
+SCENE = "cabin"
+ROI = cem.ROI(96, 40, 32, 32)
 PLAN = cem.CoarseToFine(coarse=3, fine=50, tolerance=0.01)
 NETWORKS = {"SR": "EDSR-compact", "DN": "DnCNN-compact", "DR": "SRResNet_DR-compact"}
 
