@@ -157,7 +157,7 @@ def plot_teaser(maps: Sequence[EffectMap]) -> "Figure":
     """
     import matplotlib.pyplot as plt
 
-    width, height, side, gap = 3.0 * len(maps) + 0.3, 7.6, 2.75, 0.3
+    width, height, side, gap = 3.0 * len(maps) + 0.3, 7.9, 2.75, 0.3
     figure = plt.figure(figsize=(width, height))
 
     def place(x: float, y: float, w: float, h: float) -> "Axes":
@@ -166,12 +166,15 @@ def plot_teaser(maps: Sequence[EffectMap]) -> "Figure":
     for column, effect_map in enumerate(maps):
         left = gap + column * (side + 0.25)
         name = effect_map.provenance.get("network", "")
-        top = plot_input(effect_map, place(left, 4.55, side, side))
+        top = plot_input(effect_map, place(left, 4.8, side, side))
         top.set_title(f"{effect_map.task}: input and region", fontsize=11)
         middle = plot(effect_map, place(left, 1.4, side, side))
-        middle.set_title(f"{name}: {effect_map.baseline:.2f} dB on the region", fontsize=10)
+        middle.set_title(f"{name}\n{effect_map.baseline:.2f} dB on the region", fontsize=10)
         plot_shares(effect_map, place(left, 0.62, 0.7, 0.7))
-        plot_range(effect_map, place(left + 1.3, 0.95, 0.95, 0.17))
+        plot_range(effect_map, place(left + 1.3, 1.1, 0.95, 0.17))
+        negative, positive, zero = effect_map.counts
+        tally = f"{positive} help, {negative} harm, {zero} neither"
+        figure.text((left + 1.78) / width, 0.62 / height, tally, ha="center", fontsize=8)
     figure.text(
         0.5,
         0.12 / height,

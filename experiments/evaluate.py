@@ -3,17 +3,18 @@
     python -m cem_jax.experiments.evaluate --photos PHOTOS [--dncnn dncnn_color_blind.pth]
 
 Whole photographs, PSNR over RGB of the clipped output, averaged over photographs; noise and rain
-are seeded with the photograph's number. The official DnCNN, where given, sees the same noisy images.
+are seeded by the number of the photograph. The official DnCNN, where given, sees the same images.
 """
 
 import argparse
 import json
 from pathlib import Path
 
-import cem_jax as cem
 from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.train import baseline, validate
 from cem_jax.experiments.training_data import cut
+
+import cem_jax as cem
 
 
 def evaluate(photos: Path, dncnn: Path | None) -> str:

@@ -4,6 +4,7 @@ Every array is a pure function of a name, a shape and a salt, so that a port can
 checked without torch and without any checkpoint. Values are float32, in torch layout (convolutions
 OIHW, transposed ones IOHW, linear OI).
 """
+
 import zlib
 
 import numpy as np
@@ -47,8 +48,12 @@ def weight(key, shape, salt=0, gain=1.0, bias=0.05, vector="norm", key_gain=None
         v = 1.0 + 0.1 * np.abs(n)
     elif last == "temperature":
         v = 3.0 * (1.0 + 0.1 * n)
-    elif last in ("relative_position_bias_table", "relative_position_params",
-                  "rel_height", "rel_width"):
+    elif last in (
+        "relative_position_bias_table",
+        "relative_position_params",
+        "rel_height",
+        "rel_width",
+    ):
         v = 0.5 * n
     elif last in ("gamma", "beta"):
         v = 0.3 + 0.1 * n

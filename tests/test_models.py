@@ -11,11 +11,11 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from cem_jax.models import registry
+from cem_jax.models.convert import to_torch, torch_shapes
 from parity_formula import image, weight
 
 import cem_jax as cem
-from cem_jax.models import registry
-from cem_jax.models.convert import to_torch, torch_shapes
 
 _DATA = np.load(Path(__file__).parent / "fixtures" / "parity.npz")
 INDEX = json.loads(str(_DATA["index"]))
@@ -51,7 +51,7 @@ def state_dict(name: str) -> dict[str, np.ndarray]:
     }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def output(name: str) -> np.ndarray:
     facts = INDEX[name]
     x = image(*facts["input_hw"], salt=facts["image_salt"])[None]
