@@ -7,10 +7,13 @@ from cem_jax.effect import outcomes as outcomes
 from cem_jax.effect_map import EffectMap as EffectMap
 from cem_jax.examples import example_image as example_image
 from cem_jax.examples import example_names as example_names
+from cem_jax.foreign import wrap_onnx as wrap_onnx
+from cem_jax.foreign import wrap_torch as wrap_torch
 from cem_jax.grid import ROI as ROI
 from cem_jax.network import Network as Network
 from cem_jax.network import from_torch as from_torch
 from cem_jax.network import load as load
+from cem_jax.network import to_torch as to_torch
 from cem_jax.network import wrap as wrap
 from cem_jax.outcome import psnr as psnr
 from cem_jax.plan import CoarseToFine as CoarseToFine

@@ -1,4 +1,4 @@
-"""The command line: `cem-jax demo`, `cem-jax map`, `cem-jax models`."""
+"""The command line: `cem-jax demo`, `cem-jax map`, `cem-jax convert`, `cem-jax models`."""
 
 import sys
 from enum import StrEnum
@@ -81,7 +81,7 @@ def map_command(
     roi: Annotated[str, typer.Option(help="Region of interest Y,X,H,W in output pixels.")],
     out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one resumes.")],
     weights: Annotated[
-        Path | None, typer.Option(help="Checkpoint (.pth, .pt, .safetensors); else bundled ones.")
+        Path | None, typer.Option(help="Checkpoint (.pth, .safetensors, orbax); else bundled.")
     ] = None,
     plan: Annotated[
         str, typer.Option(help="coarse-to-fine[:COARSE,FINE] or fixed:N.")
@@ -118,6 +118,20 @@ def map_command(
     cem.plot_teaser([effect_map]).savefig(out / "map.png", dpi=200)
     typer.echo(cem.markdown_table([cem.summarise(effect_map)]))
     typer.echo(f"\nWritten to {out}: map.npz, map.png")
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, typer.Argument(help="Checkpoint (.pth, .pt, .safetensors, orbax).")],
+    model: Annotated[str, typer.Option(help="Name of the network; see `cem-jax models`.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.orbax.")],
+    part: Annotated[
+        str | None, typer.Option(help="Key of the state dict, where the file holds several.")
+    ] = None,
+) -> None:
+    """A checkpoint in torch's layout as OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
+    tensors, directory = cem.models.export(model, file, out, part)
+    typer.echo(f"Written: {tensors}, {directory}")
 
 
 @app.command()

@@ -11,9 +11,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from cem_jax.arguments import whole_number
 from cem_jax.effect_map import EffectMap
 from cem_jax.estimate import estimate_effects
-from cem_jax.grid import ROI, Grid, _whole
+from cem_jax.grid import ROI, Grid
 from cem_jax.image import as_unit, to_bytes
 from cem_jax.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, psnr
@@ -39,11 +40,17 @@ def _check_pair(network: Network, scene: Scene, roi: ROI) -> None:
         raise ValueError(
             f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
         )
-    roi.check(*scene.clean.shape[:2], scene.scale)
+    height, width = scene.clean.shape[:2]
+    roi.check(height, width, scene.scale)
+
+
+def _grid(scene: Scene, block: int) -> Grid:
+    height, width = scene.degraded.shape[:2]
+    return Grid.make(height, width, block, scene.scale)
 
 
 def _check_chunk(chunk: int | None) -> int | None:
-    return None if chunk is None else _whole("chunk", chunk, 1)
+    return None if chunk is None else whole_number("chunk", chunk, 1)
 
 
 def outcomes(
@@ -78,7 +85,7 @@ def outcomes(
         ValueError: arguments that do not fit; the message names them.
     """
     _check_pair(network, scene, roi)
-    grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
+    grid = _grid(scene, block)
     cells, pixels = np.asarray(blocks), np.asarray(patches)
     if cells.ndim != 2 or cells.shape[1] != 2 or not np.issubdtype(cells.dtype, np.integer):
         raise ValueError(f"blocks is {cells.dtype} {cells.shape}; expected integers [n, 2]")
@@ -142,13 +149,13 @@ def causal_effect_map(
     _check_pair(network, scene, roi)
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
-    grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
+    grid = _grid(scene, block)
     pool = PatchPool.default() if pool is None else pool
     if pool.size != block:
         raise ValueError(f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}")
     plan = CoarseToFine() if plan is None else plan
     outcome = psnr if outcome is None else outcome
-    seed = _whole("seed", seed, 0)
+    seed = whole_number("seed", seed, 0)
 
     region = roi.in_input(scene.scale)
     inside = grid.near(region, 0)
@@ -168,7 +175,7 @@ def causal_effect_map(
         "pool": f"{pool.name} {pool.digest}",
         "block": block,
         "plan": repr(plan),
-        "outcome": f"{outcome.__module__}.{getattr(outcome, '__qualname__', repr(outcome))}",
+        "outcome": getattr(outcome, "__qualname__", repr(outcome)),
         "rounded": rounded,
         "seed": seed,
     }

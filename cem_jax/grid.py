@@ -2,20 +2,10 @@
 
 import dataclasses
 import math
-import operator
 
 import numpy as np
 
-
-def _whole(name: str, value: object, least: int) -> int:
-    """`value` as an int of at least `least`."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise ValueError(f"{name}={value!r}: expected a whole number") from None
-    if number < least:
-        raise ValueError(f"{name}={number}: expected at least {least}")
-    return number
+from cem_jax.arguments import whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +29,7 @@ class ROI:
 
     def __post_init__(self) -> None:
         for name, least in (("y", 0), ("x", 0), ("height", 1), ("width", 1)):
-            object.__setattr__(self, name, _whole(f"roi.{name}", getattr(self, name), least))
+            object.__setattr__(self, name, whole_number(f"roi.{name}", getattr(self, name), least))
 
     def check(self, height: int, width: int, scale: int) -> None:
         """Refuses a region that does not fit an image.
@@ -89,7 +79,7 @@ class Grid:
         Raises:
             ValueError: the block is no multiple of the scale, or larger than the image.
         """
-        block = _whole("block", block, 1)
+        block = whole_number("block", block, 1)
         if block % scale:
             raise ValueError(f"block={block}: at scale {scale} it must be a multiple of {scale}")
         if block > scale * min(height, width):
@@ -150,7 +140,7 @@ class Crop:
 
     @classmethod
     def make(
-        cls, height: int, width: int, roi: ROI, scale: int, radius: int | None, anchor: int
+        cls, height: int, width: int, roi: ROI, scale: int, radius: int | None, anchor: int | None
     ) -> "Crop":
         """The smallest crop whose region comes out as it does from the whole image.
 
@@ -161,9 +151,9 @@ class Crop:
             scale: output pixels per input pixel.
             radius: receptive radius, in input pixels; None means the whole image.
             anchor: period of the network's grid (strides, windows), in input pixels; crops
-                begin on it.
+                begin on it; None means the whole image.
         """
-        if radius is None:
+        if radius is None or anchor is None:
             return cls(0, 0, height, width, roi)
         region = roi.in_input(scale)
         top = max(region.y - radius, 0) // anchor * anchor

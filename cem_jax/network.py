@@ -13,6 +13,8 @@ from flax import nnx
 
 from cem_jax import models
 
+_ARRAYS = (jax.Array, np.ndarray)
+
 Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
 
@@ -33,7 +35,7 @@ class Network:
         scale: output pixels per input pixel.
         receptive_radius: farthest input pixel that reaches an output pixel; None if any may.
         anchor: period of the network's grid (strides, windows) in input pixels: a crop that begins
-            on it sees the same grid.
+            on it sees the same grid. None: only the whole image may be computed.
     """
 
     name: str
@@ -41,7 +43,7 @@ class Network:
     params: Any
     scale: int = 1
     receptive_radius: int | None = None
-    anchor: int = 1
+    anchor: int | None = 1
 
     def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
         """Restores images.
@@ -67,6 +69,7 @@ class _Module:
     graph: Any
     multiple: int
     scale: int
+    config: tuple[tuple[str, Any], ...] | None = None
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
         h, w = x.shape[1:3]
@@ -75,6 +78,19 @@ class _Module:
             x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
         y = nnx.merge(self.graph, params)(x)
         return y[:, : h * self.scale, : w * self.scale] if below or right else y
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tree:
+    """A callable pytree as `apply`: its arrays are the parameters, all else stays as it is."""
+
+    structure: Any
+    rest: tuple[Any, ...]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        arrays = iter(params)
+        leaves = [next(arrays) if leaf is None else leaf for leaf in self.rest]
+        return jax.tree.unflatten(self.structure, leaves)(x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,17 +116,39 @@ def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
     """
     entry = models.find(name)
     built = models.build(name, state_dict)
-    apply = _Module(built.graph, entry.size_multiple, entry.scale)
-    anchor = max(entry.size_multiple, entry.anchor)
+    config = tuple(built.config.items())
+    apply = _Module(built.graph, entry.size_multiple, entry.scale, config)
+    anchor = None if entry.anchor is None else max(entry.size_multiple, entry.anchor)
     return Network(name, apply, built.state, entry.scale, built.receptive_radius, anchor)
 
 
-def load(name: str, weights: str | Path | None = None) -> Network:
+def to_torch(network: Network) -> dict[str, np.ndarray]:
+    """The torch state dict of a network of the zoo, as its official code loads it strictly.
+
+    Args:
+        network: from `load` or `from_torch`.
+
+    Returns:
+        Arrays in torch layout under torch keys, tables and second names included.
+
+    Raises:
+        ValueError: the network is not one of the zoo.
+    """
+    apply = getattr(network, "apply", None)
+    if not isinstance(apply, _Module) or apply.config is None:
+        named = getattr(network, "name", type(network).__name__)
+        raise ValueError(f"network={named}: expected one from cem.load or cem.from_torch")
+    return models.to_torch(network.name, network.params, dict(apply.config))
+
+
+def load(name: str, weights: str | Path | None = None, *, part: str | None = None) -> Network:
     """A network of the zoo with its weights.
 
     Args:
         name: one of `models.names()`.
-        weights: a `.pth`, `.pt` or `.safetensors` file; None takes the bundled weights.
+        weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
+            bundled weights.
+        part: the key of the state dict that is wanted, where the file holds several.
 
     Raises:
         ValueError: the name is unknown, the file is unreadable or does not fit, or no weights are
@@ -124,7 +162,7 @@ def load(name: str, weights: str | Path | None = None) -> Network:
             f"weights=None: {name} has no bundled weights; pass the path of {files}"
             + (f" (published at {facts.published_at})" if facts.published_at else "")
         )
-    return from_torch(name, models.read_state_dict(path))
+    return from_torch(name, models.read_state_dict(path, part))
 
 
 def wrap(
@@ -139,7 +177,8 @@ def wrap(
 
     Args:
         fn: `f(x)`, or `f(params, x)` where params are given, NHWC in [0, 1] in and out; an NNX
-            module is taken apart into its function and its state.
+            module, or a callable pytree such as an Equinox module, is taken apart into its
+            function and its arrays.
         scale: output pixels per input pixel.
         name: what it is called; by default the function's own name.
         params: a pytree of parameters, passed through to `f(params, x)`.
@@ -156,11 +195,20 @@ def wrap(
         raise ValueError(f"scale={scale!r}: expected a whole number of at least 1")
     if receptive_radius is not None and receptive_radius < 0:
         raise ValueError(f"receptive_radius={receptive_radius}: expected at least 0")
-    name = name or getattr(fn, "__name__", type(fn).__name__)
+    called: str = name or getattr(fn, "__name__", type(fn).__name__)
     apply: Apply
     if isinstance(fn, nnx.Module):
         graph, params = nnx.split(fn)
         apply = _Module(graph, 1, scale)
+    elif params is None and not jax.tree_util.all_leaves([fn]):
+        leaves, structure = jax.tree.flatten(fn)
+        params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]
+        rest = tuple(None if isinstance(leaf, _ARRAYS) else leaf for leaf in leaves)
+        apply = _Tree(structure, rest)
     else:
         apply = fn if params is not None else _WithoutParams(fn)
-    return Network(name, apply, params, scale, receptive_radius)
+    try:
+        hash(apply)
+    except TypeError as error:
+        raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
+    return Network(called, apply, params, scale, receptive_radius)

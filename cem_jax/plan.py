@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cem_jax.grid import _whole
+from cem_jax.arguments import whole_number
 
 
 class Plan(Protocol):
@@ -55,7 +55,7 @@ class Fixed:
     tolerance: float = 0.01
 
     def __post_init__(self) -> None:
-        _whole("n", self.n, 1)
+        whole_number("n", self.n, 1)
         _check_tolerance(self.tolerance)
 
     @property
@@ -93,8 +93,8 @@ class CoarseToFine:
     tolerance: float = 0.01
 
     def __post_init__(self) -> None:
-        _whole("coarse", self.coarse, 1)
-        _whole("fine", self.fine, 1)
+        whole_number("coarse", self.coarse, 1)
+        whole_number("fine", self.fine, 1)
         _check_tolerance(self.tolerance)
 
     @property
@@ -104,7 +104,7 @@ class CoarseToFine:
 
     def _candidates(self, values: np.ndarray, baseline: float) -> np.ndarray:
         moved = np.abs(values[:, : self.coarse] - baseline) >= self.tolerance
-        return moved.any(axis=1)
+        return np.asarray(moved.any(axis=1))
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """The coarse draws; once all exist, the candidates' fine draws too."""
@@ -117,4 +117,7 @@ class CoarseToFine:
     def counted(self, values: np.ndarray, baseline: float) -> np.ndarray:
         """The candidates' fine draws and the others' coarse ones."""
         fine = np.arange(self.capacity) >= self.coarse
-        return np.isfinite(values) & (fine == self._candidates(values, baseline)[:, None])
+        candidates = self._candidates(values, baseline)
+        counted = np.isfinite(values)
+        counted &= np.equal(fine, candidates[:, None])
+        return counted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cem_jax.grid import _whole
+from cem_jax.arguments import whole_number
 from cem_jax.image import as_image, read_image, to_bytes
 
 _BINS = 20
@@ -109,7 +109,7 @@ class PatchPool:
         Raises:
             ValueError: no images, or images smaller than a patch.
         """
-        size, count = _whole("size", size, 1), _whole("count", count, 1)
+        size, count = whole_number("size", size, 1), whole_number("count", count, 1)
         if isinstance(images, str | Path):
             folder, name = Path(images), str(Path(images).name)
             files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
@@ -118,7 +118,7 @@ class PatchPool:
             name, arrays = "images", list(images)
         if not arrays:
             raise ValueError(f"images={images!r} holds no image; expected {', '.join(_SUFFIXES)}")
-        random = np.random.default_rng(_whole("seed", seed, 0))
+        random = np.random.default_rng(whole_number("seed", seed, 0))
         each = -(-20 * count // len(arrays))
         candidates = []
         for index, array in enumerate(arrays):

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cem_jax.arguments import whole_number
 from cem_jax.degrade.bicubic import downsample
 from cem_jax.degrade.noise import add_fresh_noise, add_noise
 from cem_jax.degrade.rain import Rain, add_rain, draw_rain
-from cem_jax.grid import _whole
 from cem_jax.image import as_image, to_bytes
 
 Intervene = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
@@ -112,7 +112,7 @@ class Scene:
             ValueError: not an image, or a scale that leaves none.
         """
         image = as_image("clean", clean)
-        scale = _whole("scale", scale, 1)
+        scale = whole_number("scale", scale, 1)
         h, w = (side // scale * scale for side in image.shape[:2])
         if min(h, w) == 0:
             raise ValueError(f"scale={scale}: larger than the image of {image.shape[:2]} pixels")
@@ -135,7 +135,7 @@ class Scene:
         image = as_image("clean", clean)
         if not (np.isfinite(sigma) and 0 <= sigma <= 10):
             raise ValueError(f"sigma={sigma!r}: expected 0 .. 10, in units of [0, 1] (50/255)")
-        seed = _whole("seed", seed, 0)
+        seed = whole_number("seed", seed, 0)
         noisy = add_noise(to_bytes(image), float(sigma), seed).astype(np.float32)
         facts = {"sigma": float(sigma), "seed": seed}
         return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(float(sigma)), facts)
@@ -155,7 +155,7 @@ class Scene:
             ValueError: not an image, or a layer of another size.
         """
         image = as_image("clean", clean)
-        seed = _whole("seed", seed, 0)
+        seed = whole_number("seed", seed, 0)
         drawn, layer = draw_rain(image.shape[:2], seed) if rain is None else rain
         if layer.shape != image.shape[:2] or layer.dtype != np.uint8:
             raise ValueError(

@@ -100,7 +100,9 @@ def bundle(manifest: Path, photos: Path, out: Path) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in ("manifest", "photos", "out"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()

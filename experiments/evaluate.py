@@ -10,11 +10,10 @@ import argparse
 import json
 from pathlib import Path
 
+import cem_jax as cem
 from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.train import baseline, validate
 from cem_jax.experiments.training_data import cut
-
-import cem_jax as cem
 
 
 def evaluate(photos: Path, dncnn: Path | None) -> str:
@@ -52,7 +51,9 @@ def evaluate(photos: Path, dncnn: Path | None) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--dncnn", type=Path)
     args = parser.parse_args()

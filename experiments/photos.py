@@ -70,7 +70,9 @@ def read_folder(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name in ("manifest", "source", "out"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()

@@ -24,13 +24,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import nnx
+from orbax.checkpoint import v1 as ocp
+from safetensors.numpy import save_file
+
 from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.recipes import RECIPES, Recipe
 from cem_jax.experiments.training_data import TrainingData, cut, degrade
 from cem_jax.models.convert import to_torch
-from flax import nnx
-from orbax.checkpoint import v1 as ocp
-from safetensors.numpy import save_file
 
 _DECAY_SHARE = 0.4
 _EMA = 0.999
@@ -143,7 +144,8 @@ def train(name: str, recipe: Recipe, photos: Path, out: Path, seed: int) -> dict
     folder.mkdir(parents=True, exist_ok=True)
     keep = ocp.training.preservation_policies.LatestN(2)
     with ocp.training.Checkpointer(
-        (folder / "checkpoints").resolve(), preservation_policy=keep
+        str((folder / "checkpoints").resolve()),
+        preservation_policy=keep,  # pyright: ignore
     ) as checkpoints:
         if checkpoints.latest is not None:
             state = checkpoints.load(checkpoints.latest, state)
@@ -205,7 +207,9 @@ def baseline(photographs: list[np.ndarray], task: str) -> float:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

@@ -87,7 +87,7 @@ class TrainingData:
             degraded = self.small[index][y : y + self.patch, x : x + self.patch] / 255
         else:
             degraded = self._degrade_patch(random, clean)
-        turns, mirror = random.integers(4), random.integers(2)
+        turns, mirror = int(random.integers(4)), int(random.integers(2))
         return _turn(degraded, turns, mirror), _turn(clean, turns, mirror)
 
     def _degrade_patch(self, random: np.random.Generator, clean: np.ndarray) -> np.ndarray:

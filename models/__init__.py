@@ -1,6 +1,7 @@
 """Image-restoration networks in Flax NNX; nothing here knows of causal effects."""
 
 from .checkpoint import read_state_dict as read_state_dict
+from .export import export as export
 from .registry import Built as Built
 from .registry import Description as Description
 from .registry import build as build
@@ -8,3 +9,4 @@ from .registry import bundled_weights as bundled_weights
 from .registry import describe as describe
 from .registry import find as find
 from .registry import names as names
+from .registry import to_torch as to_torch

@@ -73,11 +73,30 @@ def without_derived(
                 wrong.append(key)
     if hasattr(architecture, "aliases"):
         for later, first in architecture.aliases(**config).items():
-            if later in rest and not np.array_equal(rest.pop(later), rest.get(first)):
+            if later in rest and not np.array_equal(rest.pop(later), state_dict.get(first, ())):
                 wrong.append(later)
     if wrong:
         raise ValueError(f"state_dict does not fit {name}: other values than {name}'s: {wrong}")
     return rest
+
+
+def with_derived(
+    architecture: Any, config: Mapping[str, Any], state_dict: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """A state dict with the tables, masks and second names that torch's own code lists too.
+
+    Args:
+        architecture: the network's class.
+        config: its constructor arguments.
+        state_dict: what the network itself stores, in torch layout under torch keys.
+    """
+    whole = dict(state_dict)
+    if hasattr(architecture, "tables"):
+        whole.update(architecture.tables(**config))
+    if hasattr(architecture, "aliases"):
+        aliases = architecture.aliases(**config)
+        whole.update({later: whole[first] for later, first in aliases.items()})
+    return whole
 
 
 def fill(

@@ -55,4 +55,4 @@ class DRRN(nnx.Module):
         return (2 * _RECURSIONS + 2 + factors - 1) // factors + 2
 
 
-ENTRIES = (Entry("DRRN", DRRN, tasks=("SR",), scale=4),)
+ENTRIES = (Entry("DRRN", DRRN, tasks=("SR",), scale=4, anchor=None),)

@@ -40,8 +40,9 @@ class Entry:
         published_at: where they publish them.
         licence: note on the weights' licence.
         size_multiple: sides of the input that the architecture needs; others are padded.
-        anchor: period of the network's own grid (strides, windows, pooling cells) in input pixels,
-            where it pads by itself: a crop must begin on it.
+        anchor: period of the network's own grid (strides, windows) in input pixels, on which a crop
+            must begin; None where the output depends on the size of the whole image
+            (align_corners, pooling cells that may be cut off), so that no crop stands for it.
         global_operations: operations that look at the whole image.
         bundled: whether weights come with the package.
     """
@@ -55,6 +56,6 @@ class Entry:
     published_at: str = ""
     licence: str = ""
     size_multiple: int = 1
-    anchor: int = 1
+    anchor: int | None = 1
     global_operations: tuple[str, ...] = ()
     bundled: bool = False

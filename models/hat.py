@@ -1,6 +1,7 @@
 """HAT: Activating More Pixels in Image Super-Resolution Transformer (Chen et al., CVPR 2023)."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -168,7 +169,7 @@ class AttenBlocks(nnx.Module):
 class RHAG(nnx.Module):
     """x + conv(attention blocks(x))."""
 
-    def __init__(self, dim: int, *arguments: int | float, rngs: nnx.Rngs):
+    def __init__(self, dim: int, *arguments: Any, rngs: nnx.Rngs):
         self.residual_group = AttenBlocks(dim, *arguments, rngs=rngs)
         self.conv = Conv(dim, dim, init_scale=0.1, rngs=rngs)
 
@@ -277,7 +278,7 @@ class HAT(nnx.Module):
         """The channel attentions see the whole image."""
 
 
-_XPIXEL = {"published_at": "github.com/XPixelGroup/HAT", "licence": "Apache-2.0"}
+_XPIXEL: dict[str, Any] = {"published_at": "github.com/XPixelGroup/HAT", "licence": "Apache-2.0"}
 
 ENTRIES = (
     Entry(

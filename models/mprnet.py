@@ -11,6 +11,7 @@ from .layers import (
     CALayer,
     Conv,
     PReLU,
+    ReLU,
     Sequential,
     SupervisedAttention,
     downsample_bilinear,
@@ -58,7 +59,7 @@ class CAB(nnx.Module):
         self.CA = CALayer(width, 4, use_bias=False, rngs=rngs)
         self.body = Sequential(
             _conv(width, width, 3, rngs),
-            PReLU() if stores_slope else None,
+            PReLU() if stores_slope else ReLU(),  # applied below, with the shared slope
             Conv(width, width, init_scale=0.1, use_bias=False, rngs=rngs),
         )
 

@@ -1,6 +1,7 @@
 """RCAN: Residual Channel Attention Networks (Zhang et al., ECCV 2018)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -123,7 +124,7 @@ class RCAN(nnx.Module):
         upsample = Upsampler(upscale, num_feat, rngs=rngs)
         last = conv(num_out_ch, init_scale=0.1)
         if original:
-            mean = tuple(np.float32(_RANGE) * np.float32(_FLICKR_MEAN))
+            mean = tuple(float(np.float32(_RANGE) * np.float32(part)) for part in _FLICKR_MEAN)
             stages = {
                 "entry": {"sub_mean": MeanShift(-1, mean), "head": Sequential(first)},
                 "trunk": {"body": Chain(*attentive, *plain, after)},
@@ -196,12 +197,12 @@ class RCAN(nnx.Module):
         attentive = num_group if num_ca_group is None else num_ca_group
         if attentive and cell is None:
             return None
-        reach = 2 * (cell - 1) if attentive else 0
+        reach = 2 * (cell - 1) if attentive and cell else 0
         trunk = num_group * (2 * num_block + 1) + attentive * num_block * reach
         return trunk + 2 + (2 if upscale > 1 else 1)
 
 
-def _entry(name: str, file: str, tasks: tuple[str, ...] = ("SR",), **config: int | str) -> Entry:
+def _entry(name: str, file: str, tasks: tuple[str, ...] = ("SR",), **config: Any) -> Entry:
     whole = config.get("num_ca_group") != 0 and "cell" not in config
     bins = config.get("bins", 1)
     pooling = f"average pooling over {bins} x {bins} parts" if bins > 1 else "average pooling"
@@ -214,7 +215,7 @@ def _entry(name: str, file: str, tasks: tuple[str, ...] = ("SR",), **config: int
         official_files=(file,),
         published_at="github.com/J-FHu/CEM",
         licence="none stated",
-        anchor=config.get("cell", 1),
+        anchor=None if "cell" in config else 1,
         global_operations=(f"{pooling} in channel attention",) if whole else (),
     )
 

@@ -48,7 +48,8 @@ from . import (
     swinir,
     xrestormer,
 )
-from .convert import fill, without_derived
+from .convert import fill, with_derived, without_derived
+from .convert import to_torch as stored
 from .entry import Entry
 from .layers import Constant
 
@@ -195,11 +196,13 @@ class Built:
         graph: its static definition.
         state: its arrays.
         receptive_radius: in input pixels, for the arguments found in the weights.
+        config: these arguments.
     """
 
     graph: Any
     state: Any
     receptive_radius: int | None
+    config: Mapping[str, Any]
 
 
 def build(name: str, state_dict: Mapping[str, Any]) -> Built:
@@ -228,11 +231,30 @@ def build(name: str, state_dict: Mapping[str, Any]) -> Built:
     graph, state = nnx.split(module)
     own = without_derived(name, entry.architecture, config, state_dict)
     state = fill(name, state, own, constants)
-    return Built(graph, state, entry.architecture.receptive_radius(**config))
+    return Built(graph, state, entry.architecture.receptive_radius(**config), config)
+
+
+def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The torch state dict that the official code loads strictly: the inverse of `build`.
+
+    Args:
+        name: one of `names()`.
+        state: a network's arrays.
+        config: its constructor arguments.
+
+    Returns:
+        Arrays in torch layout under torch keys, tables and second names included.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    return with_derived(find(name).architecture, config, stored(state))
 
 
 def bundled_weights(name: str) -> Path | None:
     """The file of weights that comes with the package, or None."""
     if not find(name).bundled:
         return None
-    return Path(str(resources.files(__package__))) / "weights" / f"{name}.safetensors"
+    return (
+        Path(str(resources.files(__name__.rpartition(".")[0]))) / "weights" / f"{name}.safetensors"
+    )

@@ -1,6 +1,7 @@
 """Restormer: Efficient Transformer for High-Resolution Restoration (Zamir et al., CVPR 2022)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -268,7 +269,7 @@ class Restormer(TransformerUNet):
         return unet_config(shapes, "attn", "ffn")
 
 
-_ZAMIR = {"published_at": "github.com/swz30/Restormer", "licence": "MIT"}
+_ZAMIR: dict[str, Any] = {"published_at": "github.com/swz30/Restormer", "licence": "MIT"}
 
 ENTRIES = (
     Entry(

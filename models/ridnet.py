@@ -73,7 +73,7 @@ class RIDNet(nnx.Module):
     """
 
     def __init__(self, n_feats: int = 64, n_blocks: int = 4, *, rngs: nnx.Rngs):
-        mean = tuple(np.float32(_RANGE) * np.float32(DIV2K_MEAN))
+        mean = tuple(float(np.float32(_RANGE) * np.float32(part)) for part in DIV2K_MEAN)
         self.blocks = tuple(f"b{index + 1}" for index in range(n_blocks))
         self.sub_mean = MeanShift(-1, mean)
         self.add_mean = MeanShift(+1, mean)

@@ -182,6 +182,7 @@ ENTRIES = (
     Entry(
         "SCUNet",
         SCUNet,
+        anchor=64,
         tasks=("DN",),
         official_files=("scunet_color_50.pth",),
         published_at="github.com/cszn/SCUNet",

@@ -48,6 +48,7 @@ ENTRIES = (
         SRCNN,
         tasks=("SR",),
         scale=4,
+        anchor=None,
         official_files=("SRCNN_15000.pth",),
         published_at="github.com/J-FHu/CEM",
         licence="none stated",

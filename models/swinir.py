@@ -1,6 +1,7 @@
 """SwinIR: Image Restoration Using Swin Transformer (Liang et al., ICCVW 2021)."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -280,9 +281,12 @@ class SwinIR(nnx.Module):
         return reach(stages, window_size, upscale)
 
 
-_SWINIR = {"published_at": "github.com/JingyunLiang/SwinIR", "licence": "Apache-2.0"}
-_CEM = {"published_at": "github.com/J-FHu/CEM", "licence": "none stated"}
-_SAME_SIZE = {"upscale": 1, "upsampler": "pixelshuffle"}
+_SWINIR: dict[str, Any] = {
+    "published_at": "github.com/JingyunLiang/SwinIR",
+    "licence": "Apache-2.0",
+}
+_CEM: dict[str, Any] = {"published_at": "github.com/J-FHu/CEM", "licence": "none stated"}
+_SAME_SIZE: dict[str, Any] = {"upscale": 1, "upsampler": "pixelshuffle"}
 
 ENTRIES = (
     Entry(
@@ -291,6 +295,7 @@ ENTRIES = (
         tasks=("SR",),
         scale=4,
         official_files=("001_classicalSR_DF2K_s64w8_SwinIR-M_x4.pth",),
+        anchor=8,
         **_SWINIR,
     ),
     Entry(
@@ -310,6 +315,7 @@ ENTRIES = (
         tasks=("SR",),
         scale=4,
         official_files=("003_realSR_BSRGAN_DFO_s64w8_SwinIR-M_x4_PSNR.pth",),
+        anchor=8,
         **_SWINIR,
     ),
     Entry(
@@ -318,6 +324,7 @@ ENTRIES = (
         {"img_size": 128, "upscale": 1, "upsampler": ""},
         tasks=("DN",),
         official_files=("005_colorDN_DFWB_s128w8_SwinIR-M_noise50.pth",),
+        anchor=8,
         **_SWINIR,
     ),
     Entry(

@@ -1,5 +1,7 @@
 """X-Restormer: A Comparative Study of Image Restoration Networks (Chen et al., ECCV 2024)."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -195,7 +197,10 @@ class XRestormer(TransformerUNet):
 
 
 _GLOBAL = ("attention among channels in every block",)
-_CHEN = {"published_at": "github.com/Andrew0613/X-Restormer", "licence": "none stated"}
+_CHEN: dict[str, Any] = {
+    "published_at": "github.com/Andrew0613/X-Restormer",
+    "licence": "none stated",
+}
 
 ENTRIES = (
     Entry(

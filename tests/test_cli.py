@@ -30,7 +30,8 @@ def test_map_writes_map_figure_and_table_and_resumes(photograph, tmp_path):
     assert "DnCNN-compact" in done.stdout
     found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
     assert found.effect.shape == (8, 9) and found.evaluations > 0
-    assert Image.open(tmp_path / "out" / "map.png").width > 400
+    with Image.open(tmp_path / "out" / "map.png") as figure:
+        assert figure.width > 400
     again = call(*arguments)
     assert again.returncode == 0, again.stderr
     assert cem.EffectMap.load(tmp_path / "out" / "map.npz").provenance["evaluations"] == 0

@@ -11,11 +11,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from cem_jax.models import registry
-from cem_jax.models.convert import to_torch, torch_shapes
 from parity_formula import image, weight
 
 import cem_jax as cem
+from cem_jax.grid import Crop
+from cem_jax.models import registry
+from cem_jax.models.convert import to_torch, torch_shapes
 
 _DATA = np.load(Path(__file__).parent / "fixtures" / "parity.npz")
 INDEX = json.loads(str(_DATA["index"]))
@@ -103,6 +104,29 @@ def test_the_receptive_radius_is_where_the_gradient_ends(name):
         touched = np.flatnonzero(np.abs(slope[0]).sum((1, 2)))
         reached = max(reached, centre - touched.min(), touched.max() - centre)
     assert reached == radius
+
+
+LOCAL = ["SRCNN", "FSRCNN", "ESPCN", "LapSRN", "FFDNet", "IRCNN", "PAN", "DnCNN", "EDSR-32-16"]
+
+
+@pytest.mark.parametrize(
+    "name", [*LOCAL, *(pytest.param(n, marks=pytest.mark.long) for n in ("SwinIR_DN", "SCUNet"))]
+)
+def test_the_crop_of_a_region_restores_it_as_the_whole_image_does(name):
+    network = cem.from_torch(name, state_dict(name))
+    radius, scale = network.receptive_radius, network.scale
+    assert radius is not None
+    h, w = 2 * radius + 34, 2 * radius + 45
+    x = image(h, w, salt=1)
+    roi = cem.ROI(scale * (radius + 13), scale * (radius + 19), 6 * scale, 9 * scale)
+    crop = Crop.make(h, w, roi, scale, radius, network.anchor)
+    assert network.anchor is None or crop.height * crop.width < h * w
+    part = x[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+    whole, cut = (
+        np.asarray(network(one[None]))[0, at.y : at.y + at.height, at.x : at.x + at.width]
+        for one, at in ((x, roi), (part, crop.roi))
+    )
+    assert np.abs(whole - cut).max() < 2e-5 * np.abs(whole).max()
 
 
 @pytest.mark.parametrize("name", ["EDSR-compact", "DnCNN-compact", "SRResNet_DR-compact"])

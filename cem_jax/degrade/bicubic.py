@@ -41,7 +41,7 @@ def _reduce(image: jax.Array, axis: int, scale: int) -> jax.Array:
     return jnp.clip((total + 2 ** (_PRECISION - 1)) >> _PRECISION, 0, 255)
 
 
-def downsample(image: jax.Array, scale: int) -> jax.Array:
+def downsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
     """Shrinks 8-bit images by an integer factor as `PIL.Image.resize(..., BICUBIC)` does.
 
     Args:
@@ -51,7 +51,7 @@ def downsample(image: jax.Array, scale: int) -> jax.Array:
     Returns:
         int32 0 .. 255, [..., h / scale, w / scale, c].
     """
-    image = jnp.asarray(image, jnp.int32)
+    pixels = jnp.asarray(image, jnp.int32)
     if scale == 1:
-        return image
-    return _reduce(_reduce(image, image.ndim - 2, scale), image.ndim - 3, scale)
+        return pixels
+    return _reduce(_reduce(pixels, pixels.ndim - 2, scale), pixels.ndim - 3, scale)

@@ -94,7 +94,9 @@ def draw_rain(shape: tuple[int, int], seed: int) -> tuple[Rain, np.ndarray]:
     return rain, ((layer - low) * scale).astype(np.uint8)
 
 
-def add_rain(image: jax.Array, layer: jax.Array, beta: jax.Array | float) -> jax.Array:
+def add_rain(
+    image: jax.Array | np.ndarray, layer: jax.Array | np.ndarray, beta: float
+) -> jax.Array:
     """Adds a rain layer to an image.
 
     Args:
@@ -105,5 +107,5 @@ def add_rain(image: jax.Array, layer: jax.Array, beta: jax.Array | float) -> jax
     Returns:
         int32 0 .. 255, of the image's shape.
     """
-    total = image + beta * jnp.asarray(layer, jnp.float32)[..., None]
+    total = jnp.asarray(image) + beta * jnp.asarray(layer, jnp.float32)[..., None]
     return jnp.clip(jnp.round(total), 0, 255).astype(jnp.int32)

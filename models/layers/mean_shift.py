@@ -1,6 +1,5 @@
 """Subtraction and addition of the training set's mean colour."""
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -18,11 +17,7 @@ class MeanShift(Conv):
         mean: mean colour in [0, 1].
     """
 
-    def __init__(self, sign: int, mean: tuple[float, float, float] = DIV2K_MEAN):
+    def __init__(self, sign: int, mean: tuple[float, ...] = DIV2K_MEAN):
         super().__init__(3, 3, 1, rngs=nnx.Rngs(0))
         self.kernel = Constant(jnp.eye(3)[None, None])
         self.bias = Constant(sign * jnp.asarray(mean))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, 3] -> [n, h, w, 3]."""
-        return super().__call__(x)

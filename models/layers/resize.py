@@ -1,5 +1,8 @@
 """Resizing with torch's sampling positions; integer factors as weighted sums of shifted images."""
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,7 +53,7 @@ def _blend(x: jax.Array, axis: int, taps: np.ndarray, weights: np.ndarray) -> ja
         jnp.take(x, index, axis, mode="clip", indices_are_sorted=True) * weight.reshape(shape)
         for index, weight in zip(taps.T, weights.T.astype(x.dtype), strict=True)
     ]
-    return sum(parts[1:], parts[0])
+    return functools.reduce(operator.add, parts)
 
 
 def _resize_axis(x: jax.Array, axis: int, size: int) -> jax.Array:

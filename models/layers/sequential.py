@@ -13,7 +13,7 @@ class Sequential(nnx.Module):
         *layers: modules that map an array to an array.
     """
 
-    def __init__(self, *layers: Callable[[jax.Array], jax.Array]):
+    def __init__(self, *layers: Callable[..., jax.Array]):
         self.length = len(layers)
         for index, layer in enumerate(layers):
             setattr(self, str(index), layer)

@@ -72,7 +72,7 @@ def attend_in_windows(qkv: jax.Array, bias: jax.Array, size: int, shift: int = 0
         qkv = jnp.pad(qkv, ((0, 0), (before, after), (before, after), (0, 0)))
         inside = np.zeros((1, full_h, full_w, 1), bool)
         inside[:, before : before + h, before : before + w] = True
-        taking_part = split_windows(inside, size)[0, :, :, 0]
+        taking_part = split_windows(jnp.asarray(inside), size)[0, :, :, 0]
     q, k, v = jnp.split(split_windows(qkv, size), 3, axis=-1)
     y = merge_windows(attend(q, k, v, bias[None, None], taking_part), size, full_h, full_w)
     return y[:, before : before + h, before : before + w]
@@ -99,7 +99,7 @@ def shift_mask(height: int, width: int, size: int, shift: int) -> np.ndarray:
         for length in (height, width)
     )
     region = (3 * row[:, None] + column[None, :]).reshape(1, height, width, 1)
-    region = np.asarray(split_windows(region, size))[0, :, :, 0]
+    region = np.asarray(split_windows(jnp.asarray(region), size))[0, :, :, 0]
     return np.where(region[:, :, None] == region[:, None, :], 0.0, -100.0).astype(np.float32)
 
 
