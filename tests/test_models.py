@@ -35,9 +35,9 @@ def same(name: str) -> str:
     return name
 
 
-PORTED = [name for name in sorted(INDEX) if name in cem.models.names()]
+NAMES = sorted(INDEX)
 PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.long if name in HEAVY else ()) for name in PORTED
+    pytest.param(name, marks=pytest.mark.long if name in HEAVY else ()) for name in NAMES
 ]
 
 
@@ -59,6 +59,10 @@ def output(name: str) -> np.ndarray:
     return np.asarray(cem.from_torch(name, state_dict(name))(x)[0])
 
 
+def test_every_reference_network_is_here():
+    assert set(INDEX) <= set(cem.models.names())
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_output_is_the_references(name):
     facts = INDEX[name]
@@ -70,7 +74,7 @@ def test_the_output_is_the_references(name):
     jax.clear_caches()
 
 
-@pytest.mark.parametrize("name", PORTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_description_is_the_references(name):
     facts, told = INDEX[name], cem.models.describe(name)
     assert told.parameters == facts["parameters"]
