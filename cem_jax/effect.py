@@ -49,6 +49,13 @@ def _grid(scene: Scene, block: int) -> Grid:
     return Grid.make(height, width, block, scene.scale)
 
 
+def _reach(network: Network, scene: Scene, roi: ROI, grid: Grid) -> np.ndarray:
+    """The blocks that can reach the region, bool [rows, columns]."""
+    if network.receptive_radius is None:
+        return np.ones(grid.shape, bool)
+    return grid.near(roi.in_input(scene.scale), network.receptive_radius)
+
+
 def _check_chunk(chunk: int | None) -> int | None:
     return None if chunk is None else whole_number("chunk", chunk, 1)
 
@@ -98,9 +105,11 @@ def outcomes(
     pixels = as_unit("patches", pixels)
     finish = clip_and_round if rounded else clip
     sweep = Sweep.make(network, scene, roi, grid, finish, outcome, _check_chunk(chunk))
-    result = np.empty(len(cells), np.float32)
-    for part, values in sweep.written(cells, pixels):
-        result[part] = values
+    # What cannot reach the region leaves it as it is.
+    near = np.flatnonzero(_reach(network, scene, roi, grid)[tuple(cells.T)])
+    result = np.full(len(cells), sweep.baseline(), np.float32)
+    for part, values in sweep.written(cells[near], pixels[near]):
+        result[near[part]] = values
     return result
 
 
@@ -157,11 +166,8 @@ def causal_effect_map(
     outcome = psnr if outcome is None else outcome
     seed = whole_number("seed", seed, 0)
 
-    region = roi.in_input(scene.scale)
-    inside = grid.near(region, 0)
-    radius = network.receptive_radius
-    reach = np.ones(grid.shape, bool) if radius is None else grid.near(region, radius)
-    active = (reach & ~inside).reshape(-1)
+    inside = grid.near(roi.in_input(scene.scale), 0)
+    active = (_reach(network, scene, roi, grid) & ~inside).reshape(-1)
 
     finish = clip_and_round if rounded else clip
     sweep = Sweep.make(network, scene, roi, grid, finish, outcome, _check_chunk(chunk))

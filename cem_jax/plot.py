@@ -1,5 +1,6 @@
 """Maps as matplotlib axes, drawn as in the paper: red helps, blue harms, white does neither."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -175,15 +176,11 @@ def plot_teaser(maps: Sequence[EffectMap]) -> "Figure":
         negative, positive, zero = effect_map.counts
         tally = f"{positive} help, {negative} harm, {zero} neither"
         figure.text((left + 1.78) / width, 0.62 / height, tally, ha="center", fontsize=8)
-    figure.text(
-        0.5,
-        0.12 / height,
-        "Red blocks help the region, blue ones harm it, white ones do neither (pie: shares).\n"
-        "Colours end at "
-        + ", ".join(f"\u00b1{colour_limit(m):.2g} dB ({m.task})" for m in maps)
-        + ".",
-        ha="center",
-        va="bottom",
-        fontsize=8,
+    limits = ", ".join(f"\u00b1{colour_limit(m):.2g} dB ({m.task})" for m in maps)
+    legend = (
+        "Red blocks help the region, blue ones harm it, white ones do neither (pie: shares).",
+        f"Colours end at {limits}.",
     )
+    lines = "\n".join(textwrap.fill(sentence, int(15 * width)) for sentence in legend)
+    figure.text(0.5, 0.08 / height, lines, ha="center", va="bottom", fontsize=8)
     return figure
