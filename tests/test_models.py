@@ -36,9 +36,7 @@ def same(name: str) -> str:
 
 
 NAMES = sorted(INDEX)
-PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.long if name in HEAVY else ()) for name in NAMES
-]
+PARAMETERS = [pytest.param(name, marks=pytest.mark.long if name in HEAVY else ()) for name in NAMES]
 
 
 @functools.lru_cache(maxsize=1)
