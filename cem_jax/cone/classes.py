@@ -1,0 +1,113 @@
+"""Positions in few classes: what larger windows cost against what a program costs to compile."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .analyse import work
+from .graph import Graph
+from .regions import Boxes
+from .rules import rule_for
+
+_ELEMENT = 8.0
+"""Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
+
+_CLASS = 1e9
+"""Multiply-adds in whose time a convolution or matrix product is compiled (0.02 s at 50e9/s)."""
+
+_MOST = 800
+"""Distinct sizes that are compared pair by pair."""
+
+
+class Costs:
+    """Cost of an evaluation from the sizes of its windows.
+
+    Args:
+        graph: the function.
+        reach: of `footprints`.
+        region: of `needs`, with a single position.
+    """
+
+    def __init__(self, graph: Graph, reach: Sequence[Boxes | None], region: Sequence[Boxes]):
+        rows: dict[bytes, tuple[np.ndarray, float]] = {}
+        self.compile = 0.0
+        for eq in graph.equations:
+            changed = reach[eq.outputs[0]]
+            if changed is None or eq.name == "copy":
+                continue
+            sizes = changed.meet(region[eq.outputs[0]]).size()
+            if not sizes.any():
+                continue
+            # Axes of one length everywhere become part of the factor.
+            varies = (sizes != sizes[:1]).any(axis=0)
+            one = np.where(varies, 1, sizes.max(axis=0))
+            factor = float(work(eq, one, _ELEMENT))
+            rule = rule_for(eq)
+            self.compile += _CLASS * (0.1 + (rule is None or rule.work(eq) > 0))
+            axes = np.flatnonzero(varies)
+            for_two = np.ones((len(sizes), max(2, len(axes))), np.int64)
+            for_two[:, : len(axes)] = sizes[:, axes]
+            key = for_two.tobytes() + bytes([for_two.shape[1]])
+            rows[key] = (for_two, rows.get(key, (for_two, 0.0))[1] + factor)
+        if not rows:  # the identity
+            rows[b""] = (np.ones((len(reach[graph.raw].some), 2), np.int64), 1.0)  # type: ignore[union-attr]
+        rank = max(sizes.shape[1] for sizes, _ in rows.values())
+        padded = [
+            np.pad(s, ((0, 0), (0, rank - s.shape[1])), constant_values=1) for s, _ in rows.values()
+        ]
+        self.sizes = np.stack(padded, axis=1)
+        """[positions, operations, axes]."""
+        self.factors = np.array([factor for _, factor in rows.values()])
+
+    def cost(self, sizes: np.ndarray) -> np.ndarray:
+        """Multiply-adds of windows of these sizes [..., operations, axes]."""
+        return np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors
+
+
+def classes(costs: Costs, draws: int, class_cost: float | None = None) -> list[np.ndarray]:
+    """Groups positions, merging the cheapest pair while that saves time.
+
+    Args:
+        costs: of every position.
+        draws: evaluations expected at each position.
+        class_cost: multiply-adds in whose time a program is compiled; None estimates.
+
+    Returns:
+        The positions of each class.
+    """
+    extra = costs.compile if class_cost is None else class_cost
+    sizes, step = costs.sizes, 1
+    while True:
+        rounded = -(-sizes // step)
+        _, group = np.unique(rounded.reshape(len(sizes), -1), axis=0, return_inverse=True)
+        if group.max() < _MOST:
+            break
+        step *= 2
+    members = [np.flatnonzero(group == k) for k in range(group.max() + 1)]
+    windows = np.stack([sizes[m].max(axis=0) for m in members])
+    count = np.array([len(m) for m in members], np.float64)
+    own = costs.cost(windows)
+
+    def loss(k: int) -> np.ndarray:
+        """What merging group k with each other one adds."""
+        both = costs.cost(np.maximum(windows[k], windows))
+        return draws * ((count + count[k]) * both - count * own - count[k] * own[k])
+
+    table = np.stack([loss(k) for k in range(len(members))])
+    np.fill_diagonal(table, np.inf)
+    while len(members) > 1:
+        a, b = np.unravel_index(np.argmin(table), table.shape)
+        if not table[a, b] < extra:
+            break
+        windows[a] = np.maximum(windows[a], windows[b])
+        members[a] = np.concatenate([members[a], members[b]])
+        count[a] += count[b]
+        keep = np.arange(len(members)) != b
+        windows, count, own = windows[keep], count[keep], own[keep]
+        members = [m for m, kept in zip(members, keep, strict=True) if kept]
+        table = table[keep][:, keep]
+        a = int(a) - int(b < a)
+        own[a] = costs.cost(windows[a])
+        table[a] = table[:, a] = loss(a)
+        table[a, a] = np.inf
+    return [np.sort(m) for m in members]

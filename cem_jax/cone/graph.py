@@ -1,0 +1,349 @@
+"""A function as a flat list of equations: calls inlined, loops over local bodies unrolled.
+
+A jaxpr may hold the same inner jaxpr at many call sites (relu, gelu), so every value gets a number
+of its own at each of them.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+from .rules import RULES
+
+_CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "remat2": "jaxpr",
+    "checkpoint": "jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+}
+"""Primitives that only call a jaxpr, and the parameter that holds it."""
+
+_REWRITTEN = ("split", "stack", "tile", "unstack")
+"""Primitives that are written as slices, broadcasts and concatenations."""
+
+_MOST_UNROLLED = 20_000
+"""Equations up to which a loop is unrolled."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """A scalar whose value is known before anything runs."""
+
+    value: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Equation:
+    """One operation.
+
+    Args:
+        name: the primitive's name, for which there may be a rule.
+        params: the primitive's parameters.
+        inputs: numbers of values, or known scalars.
+        outputs: numbers of values.
+        bind: applies the operation; keywords replace parameters. One array for each output.
+        in_shapes: shapes of the inputs.
+        out_shapes: shapes of the outputs.
+        dtype: of the first input.
+        depends: whether an input depends on the image.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    inputs: tuple[int | Known, ...]
+    outputs: tuple[int, ...]
+    bind: Callable[..., Sequence[jax.Array]]
+    in_shapes: tuple[tuple[int, ...], ...]
+    out_shapes: tuple[tuple[int, ...], ...]
+    dtype: np.dtype
+    depends: bool
+
+
+@dataclasses.dataclass(eq=False)
+class Graph:
+    """A function of parameters and an image.
+
+    Args:
+        equations: in the order of evaluation.
+        shapes: shape of every value.
+        dtypes: dtype of every value.
+        depends: whether the value depends on the image.
+        params: numbers of the parameters' leaves.
+        constants: numbers and arrays that the function closes over.
+        raw: number of the image as it is passed in.
+        image: number of the image after the intervention.
+        output: number of the result, or a known scalar.
+    """
+
+    equations: list[Equation]
+    shapes: list[tuple[int, ...]]
+    dtypes: list[np.dtype]
+    depends: list[bool]
+    params: tuple[int, ...]
+    constants: dict[int, Any]
+    raw: int
+    image: int
+    output: int
+
+
+class _Builder:
+    def __init__(self, loops: bool) -> None:
+        self.loops = loops
+        self.equations: list[Equation] = []
+        self.shapes: list[tuple[int, ...]] = []
+        self.dtypes: list[np.dtype] = []
+        self.depends: list[bool] = []
+        self.constants: dict[int, Any] = {}
+
+    def value(self, shape: Sequence[int], dtype: Any, depends: bool) -> int:
+        self.shapes.append(tuple(int(n) for n in shape))
+        self.dtypes.append(dtype)
+        self.depends.append(depends)
+        return len(self.shapes) - 1
+
+    def add(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        inputs: Sequence[int | Known],
+        outputs: Sequence[tuple[Sequence[int], Any]],
+        bind: Callable[..., Sequence[jax.Array]],
+    ) -> list[int]:
+        """Appends an operation; outputs are given as (shape, dtype)."""
+        depends = any(isinstance(i, int) and self.depends[i] for i in inputs)
+        numbers = [self.value(shape, dtype, depends) for shape, dtype in outputs]
+        shapes = [self.shapes[i] if isinstance(i, int) else () for i in inputs]
+        first = inputs[0] if inputs else None
+        dtype = self.dtypes[first] if isinstance(first, int) else np.dtype("float32")
+        out_shapes = tuple(self.shapes[n] for n in numbers)
+        self.equations.append(
+            Equation(
+                name, params, tuple(inputs), tuple(numbers), bind, tuple(shapes), out_shapes, dtype,
+                depends,
+            )
+        )  # fmt: skip
+        return numbers
+
+    def cut(self, value: int, axis: int, start: int, length: int) -> int:
+        """value[start : start + length] along an axis."""
+        shape = list(self.shapes[value])
+        starts = [0] * len(shape)
+        starts[axis] = start
+        limits = list(shape)
+        limits[axis] = start + length
+        shape[axis] = length
+        params = {"start_indices": tuple(starts), "limit_indices": tuple(limits), "strides": None}
+
+        def bind(x: jax.Array, **changed: Any) -> list[jax.Array]:
+            own = {**params, **changed}
+            return [jax.lax.slice(x, own["start_indices"], own["limit_indices"], own["strides"])]
+
+        return self.add("slice", params, [value], [(shape, self.dtypes[value])], bind)[0]
+
+    def take(self, value: int, index: int, axis: int = 0) -> int:
+        """value[index] along an axis."""
+        row = self.cut(value, axis, index, 1)
+
+        def bind(x: jax.Array, **_: Any) -> list[jax.Array]:
+            return [jax.lax.squeeze(x, (axis,))]
+
+        shape = self.shapes[value]
+        out = [(shape[:axis] + shape[axis + 1 :], self.dtypes[value])]
+        return self.add("squeeze", {"dimensions": (axis,)}, [row], out, bind)[0]
+
+    def join(self, values: Sequence[int], axis: int) -> int:
+        """The values one behind the other along an axis."""
+
+        def bind(*xs: jax.Array, **_: Any) -> list[jax.Array]:
+            return [jax.lax.concatenate(xs, axis)]
+
+        shape = list(self.shapes[values[0]])
+        shape[axis] = sum(self.shapes[value][axis] for value in values)
+        out = [(shape, self.dtypes[values[0]])]
+        return self.add("concatenate", {"dimension": axis}, values, out, bind)[0]
+
+    def stack(self, values: Sequence[int | Known], axis: int) -> int:
+        """The values as rows along a new axis."""
+        rows = []
+        for value in map(self.solid, values):
+            old = self.shapes[value]
+            axes = tuple(k + (k >= axis) for k in range(len(old)))
+
+            def bind(
+                x: jax.Array, *, shape: Sequence[int], axes: Sequence[int] = axes, **_: Any
+            ) -> list[jax.Array]:
+                return [jax.lax.broadcast_in_dim(x, tuple(shape), axes)]
+
+            shape = (*old[:axis], 1, *old[axis:])
+            params = {"shape": shape, "broadcast_dimensions": axes}
+            bound = functools.partial(bind, shape=shape)
+            rows += self.add(
+                "broadcast_in_dim", params, [value], [(shape, self.dtypes[value])], bound
+            )
+        return self.join(rows, axis)
+
+    def inline(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+        """Appends a jaxpr's equations; returns its outputs."""
+        env: dict[Any, int | Known] = {}
+        for var, const in zip(jaxpr.constvars, consts, strict=True):
+            env[var] = self.constant(const)
+        env.update(zip(jaxpr.invars, inputs, strict=True))
+
+        def look(atom: Any) -> int | Known:
+            if isinstance(atom, core.Literal):
+                return self.constant(atom.val)
+            return env[atom]
+
+        for eqn in jaxpr.eqns:
+            outputs = self.equation(eqn, [look(atom) for atom in eqn.invars])
+            env.update(zip(eqn.outvars, outputs, strict=True))
+        return [look(atom) for atom in jaxpr.outvars]
+
+    def constant(self, value: Any) -> int | Known:
+        if np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer):
+            return Known(np.asarray(value))
+        number = self.value(np.shape(value), jnp.result_type(value), False)
+        self.constants[number] = value
+        return number
+
+    def equation(self, eqn: Any, inputs: list[int | Known]) -> list[int | Known]:
+        name = eqn.primitive.name
+        depends = any(isinstance(i, int) and self.depends[i] for i in inputs)
+        if name in _CALLS:
+            inner = eqn.params[_CALLS[name]]
+            jaxpr, consts = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
+            return self.inline(jaxpr, consts, inputs)
+        if name == "scan" and depends and self.loops and _unrollable(eqn):
+            return self.unroll(eqn, inputs)
+        if name in _REWRITTEN and depends:
+            return list(self.rewrite(name, eqn.params, inputs))
+        scalar = all(v.aval.shape == () for v in eqn.outvars)
+        if scalar and inputs and all(isinstance(i, Known) for i in inputs) and not eqn.effects:
+            values = _binder(eqn)(*(i.value for i in inputs))
+            return [Known(np.asarray(v)) for v in values]
+        outputs = [(v.aval.shape, v.aval.dtype) for v in eqn.outvars]
+        return list(self.add(name, eqn.params, inputs, outputs, _binder(eqn)))
+
+    def rewrite(self, name: str, params: Any, inputs: Sequence[Any]) -> Sequence[int]:
+        """Operations that are others in disguise."""
+        whole, axis = inputs[0], params.get("axis", 0)
+        if name == "stack":
+            return [self.stack(inputs, axis)]
+        if name == "unstack":
+            return [self.take(whole, k, axis) for k in range(self.shapes[whole][axis])]
+        if name == "tile":
+            for along, count in enumerate(params["reps"]):
+                whole = whole if count == 1 else self.join([whole] * int(count), along)
+            return [whole]
+        sizes = [int(n) for n in params["sizes"]]
+        starts = np.cumsum([0, *sizes[:-1]]).tolist()
+        return [self.cut(whole, axis, s, n) for s, n in zip(starts, sizes, strict=True)]
+
+    def unroll(self, eqn: Any, inputs: list[int | Known]) -> list[int | Known]:
+        p = eqn.params
+        consts = inputs[: p["num_consts"]]
+        carry = inputs[p["num_consts"] : p["num_consts"] + p["num_carry"]]
+        rows = inputs[p["num_consts"] + p["num_carry"] :]
+        order = range(p["length"])
+        stacks: list[list[Any]] = []
+        for index in reversed(order) if p["reverse"] else order:
+            taken = [self.take(row, index) for row in rows]  # type: ignore[arg-type]
+            body = p["jaxpr"]
+            out = self.inline(body.jaxpr, body.consts, [*consts, *carry, *taken])
+            carry = out[: p["num_carry"]]
+            stacks.append(out[p["num_carry"] :])
+        if p["reverse"]:
+            stacks.reverse()
+        stacked = [self.stack(rows, 0) for rows in zip(*stacks, strict=True)]
+        return [*carry, *stacked]
+
+    def solid(self, value: int | Known) -> int:
+        """A number for a value that may be a known scalar."""
+        if isinstance(value, int):
+            return value
+        number = self.value((), value.value.dtype, False)
+        self.constants[number] = value.value
+        return number
+
+
+def _binder(eqn: Any) -> Callable[..., Sequence[jax.Array]]:
+    """Applies an equation's primitive; keywords replace parameters."""
+
+    def bind(*args: Any, **changed: Any) -> Sequence[jax.Array]:
+        params = eqn.primitive.get_bind_params({**eqn.params, **changed})
+        out = eqn.primitive.bind(*args, **params)
+        return out if eqn.primitive.multiple_results else [out]
+
+    return bind
+
+
+def _unrollable(eqn: Any) -> bool:
+    """Whether every operation of a loop's body is local; else the loop is one dense operation."""
+    count = _count_local(eqn.params["jaxpr"].jaxpr)
+    return count is not None and count * eqn.params["length"] <= _MOST_UNROLLED
+
+
+def _count_local(jaxpr: Any) -> int | None:
+    """Number of equations, or None if one of them has no rule."""
+    total = 0
+    for eqn in jaxpr.eqns:
+        name = eqn.primitive.name
+        if name in _CALLS:
+            inner = eqn.params[_CALLS[name]]
+            count = _count_local(getattr(inner, "jaxpr", inner))
+        elif name == "scan":
+            count = _count_local(eqn.params["jaxpr"].jaxpr)
+            count = None if count is None else count * eqn.params["length"]
+        else:
+            count = 1 if name in RULES or name in _REWRITTEN else None
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def trace(
+    f: Callable[..., jax.Array], params: Any, shape: Sequence[int], dtype: Any, loops: bool = True
+) -> Graph:
+    """The graph of `f(params, x)`.
+
+    Args:
+        f: a pure function with one array as its result.
+        params: a pytree of arrays or of their shapes.
+        shape: of x.
+        dtype: of x.
+        loops: whether loops over local bodies are unrolled; else each is one dense operation.
+
+    Raises:
+        ValueError: the result is not one array, or does not depend on x.
+    """
+    image = jax.ShapeDtypeStruct(tuple(shape), dtype)
+    closed = jax.make_jaxpr(f)(params, image)
+    if len(closed.out_avals) != 1:
+        raise ValueError(f"f={f!r}: expected one array as its result, got {len(closed.out_avals)}")
+    builder = _Builder(loops)
+    leaves = [builder.value(v.aval.shape, v.aval.dtype, False) for v in closed.jaxpr.invars[:-1]]
+    raw = builder.value(shape, closed.jaxpr.invars[-1].aval.dtype, True)
+
+    def same(x: jax.Array, **_: Any) -> list[jax.Array]:
+        return [x]
+
+    # The image itself is an equation, so that pasting a patch is the reading of its operand.
+    inner = builder.add("copy", {}, [raw], [(shape, builder.dtypes[raw])], same)[0]
+    (output,) = builder.inline(closed.jaxpr, closed.consts, [*leaves, inner])
+    if not isinstance(output, int) or not builder.depends[output]:
+        raise ValueError(f"f={f!r}: the result does not depend on x")
+    return Graph(
+        builder.equations, builder.shapes, builder.dtypes, builder.depends, tuple(leaves),
+        builder.constants, raw, inner, output,
+    )  # fmt: skip

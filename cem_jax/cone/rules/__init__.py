@@ -1,0 +1,70 @@
+"""Which rule an operation has; one without a rule is global.
+
+A global operation may change everywhere and needs everything; it is computed in full.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .axes import Along, Broadcast, Dot, Elementwise, Reduce, Squeeze, Transpose
+from .base import Rule, Start
+from .mosaic import Concatenate, Cut, Update
+from .reshape import Reshape
+from .window import Conv, Pad, Pool, Reverse, Slice
+
+if TYPE_CHECKING:
+    from ..graph import Equation
+
+_ELEMENTWISE = (
+    "abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil "
+    "clamp convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 "
+    "expm1 floor ge gt igamma igammac imag integer_pow is_finite le lgamma log log1p logistic lt "
+    "max min mul ne neg nextafter not or population_count pow real reduce_precision rem round "
+    "rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt "
+    "square sub tan tanh xor"
+)
+_REDUCTIONS = "sum max min prod and or xor"
+_ALONG = "cumsum cumprod cummax cummin cumlogsumexp"
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(_ELEMENTWISE.split(), Elementwise()),
+    **dict.fromkeys([f"reduce_{name}" for name in _REDUCTIONS.split()], Reduce()),
+    **dict.fromkeys(["argmax", "argmin"], Reduce()),
+    **dict.fromkeys(_ALONG.split(), Along()),
+    **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pool()),
+    "broadcast_in_dim": Broadcast(),
+    "concatenate": Concatenate(),
+    "conv_general_dilated": Conv(),
+    "dot_general": Dot(),
+    "dynamic_slice": Cut(),
+    "dynamic_update_slice": Update(),
+    "pad": Pad(),
+    "reshape": Reshape(),
+    "rev": Reverse(),
+    "slice": Slice(),
+    "squeeze": Squeeze(),
+    "transpose": Transpose(),
+}
+"""By primitive."""
+
+
+def rule_for(eq: Equation) -> Rule | None:
+    """The rule of an operation; None if it is global."""
+    rule = RULES.get(eq.name)
+    known = [not isinstance(i, int) for i in eq.inputs]
+    p = eq.params
+    refused = (
+        (eq.name == "conv_general_dilated" and p["batch_group_count"] != 1)
+        or (eq.name == "pad" and not (known[1] and np.isfinite(eq.inputs[1].value)))
+        or (eq.name == "dynamic_slice" and not all(known[1:]))
+        or (eq.name == "dynamic_update_slice" and not all(known[2:]))
+        or (eq.name.startswith("reduce_window") and any(n != 1 for n in p["base_dilation"]))
+        or (eq.name == "reshape" and p["dimensions"] is not None)
+    )
+    return None if refused else rule
+
+
+__all__ = ["RULES", "Rule", "Start", "rule_for"]

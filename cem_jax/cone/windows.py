@@ -1,0 +1,241 @@
+"""One class of positions as a program of fixed window sizes and offsets that are data.
+
+For every operation the window's size is the largest intersection of the forward and the backward
+cone among the class's positions, and each position places it around its own intersection, inside
+the array. Inside a window, what the region needs is exact: an operand's element lies in the
+operand's window, or it is one that the intervention cannot change, and then the baseline has it.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .analyse import aligned, need, work
+from .graph import Equation, Graph, Known
+from .regions import Boxes
+from .rules import rule_for
+
+Key = tuple[int, Any]
+"""A baseline array: the value's number, and what stands beyond its border."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Offset:
+    """An index that is fixed for the class, or a column of its positions' offsets."""
+
+    value: int = 0
+    column: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Read:
+    """How a part of a value is put together from its window and from the baseline.
+
+    Args:
+        number: of the value.
+        size: of the part.
+        cut_at: where the window is cut, on axes on which it always covers the part.
+        cut: size of what is cut from the window; None if the value has no window in this class.
+        key: baseline array; None if the window covers the part.
+        base_at: where the part begins in the baseline array.
+        margins: how far the cut window may stand out of the part, before and behind it.
+        paste_at: where the cut window lies in the part with its margins.
+        through: a broadcast that is done on the spot, and the reading of its operand.
+    """
+
+    number: int
+    size: tuple[int, ...]
+    cut_at: tuple[Offset, ...] = ()
+    cut: tuple[int, ...] | None = None
+    key: Key | None = None
+    base_at: tuple[Offset, ...] = ()
+    margins: tuple[tuple[int, int], ...] = ()
+    paste_at: tuple[Offset, ...] = ()
+    through: "tuple[Equation, Read] | None" = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Keep:
+    """The window of an output: its place in what was computed, and its size."""
+
+    number: int
+    at: tuple[Offset, ...]
+    size: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """One operation on its window.
+
+    Args:
+        eq: the operation.
+        size: of the window that is computed.
+        starts: its first indices, where the operation asks for them.
+        reads: the operands.
+        keeps: the windows of the outputs.
+    """
+
+    eq: Equation
+    size: tuple[int, ...]
+    starts: tuple[Offset, ...]
+    reads: tuple[Read | Known, ...]
+    keeps: tuple[Keep, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """What is compiled for a class.
+
+    Args:
+        steps: the operations.
+        result: the reading of the region.
+        keys: the baseline arrays, in the order in which they are passed.
+        work: multiply-adds of one evaluation.
+    """
+
+    steps: tuple[Step, ...]
+    result: Read
+    keys: tuple[Key, ...]
+    work: float
+
+
+class Planner:
+    """Plans one class.
+
+    Args:
+        graph: the function.
+        blocks: the patches' boxes of the class's positions; they may leave the image.
+        reach: of `footprints`, for the class's positions.
+        region: of `needs`, with a single position.
+    """
+
+    def __init__(
+        self, graph: Graph, blocks: Boxes, reach: Sequence[Boxes | None], region: Sequence[Boxes]
+    ):
+        self.graph = graph
+        self.count = len(blocks.some)
+        self.parts: list[tuple[np.ndarray, Key | None, int]] = []
+        self.seen: dict[tuple[bytes, Key | None, int], int] = {}
+        self.extents: dict[Key, Boxes] = {}
+        self.spread = {
+            number: eq
+            for eq in graph.equations
+            if not eq.depends and eq.name == "broadcast_in_dim"
+            for number in eq.outputs
+        }
+        self.windows: dict[int, Boxes] = {graph.raw: blocks}
+        for number, changed in enumerate(reach):
+            if changed is None or number == graph.raw:
+                continue
+            exact = changed.meet(region[number])
+            if exact.some.any():
+                size = exact.size().max(axis=0)
+                most = np.asarray(graph.shapes[number]) - size
+                self.windows[number] = Boxes.of(np.clip(exact.lo, 0, most), size)
+
+    def plan(self, roi: Boxes) -> Program:
+        """The program that gives the output's part `roi`."""
+        steps, total = [], 0.0
+        for eq in self.graph.equations:
+            if any(number in self.windows for number in eq.outputs):
+                step = self._step(eq)
+                steps.append(step)
+                total += float(work(eq, np.asarray(step.size)))
+        place = Boxes.of(np.repeat(roi.lo, self.count, axis=0), roi.size()[0])
+        result = self._read(self.graph.output, place, None)
+        return Program(tuple(steps), result, tuple(self.extents), total)
+
+    def rows(self, origins: dict[Key, np.ndarray]) -> np.ndarray:
+        """The positions' offsets, int32 [positions, columns].
+
+        Args:
+            origins: first element of each baseline array.
+        """
+        out = np.zeros((self.count, len(self.parts)), np.int32)
+        for column, (index, key, axis) in enumerate(self.parts):
+            out[:, column] = index if key is None else index - origins[key][axis]
+        return out
+
+    def _step(self, eq: Equation) -> Step:
+        # An operation with several outputs is global and computes all of them in full.
+        some = next(self.windows[number] for number in eq.outputs if number in self.windows)
+        kept = [self.windows.get(number, some) for number in eq.outputs]
+        whole, rule = aligned(eq, kept), rule_for(eq)
+        if rule is not None:
+            # Corners of a few residues: one size for all positions.
+            size = whole[0].size().max(axis=0)
+            whole = [Boxes.of(whole[0].lo, size)]
+        reads: list[Read | Known] = []
+        for index, number in enumerate(eq.inputs):
+            if isinstance(number, Known):
+                reads.append(number)
+                continue
+            fill = rule.fill(eq, index) if rule is not None else None
+            reads.append(self._read(number, need(eq, index, whole), fill))
+        keeps = tuple(
+            Keep(number, self._relative(kept[k].lo - whole[k].lo), _size(kept[k]))
+            for k, number in enumerate(eq.outputs)
+            if number in self.windows
+        )
+        placed = rule is not None and rule.placed
+        starts = self._relative(whole[0].lo) if placed else ()
+        return Step(eq, _size(whole[0]), starts, tuple(reads), keeps)
+
+    def _read(self, number: int, part: Boxes, fill: Any) -> Read:
+        window, size = self.windows.get(number), _size(part)
+        if window is None:
+            return self._baseline(number, part, fill)
+        lengths, own = np.asarray(size), np.asarray(_size(window))
+        # Where they do not meet, how far they are apart does not matter.
+        ahead = np.clip(window.lo - part.lo, -own, lengths)
+        covers = ((ahead <= 0) & (ahead + own >= lengths)).all(axis=0)
+        cut = np.where(covers, lengths, own)
+        cut_at = self._relative(np.where(covers, -ahead, 0))
+        if covers.all():
+            return Read(number, size, cut_at, tuple(cut.tolist()))
+        ahead = np.where(covers, 0, ahead)
+        before = np.maximum(-ahead, 0).max(axis=0)
+        behind = np.maximum(ahead + cut - lengths, 0).max(axis=0)
+        base = self._baseline(number, part, fill)
+        return dataclasses.replace(
+            base,
+            cut_at=cut_at,
+            cut=tuple(cut.tolist()),
+            margins=tuple(zip(before.tolist(), behind.tolist(), strict=True)),
+            paste_at=self._relative(ahead + before),
+        )
+
+    def _baseline(self, number: int, part: Boxes, fill: Any) -> Read:
+        size, shape = _size(part), np.asarray(self.graph.shapes[number])
+        inside = fill is None or bool(((part.lo >= 0) & (part.hi <= shape)).all())
+        if number in self.spread and inside:
+            eq = self.spread[number]
+            if not isinstance(eq.inputs[0], Known):
+                operand = self._baseline(eq.inputs[0], need(eq, 0, [part]), None)
+                return Read(number, size, through=(eq, operand))
+        key = (number, 0 if fill is None else fill)
+        extent = self.extents.get(key, Boxes.nothing(part.rank))
+        self.extents[key] = extent.hull(part.union())
+        at = tuple(self._column(part.lo[:, axis], key, axis) for axis in range(part.rank))
+        return Read(number, size, key=key, base_at=at)
+
+    def _relative(self, index: np.ndarray) -> tuple[Offset, ...]:
+        """Offsets int64 [positions, rank]; those equal at all positions are fixed."""
+        return tuple(
+            Offset(int(column[0])) if (column == column[0]).all() else self._column(column, None, 0)
+            for column in index.T
+        )
+
+    def _column(self, index: np.ndarray, key: Key | None, axis: int) -> Offset:
+        same = (index.tobytes(), key, axis)
+        if same not in self.seen:
+            self.seen[same] = len(self.parts)
+            self.parts.append((np.array(index), key, axis))
+        return Offset(column=self.seen[same])
+
+
+def _size(boxes: Boxes) -> tuple[int, ...]:
+    """The one size of boxes that all have it."""
+    return tuple((boxes.hi[0] - boxes.lo[0]).tolist())

@@ -1,0 +1,95 @@
+"""The cone equals the dense computation, for any local function, region and block."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from networks import layers, network
+
+from cem_jax import cone as cones
+
+QUIET = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "derandomize": True,
+    "database": None,
+}
+
+
+def dense(f, x, roi, origin, patches):
+    """f of the patched images, cut to the region."""
+    b, (y, x0) = patches.shape[1], origin
+    canvas = np.pad(np.repeat(x, len(patches), 0), ((0, 0), (b, b), (b, b), (0, 0)))
+    canvas[:, y + b : y + 2 * b, x0 + b : x0 + 2 * b] = patches
+    images = canvas[:, b:-b, b:-b]
+    out = np.concatenate([np.asarray(f(image[None])) for image in images])
+    return out[:, roi[0] : roi[0] + roi[2], roi[1] : roi[1] + roi[3]]
+
+
+@st.composite
+def cases(draw):
+    """A network, an image, a region, blocks near and far, and how many programs are compiled."""
+    f = network(draw(st.lists(layers, min_size=3, max_size=6)), draw(st.integers(0, 2**16)))
+    size = draw(st.integers(14, 27)), draw(st.integers(14, 27))
+    x = np.random.default_rng(draw(st.integers(0, 99))).normal(size=(1, *size, 2))
+    x = x.astype(np.float32)
+    out = jax.eval_shape(f, x).shape
+    top, height, left, width = (
+        v
+        for n in out[1:3]
+        for side in [draw(st.integers(1, min(n, 9)))]
+        for v in (draw(st.sampled_from([0, n - side, (n - side) // 2, (n - side) // 3])), side)
+    )
+    roi, block = (top, left, height, width), draw(st.integers(2, 6))
+    everywhere = np.stack(np.meshgrid(*(np.arange(1 - block, n) for n in size)), -1).reshape(-1, 2)
+    near = everywhere[cones.reachable(f, x.shape, roi, everywhere, block)]
+    origins = [tuple(draw(st.sampled_from(near.tolist()))) for _ in range(3)] if len(near) else []
+    rim = st.tuples(*(st.sampled_from([1 - block, 0, n - block, n - 1]) for n in size))
+    origins = list(dict.fromkeys([*origins, draw(rim)]))
+    return f, x, roi, block, origins, draw(st.sampled_from([0.0, 1e12]))
+
+
+def check(case):
+    f, x, roi, block, origins, class_cost = case
+    planned = cones.plan(f, x.shape, roi, block, origins=origins, class_cost=class_cost, least=0.0)
+    found = planned.prepare(x)
+    jitted = jax.jit(f)
+    rng = np.random.default_rng(0)
+    for number, origin in enumerate(origins):
+        patches = rng.normal(size=(1 + number % 2, block, block, x.shape[3])).astype(np.float32)
+        expected = dense(jitted, x, roi, origin, patches)
+        got = np.asarray(found.evaluate(origin, patches))
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-5)
+        if planned.program_of[number] < 0:
+            base = np.asarray(jitted(x))[:, roi[0] : roi[0] + roi[2], roi[1] : roi[1] + roi[3]]
+            np.testing.assert_array_equal(expected, np.repeat(base, len(patches), 0))
+
+
+@settings(max_examples=16, **QUIET)
+@given(cases())
+def test_cone_equals_dense(case):
+    check(case)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (16, 17), (8, 8)])
+def test_one_program_serves_blocks_on_every_rim(corner):
+    f = network([("conv", 3, 1, 1, 1, (1, 1, 1, 1)), ("leaky",)] * 9, 1)
+    x = np.random.default_rng(1).normal(size=(1, 20, 21, 2)).astype(np.float32)
+    grid = np.stack(np.meshgrid(np.arange(-4, 20, 6), np.arange(-4, 21, 6)), -1).reshape(-1, 2)
+    check((f, x, (*corner, 4, 4), 6, [tuple(o) for o in grid.tolist()], 1e12))
+
+
+def test_windows_smaller_than_a_transposed_kernel():
+    steps = [("max_pool", 2, 1), ("slice", 1, 2), ("max_pool", 2, 1)]
+    f = network(steps + [("transposed", 3, 3, 2, (1, 3, 3, 3))] * 2, 0)
+    x = np.random.default_rng(1).normal(size=(1, 14, 26, 2)).astype(np.float32)
+    check((f, x, (0, 10, 1, 1), 2, [(2, -1), (0, -1), (-1, -1), (4, 2)], 0.0))
+
+
+@pytest.mark.long
+@settings(max_examples=400, **QUIET)
+@given(cases())
+def test_cone_equals_dense_on_many_networks(case):
+    check(case)
