@@ -6,7 +6,7 @@ from typing import Any
 
 from cem_jax.models.dncnn import DnCNN
 from cem_jax.models.edsr import EDSR
-from cem_jax.models.srresnet import SRResNetRestoration
+from cem_jax.models.srresnet import SRResNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,6 @@ RECIPES = {
     "EDSR-compact": Recipe(EDSR, {"width": 32, "depth": 8}, "SR", steps=9_000, patch=24, scale=4),
     "DnCNN-compact": Recipe(DnCNN, {"nc": 48, "nb": 12}, "DN", steps=9_000),
     "SRResNet_DR-compact": Recipe(
-        SRResNetRestoration, {"num_feat": 32, "num_block": 6}, "DR", steps=5_000, patch=48
+        SRResNet, {"num_feat": 32, "num_block": 6}, "DR", steps=5_000, patch=48
     ),
 }

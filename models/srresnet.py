@@ -81,10 +81,6 @@ class SRResNet(nnx.Module):
         return 2 * num_block + 3
 
 
-SRResNetRestoration = SRResNet
-"""The name under which the training recipes know the network at a factor of 1."""
-
-
 def _restoration(name: str, tasks: tuple[str, ...], file: str) -> Entry:
     return Entry(
         name,
