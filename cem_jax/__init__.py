@@ -1,8 +1,17 @@
 """Causal Effect Maps: which parts of an image help a restoration network, which harm, in dB."""
 
 from cem_jax import models as models
+from cem_jax.attribution import Attribution as Attribution
+from cem_jax.attribution import gradient_map as gradient_map
+from cem_jax.attribution import integrated_gradients as integrated_gradients
+from cem_jax.attribution import local_attribution_map as local_attribution_map
+from cem_jax.attribution import occlusion_map as occlusion_map
+from cem_jax.attribution import plot_attribution as plot_attribution
+from cem_jax.attribution import plot_contribution as plot_contribution
+from cem_jax.compilation_cache import use_compilation_cache as use_compilation_cache
 from cem_jax.devices import use_all_cores as use_all_cores
 from cem_jax.effect import causal_effect_map as causal_effect_map
+from cem_jax.effect import causal_effect_maps as causal_effect_maps
 from cem_jax.effect import outcomes as outcomes
 from cem_jax.effect_map import EffectMap as EffectMap
 from cem_jax.examples import example_image as example_image
@@ -10,12 +19,21 @@ from cem_jax.examples import example_names as example_names
 from cem_jax.foreign import wrap_onnx as wrap_onnx
 from cem_jax.foreign import wrap_torch as wrap_torch
 from cem_jax.grid import ROI as ROI
+from cem_jax.job import Job as Job
+from cem_jax.job import MapOf as MapOf
+from cem_jax.job import run_job as run_job
+from cem_jax.job_file import read_job as read_job
 from cem_jax.network import Network as Network
 from cem_jax.network import from_torch as from_torch
 from cem_jax.network import load as load
 from cem_jax.network import to_torch as to_torch
 from cem_jax.network import wrap as wrap
+from cem_jax.outcome import negative_l1 as negative_l1
+from cem_jax.outcome import negative_mse as negative_mse
 from cem_jax.outcome import psnr as psnr
+from cem_jax.outcome import psnr_y as psnr_y
+from cem_jax.outcome import ssim as ssim
+from cem_jax.outcome import unit as unit
 from cem_jax.plan import CoarseToFine as CoarseToFine
 from cem_jax.plan import Fixed as Fixed
 from cem_jax.plan import Plan as Plan

@@ -1,5 +1,6 @@
 """The command line: `cem-jax demo`, `cem-jax map`, `cem-jax convert`, `cem-jax models`."""
 
+import contextlib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,9 @@ import typer
 from typer.exceptions import TyperException
 
 import cem_jax as cem
+from cem_jax.devices import join_processes
 from cem_jax.image import read_image
+from cem_jax.job import INDEX, MapResult
 
 app = typer.Typer(
     name="cem-jax",
@@ -58,6 +61,19 @@ def parse_plan(text: str) -> cem.Plan:
             f"--plan {text!r}: expected coarse-to-fine, coarse-to-fine:COARSE,FINE or fixed:N"
         ) from None
     return plan(*numbers)
+
+
+@app.callback()
+def start(
+    cache: Annotated[
+        bool, typer.Option(help="Keep compiled programs in the user's cache folder.")
+    ] = True,
+) -> None:
+    """Sets JAX up: all cores of a CPU, and compiled programs kept for the next run."""
+    cem.use_all_cores()
+    if cache:
+        with contextlib.suppress(ValueError):  # without a home to write to, it compiles anew
+            cem.use_compilation_cache()
 
 
 @app.command()
@@ -121,6 +137,43 @@ def map_command(
 
 
 @app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="What is to be made: docs/sweeps.md.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the maps; by default FILE without .toml.")
+    ] = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
+    ] = False,
+) -> None:
+    """Maps of many networks, scenes and regions: OUT/maps.json and a folder for each.
+
+    Start it as often as you like, on all machines that share OUT: they share the work.
+    """
+    if distributed:
+        join_processes()
+    job = cem.read_job(file)
+    folder = file.with_suffix("") if out is None else out
+    done = 0
+
+    def tell(result: MapResult) -> None:
+        nonlocal done
+        done += 1
+        head = f"{done}/{len(job.maps)} {result.asked}: "
+        if result.problem:
+            typer.echo(f"cem-jax: {head}{result.problem}", err=True)
+        else:
+            spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
+            typer.echo(f"{head}{spent}")
+
+    results = cem.run_job(job, folder, each=tell)
+    failed = sum(bool(result.problem) for result in results)
+    typer.echo(f"\n{len(results) - failed} maps in {folder}, listed in {folder / INDEX}")
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
 def convert(
     file: Annotated[Path, typer.Argument(help="Checkpoint (.pth, .pt, .safetensors, orbax).")],
     model: Annotated[str, typer.Option(help="Name of the network; see `cem-jax models`.")],
@@ -155,7 +208,6 @@ def main() -> None:
 
     matplotlib.use("Agg")
     try:
-        cem.use_all_cores()
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
         print(f"cem-jax: {' '.join(error.format_message().split())}", file=sys.stderr)

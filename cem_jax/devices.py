@@ -17,3 +17,17 @@ def use_all_cores() -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jax.config.update("jax_num_cpu_devices", cores or 1)
+
+
+def join_processes() -> None:
+    """Joins the processes of a TPU pod or a cluster's job step (`jax.distributed`).
+
+    Call it before the first JAX computation.
+
+    Raises:
+        ValueError: JAX finds no such surroundings.
+    """
+    try:
+        jax.distributed.initialize()
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"--distributed: no pod or cluster was found: {error}") from error

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,17 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.effect_map import EffectMap
-from cem_jax.estimate import estimate_effects
 from cem_jax.grid import ROI, Grid
 from cem_jax.image import as_unit, to_bytes
 from cem_jax.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, psnr
 from cem_jax.plan import CoarseToFine, Plan
 from cem_jax.pool import PatchPool
-from cem_jax.progress import Progress, show_progress
+from cem_jax.processes import own_share, together
+from cem_jax.progress import show_progress
 from cem_jax.scene import Scene
-from cem_jax.store import append_outcomes, open_store, read_outcomes
-from cem_jax.sweep import Sweep
+from cem_jax.store import Log, open_store, read_outcomes
+from cem_jax.sweep import Sweep, Work
 
 _FLUSH_SECONDS = 2.0
 """How much work an interruption may cost."""
@@ -47,13 +47,6 @@ def _check_pair(network: Network, scene: Scene, roi: ROI) -> None:
 def _grid(scene: Scene, block: int) -> Grid:
     height, width = scene.degraded.shape[:2]
     return Grid.make(height, width, block, scene.scale)
-
-
-def _reach(network: Network, scene: Scene, roi: ROI, grid: Grid) -> np.ndarray:
-    """The blocks that can reach the region, bool [rows, columns]."""
-    if network.receptive_radius is None:
-        return np.ones(grid.shape, bool)
-    return grid.near(roi.in_input(scene.scale), network.receptive_radius)
 
 
 def _check_chunk(chunk: int | None) -> int | None:
@@ -103,13 +96,21 @@ def outcomes(
     if pixels.shape != expected:
         raise ValueError(f"patches has shape {pixels.shape}; expected {expected}")
     pixels = as_unit("patches", pixels)
-    finish = clip_and_round if rounded else clip
-    sweep = Sweep.make(network, scene, roi, grid, finish, outcome, _check_chunk(chunk))
+    flat = cells[:, 0] * grid.columns + cells[:, 1]
+    if not len(flat):
+        return np.zeros(0, np.float32)
+    asked = np.zeros(grid.shape, bool)
+    asked.flat[flat] = True
+    sweep = Sweep.make(
+        network, scene, roi, grid, asked, clip_and_round if rounded else clip, (outcome,),
+        draws=-(-len(flat) // int(asked.sum())), chunk=_check_chunk(chunk),
+    )  # fmt: skip
     # What cannot reach the region leaves it as it is.
-    near = np.flatnonzero(_reach(network, scene, roi, grid)[tuple(cells.T)])
-    result = np.full(len(cells), sweep.baseline(), np.float32)
-    for part, values in sweep.written(cells[near], pixels[near]):
-        result[near[part]] = values
+    near = np.flatnonzero(sweep.reach.flat[flat])
+    baseline = sweep.baseline(sweep.written(flat[:1], pixels[:1]))
+    result = np.full(len(flat), baseline[0], np.float32)
+    for part, values in sweep.evaluate(sweep.written(flat[near], pixels[near])):
+        result[near[part]] = values[:, 0]
     return result
 
 
@@ -127,11 +128,13 @@ def causal_effect_map(
     progress: bool = True,
     rounded: bool = False,
     chunk: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> EffectMap:
-    """The Causal Effect Map of a region (Hu et al., arXiv 2407.19789).
+    """Which blocks of the input help the region, which harm it, and by how many dB.
 
-    effect(block) = Q(f(X)) - E[Q(f(do(block = p)))] with p drawn from the pool. Blocks that cannot
-    reach the region get exactly 0 without evaluation; blocks of the region itself are left out.
+    effect(block) = Q(f(X)) - E[Q(f(do(block = p)))], p drawn from the pool (Hu et al., arXiv
+    2407.19789). Positive: the block helps. Blocks that cannot reach the region get exactly 0
+    without evaluation; blocks of the region itself are left out.
 
     Args:
         network: the network.
@@ -140,20 +143,73 @@ def causal_effect_map(
         pool: patches of `block` x `block` pixels; None takes the default pool.
         block: side of a block, in output pixels.
         plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
-        outcome: the score of (restored region, true region); None takes PSNR.
+        outcome: the score of (restored region, true region), larger is better; None takes PSNR.
         seed: seed of all draws; a draw depends on (seed, block, sample) alone.
         directory: where the sweep is kept, so that it resumes after any interruption with the
-            identical result.
-        progress: show rate and time left on a terminal.
+            identical result; a finished map is returned as it was saved.
+        progress: show rate, time left and the map so far on a terminal.
         rounded: score the output rounded to 8 bits, as the paper's code does.
         chunk: interventions evaluated together; None chooses.
+        devices: that compute; None takes all. Where these belong to several processes
+            (`jax.distributed`), every process makes the same call and gets the same map;
+            `jax.local_devices()` keeps to one process.
 
     Returns:
         The map.
 
     Raises:
-        ValueError: arguments that do not fit, or a directory that holds something else; the message
-            names them.
+        ValueError: arguments that do not fit, a directory that holds something else, or a network
+            whose output is not finite; the message names them.
+        OSError: the directory's disk is full; what was computed is kept.
+    """
+    scores = (psnr if outcome is None else outcome,)
+    maps = causal_effect_maps(
+        network, scene, roi, scores, pool=pool, block=block, plan=plan, seed=seed,
+        directory=directory, progress=progress, rounded=rounded, chunk=chunk, devices=devices,
+    )  # fmt: skip
+    return next(iter(maps.values()))
+
+
+def causal_effect_maps(
+    network: Network,
+    scene: Scene,
+    roi: ROI,
+    outcomes: Sequence[Outcome],
+    *,
+    pool: PatchPool | None = None,
+    block: int = 8,
+    plan: Plan | None = None,
+    seed: int = 0,
+    directory: str | Path | None = None,
+    progress: bool = True,
+    rounded: bool = False,
+    chunk: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
+) -> dict[str, EffectMap]:
+    """Maps of several outcomes from one sweep; otherwise like `causal_effect_map`.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        roi: region of interest, in output pixels.
+        outcomes: scores of (restored region, true region), larger is better. The first one steers
+            the plan, whose tolerance is in its unit; the others' maps have tolerance 0.
+        pool: patches of `block` x `block` pixels; None takes the default pool.
+        block: side of a block, in output pixels.
+        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
+        seed: seed of all draws.
+        directory: where the sweep is kept.
+        progress: show rate, time left and the map so far on a terminal.
+        rounded: score the output rounded to 8 bits.
+        chunk: interventions evaluated together; None chooses.
+        devices: that compute; None takes all.
+
+    Returns:
+        The maps by the outcomes' names.
+
+    Raises:
+        ValueError: arguments that do not fit, or outcomes without different names.
+        OSError: the directory's disk is full; what was computed is kept.
     """
     _check_pair(network, scene, roi)
     if scene.intervene is None:
@@ -163,15 +219,14 @@ def causal_effect_map(
     if pool.size != block:
         raise ValueError(f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}")
     plan = CoarseToFine() if plan is None else plan
-    outcome = psnr if outcome is None else outcome
     seed = whole_number("seed", seed, 0)
+    scores = {getattr(score, "__name__", repr(score)): score for score in outcomes}
+    if not scores or len(scores) != len(outcomes):
+        raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
+    chosen = plan.patches(pool)
+    chunk = _check_chunk(chunk)
 
     inside = grid.near(roi.in_input(scene.scale), 0)
-    active = (_reach(network, scene, roi, grid) & ~inside).reshape(-1)
-
-    finish = clip_and_round if rounded else clip
-    sweep = Sweep.make(network, scene, roi, grid, finish, outcome, _check_chunk(chunk))
-    values = np.full((active.size, plan.capacity), np.nan, np.float32)
     configuration = {
         "network": network.name,
         "parameters": _digest(jax.tree.leaves(network.params)),
@@ -181,83 +236,159 @@ def causal_effect_map(
         "pool": f"{pool.name} {pool.digest}",
         "block": block,
         "plan": repr(plan),
-        "outcome": getattr(outcome, "__qualname__", repr(outcome)),
+        "outcomes": list(scores),
         "rounded": rounded,
         "seed": seed,
     }
-    folder = None
-    if directory is not None:
-        folder = open_store(directory, configuration)
-        read_outcomes(folder, values)
+    shared = devices is None and jax.process_count() > 1
+    folder = None if directory is None else _open(directory, configuration, shared)
+    if folder is not None:
+        kept = _finished(folder, list(scores))
+        if kept is not None:
+            return kept
 
     begun = time.perf_counter()
-    kept = int(np.isfinite(values).sum())
-    baseline = sweep.baseline()
-    with show_progress(network.name) if progress else contextlib.nullcontext() as bar:
+    with contextlib.ExitStack() as stack:
+        log = None
+        if folder is not None:  # before any work: who cannot keep it need not begin
+            log = stack.enter_context(Log(folder, jax.process_index() if shared else 0))
+        # Between what every block gets at first and what it may get at most.
+        nothing = np.full((inside.size, plan.capacity), np.nan, np.float32)
+        begins = plan.wanted(nothing, 0.0, ~inside.reshape(-1)).sum() / max((~inside).sum(), 1)
+        expected = max(round(float(np.sqrt(begins * plan.capacity))), 1)
+        sweep = Sweep.make(
+            network, scene, roi, grid, ~inside, clip_and_round if rounded else clip,
+            tuple(scores.values()), draws=expected, chunk=chunk, devices=devices,
+        )  # fmt: skip
+        active = (sweep.reach & ~inside).reshape(-1)
+        values = np.full((active.size, plan.capacity, len(scores)), np.nan, np.float32)
+
+        def work(cells: np.ndarray, draws: np.ndarray) -> Work:
+            return sweep.work(scene.intervene, pool.patches, seed, cells, draws, chosen)  # type: ignore[arg-type]
+
+        baseline = sweep.baseline(work(np.zeros(1, np.int64), np.zeros(1, np.int64)))
+        if not np.isfinite(baseline).all():
+            raise ValueError(f"network={network.name}: the region's outcome is {baseline.tolist()}")
+        spent = 0.0 if folder is None else read_outcomes(folder, values)
+        bar = stack.enter_context(show_progress(network.name, grid.shape)) if progress else None
+        values = together(values) if shared else values
+        resumed = int(np.isfinite(values[..., 0]).sum())
         while True:
-            wanted = plan.wanted(values, baseline, active) & np.isnan(values)
+            first = values[..., 0]
+            wanted = plan.wanted(first, float(baseline[0]), active) & np.isnan(first)
             if not wanted.any():
                 break
             cells, draws = np.nonzero(wanted)
-            chunks = sweep.drawn(scene.intervene, pool.patches, seed, cells, draws)
-            for part, found in _kept(chunks, folder, cells, draws, bar):
+            if shared:
+                cells, draws = own_share(cells, draws)
+            chunks = sweep.evaluate(work(cells, draws))
+            for part, found in _kept(chunks, log, cells, draws):
+                if not np.isfinite(found).all():
+                    row, column = divmod(int(cells[part][0]), grid.columns)
+                    raise ValueError(
+                        f"network={network.name}: an outcome is not finite after an intervention "
+                        f"at block ({row}, {column})"
+                    )
                 values[cells[part], draws[part]] = found
+                if bar is not None:
+                    bar.advance(len(part), len(cells), first, float(baseline[0]))
+            values = together(values) if shared else values
 
-    estimate = estimate_effects(values, plan.counted(values, baseline), baseline)
-    blank = np.where(inside, np.nan, 0.0)
-    return EffectMap(
-        effect=estimate.effect.reshape(grid.shape) + blank,
-        standard_error=estimate.standard_error.reshape(grid.shape) + blank,
-        samples=estimate.samples.reshape(grid.shape),
-        inside_roi=inside,
-        values=values.reshape(*grid.shape, -1),
-        baseline=baseline,
-        tolerance=plan.tolerance,
-        roi=roi,
-        block=grid.block,
-        scale=scene.scale,
-        task=scene.task,
-        degraded=to_bytes(scene.degraded),
-        provenance=configuration
-        | {
-            "evaluations": int(np.isfinite(values).sum()) - kept,
-            "evaluations_resumed": kept,
-            "seconds": round(time.perf_counter() - begun, 2),
-            "devices": f"{len(jax.local_devices())} {jax.default_backend()}",
-            "versions": {
-                name: importlib.metadata.version(name)
-                for name in ("cem-jax", "jax", "flax", "numpy")
-            },
+    provenance = configuration | {
+        "computed": sweep.note,
+        "evaluations": int(np.isfinite(values[..., 0]).sum()),
+        "evaluations_resumed": resumed,
+        "seconds": round(time.perf_counter() - begun + spent, 2),
+        "devices": f"{sweep.mesh.size} {jax.default_backend()}",
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("cem-jax", "jax", "flax", "numpy")
         },
-    )
+    }
+    maps = {}
+    for number, name in enumerate(scores):
+        own, start = values[..., number], float(baseline[number])
+        estimate = plan.estimate(own, start, pool)
+        blank = np.where(inside, np.nan, 0.0)
+        maps[name] = EffectMap(
+            effect=estimate.effect.reshape(grid.shape) + blank,
+            standard_error=estimate.standard_error.reshape(grid.shape) + blank,
+            samples=estimate.samples.reshape(grid.shape),
+            inside_roi=inside,
+            values=own.reshape(*grid.shape, -1),
+            baseline=start,
+            tolerance=plan.tolerance if number == 0 else 0.0,
+            roi=roi,
+            block=grid.block,
+            scale=scene.scale,
+            task=scene.task,
+            degraded=to_bytes(scene.degraded),
+            provenance=provenance,
+        )
+    if folder is not None and (not shared or jax.process_index() == 0):
+        for name, path in _paths(folder, list(scores)).items():
+            maps[name].save(path)
+    return maps
+
+
+def _open(directory: str | Path, configuration: Mapping[str, Any], shared: bool) -> Path:
+    """The sweep's directory; the first process opens it before the others."""
+    if shared and jax.process_index() > 0:
+        together(np.zeros(1))
+        return open_store(directory, configuration)
+    folder = open_store(directory, configuration)
+    if shared:
+        together(np.zeros(1))
+    return folder
+
+
+def _paths(folder: Path, names: list[str]) -> dict[str, Path]:
+    """Where finished maps are kept."""
+    return {
+        name: folder / ("map.npz" if number == 0 else f"map.{name}.npz")
+        for number, name in enumerate(names)
+    }
+
+
+def _finished(folder: Path, names: list[str]) -> dict[str, EffectMap] | None:
+    """The maps of a sweep that is done, as they were saved."""
+    paths = _paths(folder, names)
+    if not all(path.exists() for path in paths.values()):
+        return None
+    try:
+        return {name: EffectMap.load(path) for name, path in paths.items()}
+    except ValueError:  # damaged, or of another version: the outcomes are still there
+        return None
 
 
 def _kept(
-    chunks: Iterator[tuple[slice, np.ndarray]],
-    folder: Path | None,
+    chunks: Iterator[tuple[np.ndarray, np.ndarray]],
+    log: Log | None,
     cells: np.ndarray,
     draws: np.ndarray,
-    bar: Progress | None,
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Passes chunks on, keeps them on disk every few seconds, and tells the progress bar."""
-    found: list[np.ndarray] = []
-    first = last = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Passes chunks on and keeps them on disk every few seconds."""
+    if log is None:
+        yield from chunks
+        return
+    found: list[tuple[np.ndarray, np.ndarray]] = []
     flushed = time.monotonic()
-    if bar is not None:
-        bar.begin(len(cells))
+
+    def flush() -> None:
+        parts, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        log.append(cells[parts], draws[parts], values, time.monotonic() - flushed)
+        found.clear()
+
     try:
         for part, values in chunks:
-            found.append(values)
-            last = part.stop
-            if bar is not None:
-                bar.advance(len(values))
-            if folder is not None and time.monotonic() - flushed > _FLUSH_SECONDS:
-                append_outcomes(folder, cells[first:last], draws[first:last], np.concatenate(found))
-                found, first, flushed = [], last, time.monotonic()
+            if np.isfinite(values).all():
+                found.append((part, values))
+            if found and time.monotonic() - flushed > _FLUSH_SECONDS:
+                flush()
+                flushed = time.monotonic()
             yield part, values
     finally:
-        if folder is not None and last > first:
-            append_outcomes(folder, cells[first:last], draws[first:last], np.concatenate(found))
+        if found:
+            flush()
 
 
 def _digest(arrays: list[Any]) -> str:

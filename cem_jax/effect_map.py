@@ -151,7 +151,7 @@ class EffectMap:
             ValueError: the file is missing, damaged, or of a newer format.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 record = json.loads(str(file["record"]))
                 arrays = {name: file[name] for name in _ARRAYS}
         except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:

@@ -64,16 +64,19 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class _Module:
-    """An NNX module as `apply`; pads by reflection to the sides that it needs, and crops back."""
+    """An NNX module as `apply`; pads by reflection to the sides that it takes, and crops back."""
 
     graph: Any
-    multiple: int
     scale: int
+    multiple: int = 1
+    minimum: int = 1
     config: tuple[tuple[str, Any], ...] | None = None
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
         h, w = x.shape[1:3]
-        below, right = -h % self.multiple, -w % self.multiple
+        below, right = (
+            -(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (h, w)
+        )
         if below or right:
             x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
         y = nnx.merge(self.graph, params)(x)
@@ -117,9 +120,9 @@ def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
     entry = models.find(name)
     built = models.build(name, state_dict)
     config = tuple(built.config.items())
-    apply = _Module(built.graph, entry.size_multiple, entry.scale, config)
+    apply = _Module(built.graph, built.scale, entry.size_multiple, entry.size_minimum, config)
     anchor = None if entry.anchor is None else max(entry.size_multiple, entry.anchor)
-    return Network(name, apply, built.state, entry.scale, built.receptive_radius, anchor)
+    return Network(name, apply, built.state, built.scale, built.receptive_radius, anchor)
 
 
 def to_torch(network: Network) -> dict[str, np.ndarray]:
@@ -199,7 +202,7 @@ def wrap(
     apply: Apply
     if isinstance(fn, nnx.Module):
         graph, params = nnx.split(fn)
-        apply = _Module(graph, 1, scale)
+        apply = _Module(graph, scale)
     elif params is None and not jax.tree_util.all_leaves([fn]):
         leaves, structure = jax.tree.flatten(fn)
         params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]

@@ -1,14 +1,29 @@
-"""The outcome Y = Q(restored region, true region) that an intervention changes."""
+"""The outcome Y = Q(restored region, true region) that an intervention changes.
+
+Every outcome here grows as the restoration gets better, so that a positive effect always helps.
+"""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Outcome = Callable[[jax.Array, jax.Array], jax.Array]
-"""`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar."""
+"""`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better."""
 
 _SMALLEST_ERROR = 1e-10
+# ITU-R BT.601 luma of R, G, B in [0, 1], in 8-bit steps above black at 16.
+_LUMA = (65.481, 128.553, 24.966)
+
+_WINDOW = 11
+_WINDOW_SIGMA = 1.5
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+def _decibel(error: jax.Array) -> jax.Array:
+    """PSNR of a mean squared error, the peak being 1."""
+    return -10.0 * jnp.log10(jnp.maximum(error, _SMALLEST_ERROR))
 
 
 def psnr(restored: jax.Array, target: jax.Array) -> jax.Array:
@@ -21,8 +36,109 @@ def psnr(restored: jax.Array, target: jax.Array) -> jax.Array:
     Returns:
         dB; at most 100, which a perfect restoration gets.
     """
-    error = jnp.mean(jnp.square(restored - target))
-    return -10.0 * jnp.log10(jnp.maximum(error, _SMALLEST_ERROR))
+    return _decibel(jnp.mean(jnp.square(restored - target)))
+
+
+def psnr_y(restored: jax.Array, target: jax.Array) -> jax.Array:
+    """PSNR of the luma Y alone, as the super-resolution literature computes it.
+
+    Y = 16 + 65.481 R + 128.553 G + 24.966 B (ITU-R BT.601, MATLAB's `rgb2ycbcr`), from 16 to 235
+    and not rounded; the peak is 255 all the same.
+
+    Args:
+        restored: [h, w, 3] in [0, 1].
+        target: [h, w, 3] in [0, 1].
+
+    Returns:
+        dB; at most 100.
+
+    Raises:
+        ValueError: the images are not in colour.
+    """
+    if restored.shape[-1] != 3:
+        raise ValueError(f"restored has shape {restored.shape}; psnr_y needs [h, w, 3]")
+    difference = restored - target
+    luma = sum(weight / 255 * difference[..., c] for c, weight in enumerate(_LUMA))
+    return _decibel(jnp.mean(jnp.square(luma)))
+
+
+def _windows(size: int) -> np.ndarray:
+    """Weights of the 1-D Gaussian windows that lie inside a line, float32 [size - 10, size]."""
+    offsets = np.arange(size) - np.arange(size - _WINDOW + 1)[:, None]
+    distances = offsets - _WINDOW // 2
+    weights = np.exp(-np.square(distances) / (2 * _WINDOW_SIGMA**2))
+    weights[np.abs(distances) > _WINDOW // 2] = 0
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _window_means(image: jax.Array) -> jax.Array:
+    """Gaussian means over all 11x11 windows that lie inside, [h, w, c] -> [h - 10, w - 10, c]."""
+    rows, columns = (_windows(size) for size in image.shape[:2])
+    highest = jax.lax.Precision.HIGHEST
+    return jnp.einsum("ih,hwc,jw->ijc", rows, image, columns, precision=highest)
+
+
+def ssim(restored: jax.Array, target: jax.Array) -> jax.Array:
+    """Structural similarity, the mean over windows and channels.
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE
+    TIP 2004: Gaussian windows of 11x11 with sigma 1.5 that lie inside the region, K1 = 0.01,
+    K2 = 0.03, each channel by itself.
+
+    Args:
+        restored: [h, w, c] in [0, 1], h and w at least 11.
+        target: [h, w, c] in [0, 1].
+
+    Returns:
+        At most 1, which a perfect restoration gets; without unit.
+
+    Raises:
+        ValueError: the region is smaller than a window.
+    """
+    height, width = restored.shape[:2]
+    if min(height, width) < _WINDOW:
+        raise ValueError(
+            f"roi: the region has {height} x {width} pixels; ssim needs at least "
+            f"{_WINDOW} x {_WINDOW}"
+        )
+    mean_r, mean_t = _window_means(restored), _window_means(target)
+    product = mean_r * mean_t
+    squares = jnp.square(mean_r) + jnp.square(mean_t)
+    covariance = _window_means(restored * target) - product
+    variances = _window_means(jnp.square(restored)) + _window_means(jnp.square(target)) - squares
+    luminance = (2 * product + _C1) / (squares + _C1)
+    return jnp.mean(luminance * (2 * covariance + _C2) / (variances + _C2))
+
+
+def negative_mse(restored: jax.Array, target: jax.Array) -> jax.Array:
+    """Minus the mean squared error over all channels.
+
+    Args:
+        restored: [h, w, c] in [0, 1].
+        target: [h, w, c] in [0, 1].
+
+    Returns:
+        At most 0; without unit.
+    """
+    return -jnp.mean(jnp.square(restored - target))
+
+
+def negative_l1(restored: jax.Array, target: jax.Array) -> jax.Array:
+    """Minus the mean absolute error over all channels.
+
+    Args:
+        restored: [h, w, c] in [0, 1].
+        target: [h, w, c] in [0, 1].
+
+    Returns:
+        At most 0; without unit.
+    """
+    return -jnp.mean(jnp.abs(restored - target))
+
+
+def unit(outcome: Outcome) -> str:
+    """The unit of an outcome: "dB" of PSNRs, "" of anything else."""
+    return "dB" if outcome in (psnr, psnr_y) else ""
 
 
 def clip_and_round(restored: jax.Array) -> jax.Array:

@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from cem_jax.arguments import whole_number
+from cem_jax.estimate import Estimate, estimate_effects
+from cem_jax.pool import PatchPool
 
 
 class Plan(Protocol):
@@ -17,7 +19,7 @@ class Plan(Protocol):
 
     @property
     def tolerance(self) -> float:
-        """Effects smaller than this count as zero, in dB."""
+        """Effects smaller than this count as zero, in the outcome's unit (dB)."""
         ...
 
     @property
@@ -25,23 +27,35 @@ class Plan(Protocol):
         """Most draws that a cell can get."""
         ...
 
+    def patches(self, pool: PatchPool) -> np.ndarray | None:
+        """The pool's patch that draw k of every cell takes, int [capacity].
+
+        None: the patch of a draw is random, by (seed, cell, k).
+        """
+        ...
+
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """Which draws should exist next, bool [cells, capacity]; existing ones may be True."""
         ...
 
-    def counted(self, values: np.ndarray, baseline: float) -> np.ndarray:
-        """Which draws enter the estimate: bool [cells, capacity]."""
+    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+        """What the draws say of every cell's effect."""
         ...
 
 
-def _check_tolerance(tolerance: float) -> None:
+def check_tolerance(tolerance: float) -> None:
+    """Refuses a tolerance that is none.
+
+    Raises:
+        ValueError: it is negative or not finite.
+    """
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance={tolerance!r}: expected 0 or more, in dB")
 
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """The same number of draws for every block.
+    """The same number of random draws for every block.
 
     Args:
         n: draws for each block.
@@ -56,20 +70,23 @@ class Fixed:
 
     def __post_init__(self) -> None:
         whole_number("n", self.n, 1)
-        _check_tolerance(self.tolerance)
+        check_tolerance(self.tolerance)
 
     @property
     def capacity(self) -> int:
         """Most draws that a cell can get."""
         return self.n
 
+    def patches(self, pool: PatchPool) -> None:
+        """None: every draw takes a random patch."""
+
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """All draws of all active cells."""
         return np.broadcast_to(active[:, None], values.shape)
 
-    def counted(self, values: np.ndarray, baseline: float) -> np.ndarray:
-        """Every draw."""
-        return np.isfinite(values)
+    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+        """The mean of all draws."""
+        return estimate_effects(values, np.isfinite(values), baseline, self.tolerance)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +94,9 @@ class CoarseToFine:
     """The paper's plan: a few draws for all blocks, many for those that moved the outcome.
 
     A block is a candidate if any of its coarse draws moves the outcome by at least the tolerance;
-    its effect is then estimated from the fine draws alone, else from the coarse ones.
+    its effect is then estimated from the fine draws alone, else from the coarse ones. The fine
+    draws are fresh, so that their choice does not bias them; the coarse ones of the others were
+    chosen for being small, which draws effects near the tolerance towards zero.
 
     Args:
         coarse: draws for each block.
@@ -95,29 +114,28 @@ class CoarseToFine:
     def __post_init__(self) -> None:
         whole_number("coarse", self.coarse, 1)
         whole_number("fine", self.fine, 1)
-        _check_tolerance(self.tolerance)
+        check_tolerance(self.tolerance)
 
     @property
     def capacity(self) -> int:
         """Most draws that a cell can get."""
         return self.coarse + self.fine
 
-    def _candidates(self, values: np.ndarray, baseline: float) -> np.ndarray:
-        moved = np.abs(values[:, : self.coarse] - baseline) >= self.tolerance
-        return np.asarray(moved.any(axis=1))
+    def patches(self, pool: PatchPool) -> None:
+        """None: every draw takes a random patch."""
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """The coarse draws; once all exist, the candidates' fine draws too."""
         wanted = np.zeros(values.shape, bool)
         wanted[active, : self.coarse] = True
         if np.isfinite(values[active, : self.coarse]).all():
-            wanted[active & self._candidates(values, baseline), self.coarse :] = True
+            moved = np.abs(values[:, : self.coarse] - baseline) >= self.tolerance
+            wanted[active & moved.any(axis=1), self.coarse :] = True
         return wanted
 
-    def counted(self, values: np.ndarray, baseline: float) -> np.ndarray:
-        """The candidates' fine draws and the others' coarse ones."""
+    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+        """The mean of the fine draws where there are any, else of the coarse ones."""
+        drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
-        candidates = self._candidates(values, baseline)
-        counted = np.isfinite(values)
-        counted &= np.equal(fine, candidates[:, None])
-        return counted
+        counted = drawn & np.equal(fine, (drawn & fine).any(axis=1)[:, None])
+        return estimate_effects(values, counted, baseline, self.tolerance)

@@ -1,12 +1,19 @@
-"""What each compact network is trained on: architecture, task, patches, optimiser, length."""
+"""What each network is trained on: architecture, task, patches, optimiser, length.
+
+Preset `compact`: the architectures made small, on one CPU core. Preset `full`: the papers' sizes, on
+accelerators. Within a preset all networks of one scale have the same steps, batch and patch, so
+that their budgets are equal.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cem_jax.models.dncnn import DnCNN
-from cem_jax.models.edsr import EDSR
-from cem_jax.models.srresnet import SRResNet
+from cem_jax.models import registry
+from cem_jax.models.compact import COMPACT
+from cem_jax.models.entry import Entry
+
+_KINDS = ("mix", "MIO")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,30 +21,79 @@ class Recipe:
     """One training run.
 
     Args:
-        architecture: the network's class.
+        name: the trained network's public name.
+        preset: "compact" or "full".
+        architecture: its class.
         config: its constructor arguments.
-        task: "SR", "DN" or "DR".
+        task: "SR", "DN", "DR", "mix" or "MIO", see `degradations.DEGRADATIONS`.
+        scale: output pixels per input pixel.
         steps: number of optimiser steps.
         patch: side of a training patch, in input pixels.
-        batch: patches in a step.
+        batch: patches in a step, on all devices together.
         learning_rate: of the constant phase, which takes the first 60 % of the steps.
-        scale: output pixels per input pixel.
+        introduce: steps after which a further degradation joins; 0: all are mixed from the start.
+        report: steps between two validations.
+        hardware: what the length is meant for.
     """
 
+    name: str
+    preset: str
     architecture: Callable[..., Any]
-    config: Mapping[str, int]
+    config: Mapping[str, Any]
     task: str
+    scale: int
     steps: int
-    patch: int = 40
-    batch: int = 8
-    learning_rate: float = 1e-3
-    scale: int = 1
+    patch: int
+    batch: int
+    learning_rate: float
+    hardware: str
+    introduce: int = 0
+    report: int = 500
 
 
-RECIPES = {
-    "EDSR-compact": Recipe(EDSR, {"width": 32, "depth": 8}, "SR", steps=9_000, patch=24, scale=4),
-    "DnCNN-compact": Recipe(DnCNN, {"nc": 48, "nb": 12}, "DN", steps=9_000),
-    "SRResNet_DR-compact": Recipe(
-        SRResNet, {"num_feat": 32, "num_block": 6}, "DR", steps=5_000, patch=48
-    ),
+def _task(entry: Entry) -> str:
+    """A network of several tasks says so in its name; of the others a name has one task."""
+    return next((kind for kind in _KINDS if f"_{kind}" in entry.name), entry.tasks[0])
+
+
+def _recipe(entry: Entry, preset: str, **budget: Any) -> Recipe:
+    task = _task(entry)
+    return Recipe(entry.name, preset, entry.architecture, entry.config, task, entry.scale, **budget)
+
+
+def _compact(entry: Entry) -> Recipe:
+    patch, batch = (24, 8) if entry.scale > 1 else (40, 4)
+    return _recipe(
+        entry,
+        "compact",
+        steps=6_000,
+        patch=patch,
+        batch=batch,
+        learning_rate=1e-3,
+        hardware="one CPU core",
+    )
+
+
+def _full(entry: Entry) -> Recipe:
+    patch, batch = (48, 32) if entry.scale > 1 else (128, 16)
+    return _recipe(
+        entry,
+        "full",
+        steps=500_000,
+        patch=patch,
+        batch=batch,
+        learning_rate=2e-4,
+        hardware="8 GPUs or TPU cores with 40 GB each",
+        report=5_000,
+    )
+
+
+PRESETS = {
+    "compact": {name: _compact(entry) for name, entry in COMPACT.items()},
+    "full": {
+        name: _full(registry.find(name))
+        for name in (compact.removesuffix("-compact") for compact in COMPACT)
+        if name in registry.names()
+    },
 }
+"""Recipes by preset and name."""

@@ -1,15 +1,16 @@
-r"""Trains the compact networks that are bundled with the package.
+r"""Trains the networks that are bundled with the package (preset `compact`), or full-size ones.
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS
     XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= \
-        python -m cem_jax.experiments.train EDSR-compact --photos PHOTOS --out RUNS
+        python -m cem_jax.experiments.train EDSR --preset compact --photos PHOTOS --out RUNS
 
-L1 loss; Muon for convolution kernels and Adam for the rest (optax); constant learning rate, then
-linear to zero over the last 40 % of the steps; exponential moving average of the weights. Batches
-are a function of (seed, step), so a run that was stopped continues exactly (orbax checkpoints).
-RUNS/NAME/log.jsonl holds the training loss and the validation PSNR; at the end the averaged weights
-and their record are written to RUNS/NAME.safetensors and RUNS/NAME.json. The flag selects XLA's
-Eigen convolutions, whose gradients are faster on CPU.
+L1 loss, see `recipes`, `degradations` and `optimizer`; exponential moving average of the weights;
+the batch is spread over all devices. Batches are a function of (seed, step), so a run that was
+stopped continues exactly, and one that is started again with more steps continues from the end of
+its constant phase (orbax checkpoints). RUNS/NAME receives losses.txt (every step), log.jsonl (loss,
+validation PSNR) and sheet.png (input, output, truth); at the end the averaged weights and their
+record are written to RUNS/NAME.safetensors and RUNS/NAME.json. The flag selects XLA's Eigen
+convolutions, whose gradients are faster on CPU.
 """
 
 import argparse
@@ -25,17 +26,24 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import v1 as ocp
+from PIL import Image
 from safetensors.numpy import save_file
 
+from cem_jax.experiments.degradations import DEGRADATIONS
+from cem_jax.experiments.optimizer import decay_start, make_optimizer
 from cem_jax.experiments.photos import read_folder
-from cem_jax.experiments.recipes import RECIPES, Recipe
-from cem_jax.experiments.training_data import TrainingData, cut, degrade
+from cem_jax.experiments.recipes import PRESETS, Recipe
+from cem_jax.experiments.training_data import TrainingData, ahead, cut
+from cem_jax.experiments.training_log import TrainingLog
+from cem_jax.experiments.unroll import unrolled
+from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models.convert import to_torch
 
-_DECAY_SHARE = 0.4
 _EMA = 0.999
-_WARMUP = 200
+_SHOWN = 3
+"""Photographs on the sheet of validation pictures."""
 
 
 @jax.tree_util.register_dataclass
@@ -49,85 +57,19 @@ class TrainState:
     step: jax.Array
 
 
-def make_optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Muon for kernels, Adam for vectors, with a trapezoidal schedule."""
-    decay = int(steps * _DECAY_SHARE)
-    schedule = optax.join_schedules(
-        [
-            optax.linear_schedule(0.0, learning_rate, _WARMUP),
-            optax.constant_schedule(learning_rate),
-            optax.linear_schedule(learning_rate, 0.0, decay),
-        ],
-        [_WARMUP, steps - decay],
-    )
-    kernel = optax.contrib.MuonDimensionNumbers(reduction_axis=(0, 1, 2), output_axis=3)
-    return optax.contrib.muon(
-        schedule,
-        consistent_rms=0.2,
-        muon_weight_dimension_numbers=lambda params: jax.tree.map(
-            lambda p: kernel if p.ndim == 4 else None, params
-        ),
-    )
+Update = Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, jax.Array]]
 
 
-def psnr(restored: np.ndarray, clean: np.ndarray) -> float:
-    """PSNR in dB of a restored image, clipped to [0, 1]."""
-    error = np.clip(restored, 0, 1) - clean / 255
-    return float(-10 * np.log10(np.mean(np.square(error, dtype=np.float64))))
-
-
-def validate(
-    forward: Callable[[np.ndarray], jax.Array], photographs: list[np.ndarray], task: str
-) -> float:
-    """Mean PSNR (dB) over photographs, each degraded with its index as the seed.
+def make_update(
+    restore: Callable[[Any, jax.Array], jax.Array], optimizer: optax.GradientTransformation
+) -> Update:
+    """The step of training: (state, degraded, clean) -> (state, loss).
 
     Args:
-        forward: float32 [1, h, w, 3] -> restored image.
-        photographs: uint8 images, sides multiples of 4.
-        task: "SR", "DN" or "DR".
+        restore: the network, from weights and images.
+        optimizer: of the weights.
     """
-    values = []
-    for index, clean in enumerate(photographs):
-        degraded = degrade(clean, task, seed=index).astype(np.float32)[None] / 255
-        values.append(psnr(np.asarray(forward(degraded)[0]), clean))
-    return float(np.mean(values))
 
-
-def centre(image: np.ndarray, side: int) -> np.ndarray:
-    """The central square of an image."""
-    y, x = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    return image[y : y + side, x : x + side]
-
-
-def train(name: str, recipe: Recipe, photos: Path, out: Path, seed: int) -> dict[str, Any]:
-    """Runs a recipe to its end, from the last checkpoint if there is one.
-
-    Args:
-        name: the network's name, and the run's folder below `out`.
-        recipe: what to train.
-        photos: folder with `train` and `val`.
-        out: folder of the runs.
-        seed: seed of weights and batches.
-
-    Returns:
-        The run's record: recipe, steps, PSNR on whole validation photographs.
-    """
-    images = [image for _, image in read_folder(photos / "train")]
-    whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
-    if not images or not whole:
-        raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
-    crops = [centre(image, 192) for image in whole]
-    data = TrainingData.make(images, recipe.task, recipe.patch, recipe.batch, seed)
-
-    model = recipe.architecture(**recipe.config, rngs=nnx.Rngs(seed))
-    graph, params, constants = nnx.split(model, nnx.Param, ...)
-    optimizer = make_optimizer(recipe.learning_rate, recipe.steps)
-    state = TrainState(params, params, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-    def restore(params: Any, x: jax.Array) -> jax.Array:
-        return nnx.merge(graph, params, constants)(x)
-
-    @jax.jit
     def update(state: TrainState, degraded: jax.Array, clean: jax.Array):
         def loss_of(params: Any) -> jax.Array:
             return jnp.mean(jnp.abs(restore(params, degraded) - clean))
@@ -139,70 +81,142 @@ def train(name: str, recipe: Recipe, photos: Path, out: Path, seed: int) -> dict
         average = jax.tree.map(lambda a, p: weight * a + (1 - weight) * p, state.average, params)
         return TrainState(params, average, opt, state.step + 1), loss
 
+    return jax.jit(update, donate_argnums=0)
+
+
+def _checkpoints(folder: Path) -> ocp.training.Checkpointer:
+    """The last two states of a phase."""
+    policy = ocp.training.preservation_policies.LatestN(2)
+    return ocp.training.Checkpointer(
+        str(folder.resolve()),
+        preservation_policy=policy,  # pyright: ignore
+    )
+
+
+def train(
+    recipe: Recipe,
+    photos: Path,
+    out: Path,
+    seed: int = 0,
+    *,
+    seconds: float = 120,
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Runs a recipe to its end, from the last checkpoint if there is one.
+
+    Args:
+        recipe: what to train.
+        photos: folder with `train` and `val`.
+        out: folder of the runs.
+        seed: seed of weights and batches.
+        seconds: time between two checkpoints.
+        report: receives a line for each validation.
+
+    Returns:
+        The run's record: recipe, steps, PSNR on whole validation photographs.
+
+    Raises:
+        ValueError: there are no photographs, the batch cannot be spread over the devices, or the
+            run's folder holds a longer run.
+    """
+    images = [image for _, image in read_folder(photos / "train")]
+    whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
+    if not images or not whole:
+        raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
+    mesh = jax.make_mesh((jax.local_device_count(),), ("batch",))
+    if recipe.batch % mesh.size:
+        raise ValueError(f"batch={recipe.batch}: must be a multiple of the {mesh.size} devices")
+    on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+    side = min(192, *(min(image.shape[:2]) // 4 * 4 for image in whole))
+    crops = [centre(image, side) for image in whole]
+    tasks, scale = DEGRADATIONS[recipe.task], recipe.scale
+    data = TrainingData.make(
+        images,
+        recipe.task,
+        scale=scale,
+        patch=recipe.patch,
+        batch=recipe.batch,
+        seed=seed,
+        introduce=recipe.introduce,
+    )
+
+    model = recipe.architecture(**recipe.config, rngs=nnx.Rngs(seed))
+    graph, params, constants = nnx.split(model, nnx.Param, ...)
+    optimizer = make_optimizer(recipe.learning_rate, recipe.steps)
+    average = jax.tree.map(jnp.copy, params)
+    state = TrainState(params, average, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    def restore(params: Any, x: jax.Array) -> jax.Array:
+        return nnx.merge(graph, params, constants)(x)
+
+    on_cpu = jax.default_backend() == "cpu"
+    update = make_update(unrolled(restore) if on_cpu else restore, optimizer)
     forward = jax.jit(restore)
-    folder = out / name
-    folder.mkdir(parents=True, exist_ok=True)
-    keep = ocp.training.preservation_policies.LatestN(2)
-    with ocp.training.Checkpointer(
-        str((folder / "checkpoints").resolve()),
-        preservation_policy=keep,  # pyright: ignore
-    ) as checkpoints:
-        if checkpoints.latest is not None:
-            state = checkpoints.load(checkpoints.latest, state)
-        start, losses, saved = time.monotonic(), [], time.monotonic()
+
+    def batch(step: int) -> tuple[jax.Array, ...]:
+        return jax.device_put(data(step), spread)
+
+    folder = out / recipe.name
+    turn = decay_start(recipe.steps)
+    with (
+        _checkpoints(folder / "constant") as constant,
+        _checkpoints(folder / f"decay-{recipe.steps}") as decay,
+    ):
+        for checkpoints in (decay, constant):
+            if checkpoints.latest is not None:
+                state = checkpoints.load(checkpoints.latest, state)
+                break
         first = int(state.step)
-        for step in range(first, recipe.steps):
-            state, loss = update(state, *data(step))
-            losses.append(loss)
-            done = step + 1
-            if done % 500 == 0 or done == recipe.steps:
+        if first > turn and decay.latest is None:
+            raise ValueError(f"steps={recipe.steps}: {folder} holds a run that is longer")
+        state = jax.device_put(state, on_all)
+        log = TrainingLog.make(folder, first)
+        start = saved = time.monotonic()
+        for step, pair in enumerate(ahead(batch, range(first, recipe.steps)), first):
+            state, loss = update(state, *pair)
+            log.add(loss)
+            done, last = step + 1, step + 1 == recipe.steps
+            if done % recipe.report == 0 or last:
                 average = state.average
-                value = validate(lambda x, p=average: forward(p, x), crops, recipe.task)
-                record = {
-                    "step": done,
-                    "loss": float(np.mean(jax.device_get(losses))),
-                    "psnr": round(value, 3),
-                    "seconds_per_step": round((time.monotonic() - start) / (done - first), 4),
-                }
-                losses = []
-                with (folder / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(record) + "\n")
-                print(name, json.dumps(record), flush=True)
-            if time.monotonic() - saved > 120 or done == recipe.steps:
-                checkpoints.save(done, state)
+
+                def current(x: np.ndarray, weights: Any = average) -> jax.Array:
+                    return forward(weights, x)
+
+                values = {task: round(validate(current, crops, task, scale), 3) for task in tasks}
+                pace = (time.monotonic() - start) / (done - first)
+                report(f"{recipe.name} {log.report(values, recipe.report, pace)}")
+                picture = sheet(current, crops[:_SHOWN], tasks, scale)
+                Image.fromarray(picture).save(folder / "sheet.png")
+            if time.monotonic() - saved > seconds or done == turn or last:
+                log.flush()
+                (constant if done <= turn else decay).save(done, state)
                 saved = time.monotonic()
 
     final = nnx.merge(graph, state.average, constants)
-    save_file(to_torch(nnx.state(final)), out / f"{name}.safetensors")
+    save_file(to_torch(nnx.state(final)), out / f"{recipe.name}.safetensors")
+    before = {task: baseline(whole, task, scale) for task in tasks}
+    after = {
+        task: validate(lambda x: forward(state.average, x), whole, task, scale) for task in tasks
+    }
     record = {
-        "name": name,
+        "name": recipe.name,
         "architecture": recipe.architecture.__name__,
         **{
-            field: value
-            for field, value in dataclasses.asdict(recipe).items()
-            if field != "architecture"
+            field.name: getattr(recipe, field.name)
+            for field in dataclasses.fields(Recipe)
+            if field.name not in ("name", "architecture", "report")
         },
         "seed": seed,
-        "command": f"python -m cem_jax.experiments.train {name} --photos PHOTOS --out RUNS "
-        f"--steps {recipe.steps} --seed {seed}",
+        "command": f"python -m cem_jax.experiments.train {recipe.name.removesuffix('-compact')} "
+        f"--preset {recipe.preset} --steps {recipe.steps} --introduce {recipe.introduce} "
+        f"--seed {seed} --photos PHOTOS --out RUNS",
         "photographs": {"train": len(images), "val": len(whole)},
-        "psnr_val_input": round(baseline(whole, recipe.task), 3),
-        "psnr_val": round(validate(lambda x: forward(state.average, x), whole, recipe.task), 3),
+        "psnr_val_input": round(float(np.mean(list(before.values()))), 3),
+        "psnr_val": round(float(np.mean(list(after.values()))), 3),
+        "psnr_by_task": {task: [round(before[task], 3), round(after[task], 3)] for task in tasks},
     }
-    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / f"{recipe.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     return record
-
-
-def baseline(photographs: list[np.ndarray], task: str) -> float:
-    """Mean PSNR (dB) of doing nothing: the input itself, enlarged by bicubic for SR."""
-
-    def forward(x: np.ndarray) -> jax.Array:
-        n, h, w, c = x.shape
-        if task != "SR":
-            return jnp.asarray(x)
-        return jax.image.resize(x, (n, 4 * h, 4 * w, c), "bicubic")
-
-    return validate(forward, photographs, task)
 
 
 def main() -> None:
@@ -210,16 +224,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=sorted(RECIPES))
+    parser.add_argument("name", help="a network, such as RCAN_DN")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="compact")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--introduce", type=int, default=0, help="learn the tasks one by one")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    recipe = RECIPES[args.name]
-    if args.steps is not None:
-        recipe = dataclasses.replace(recipe, steps=args.steps)
-    print(json.dumps(train(args.name, recipe, args.photos, args.out, args.seed), indent=1))
+    name = args.name.removesuffix("-compact") + ("-compact" if args.preset == "compact" else "")
+    if name not in PRESETS[args.preset]:
+        parser.error(
+            f"name={args.name!r}: preset {args.preset} has {', '.join(PRESETS[args.preset])}"
+        )
+    recipe = PRESETS[args.preset][name]
+    recipe = dataclasses.replace(recipe, steps=args.steps or recipe.steps, introduce=args.introduce)
+    print(json.dumps(train(recipe, args.photos, args.out, args.seed), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,35 +1,22 @@
-"""Training batches and validation pairs, each a pure function of (seed, step)."""
+"""Training batches, each a pure function of (seed, step), and a thread that prepares them."""
 
 import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
-from cem_jax.degrade.bicubic import downsample
-from cem_jax.degrade.noise import add_noise
-from cem_jax.degrade.rain import add_rain, draw_rain
+from cem_jax.degrade.rain import draw_rain
+from cem_jax.experiments.degradations import DEGRADATIONS, degrade, degrade_patch
 
-SIGMA = 50 / 255
 _RAIN_LAYERS = 200
 _RAIN_SIDE = 384
+_AHEAD = 4
 
-
-def degrade(clean: np.ndarray, task: str, seed: int) -> np.ndarray:
-    """The task's input for a whole photograph, as a scene makes it.
-
-    Args:
-        clean: uint8 [h, w, 3]; for SR multiples of 4.
-        task: "SR" (x4), "DN" (sigma 50) or "DR".
-        seed: seed of noise and rain.
-
-    Returns:
-        uint8 [h', w', 3].
-    """
-    if task == "SR":
-        return np.asarray(downsample(clean, 4), np.uint8)
-    if task == "DN":
-        return add_noise(clean, SIGMA, seed)
-    rain, layer = draw_rain(clean.shape[:2], seed)
-    return np.asarray(add_rain(clean, layer, rain.beta), np.uint8)
+Batch = TypeVar("Batch")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,68 +25,108 @@ class TrainingData:
 
     Args:
         clean: uint8 photographs [h, w, 3], sides cut to multiples of 4.
-        small: the same photographs shrunk for SR, else empty.
+        reduced: the same photographs as inputs of SR, where it is among the tasks, else empty.
         layers: rain layers for DR, else empty.
-        task: "SR", "DN" or "DR".
+        tasks: the degradations, one of which every patch receives.
+        introduce: a further one of the tasks joins after this many steps; 0: all from the start.
+        scale: output pixels per input pixel.
         patch: side of a patch in input pixels.
         batch: patches in a batch.
         seed: seed of all draws.
     """
 
     clean: tuple[np.ndarray, ...]
-    small: tuple[np.ndarray, ...]
+    reduced: tuple[np.ndarray, ...]
     layers: np.ndarray
-    task: str
+    tasks: tuple[str, ...]
+    introduce: int
+    scale: int
     patch: int
     batch: int
     seed: int
 
     @classmethod
     def make(
-        cls, photographs: list[np.ndarray], task: str, patch: int, batch: int, seed: int
+        cls,
+        photographs: list[np.ndarray],
+        task: str,
+        *,
+        scale: int,
+        patch: int,
+        batch: int,
+        seed: int,
+        introduce: int = 0,
     ) -> "TrainingData":
-        """Prepares what does not change from step to step."""
+        """Prepares what does not change from step to step.
+
+        Args:
+            photographs: uint8 [h, w, 3].
+            task: "SR", "DN", "DR", "mix" or "MIO".
+            scale: output pixels per input pixel.
+            patch: side of a patch in input pixels.
+            batch: patches in a batch.
+            seed: seed of all draws.
+            introduce: steps after which a further degradation joins; 0: all from the start.
+
+        Raises:
+            ValueError: a photograph is smaller than a patch.
+        """
         clean = tuple(cut(image, 4) for image in photographs)
-        small = tuple(degrade(image, "SR", 0) for image in clean) if task == "SR" else ()
-        count = _RAIN_LAYERS if task == "DR" else 0
+        side = min(min(image.shape[:2]) for image in clean)
+        if side < scale * patch:
+            raise ValueError(f"patch={patch}: the smallest photograph has a side of {side} pixels")
+        tasks = DEGRADATIONS[task]
+        reduced = tuple(degrade(image, "SR", 0, scale) for image in clean) if "SR" in tasks else ()
+        count = _RAIN_LAYERS if "DR" in tasks else 0
         layers = [draw_rain((_RAIN_SIDE, _RAIN_SIDE), 1_000_000 + k)[1] for k in range(count)]
-        return cls(clean, small, np.array(layers), task, patch, batch, seed)
+        return cls(clean, reduced, np.array(layers), tasks, introduce, scale, patch, batch, seed)
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Degraded and clean patches of one step, float32 in [0, 1] (see `_degrade_patch`)."""
+        """Degraded and clean patches of one step, float32 [batch, side, side, 3] in [0, 1]."""
         random = np.random.default_rng((self.seed, step))
+        learnt = 1 + step // self.introduce if self.introduce else len(self.tasks)
         # By the square root of the area: large photographs are smoother than small ones.
         weight = np.sqrt([image.shape[0] * image.shape[1] for image in self.clean])
         chosen = random.choice(len(self.clean), self.batch, p=weight / weight.sum())
-        pairs = [self._pair(random, index) for index in chosen]
+        pairs = [self._pair(random, index, self.tasks[:learnt]) for index in chosen]
         degraded, clean = (np.stack(images) for images in zip(*pairs, strict=True))
         return degraded.astype(np.float32), clean.astype(np.float32)
 
-    def _pair(self, random: np.random.Generator, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image = self.clean[index]
-        scale = 4 if self.task == "SR" else 1
+    def _pair(
+        self, random: np.random.Generator, index: int, tasks: tuple[str, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        task = tasks[random.integers(len(tasks))] if len(tasks) > 1 else tasks[0]
+        image, scale = self.clean[index], self.scale
         y = random.integers(image.shape[0] // scale - self.patch + 1)
         x = random.integers(image.shape[1] // scale - self.patch + 1)
         side = self.patch * scale
         clean = image[y * scale : y * scale + side, x * scale : x * scale + side]
         clean = clean.astype(np.float64) / 255
-        if self.task == "SR":
-            degraded = self.small[index][y : y + self.patch, x : x + self.patch] / 255
+        if task == "SR":
+            degraded = self.reduced[index][y : y + self.patch, x : x + self.patch] / 255
+        elif task == "DR":
+            degraded = self._rain(random, clean)
         else:
-            degraded = self._degrade_patch(random, clean)
+            degraded = degrade_patch(random, clean, task)
         turns, mirror = int(random.integers(4)), int(random.integers(2))
         return _turn(degraded, turns, mirror), _turn(clean, turns, mirror)
 
-    def _degrade_patch(self, random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-        """Noise (every other time left unclipped, as other code bases feed it) or rain."""
-        if self.task == "DN":
-            noisy = clean + random.normal(0, SIGMA, clean.shape)
-            clipped = np.floor(np.clip(noisy, 0, 1) * 255) / 255
-            return clipped if random.integers(2) else noisy
+    def _rain(self, random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
         layer = self.layers[random.integers(len(self.layers))]
         y, x = random.integers(_RAIN_SIDE - self.patch + 1, size=2)
         streaks = layer[y : y + self.patch, x : x + self.patch, None] / 255
         return np.clip(clean + random.uniform(0.6, 1.0) * streaks, 0, 1)
+
+
+def ahead(make: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]:
+    """`make(step)` of every step in order, prepared by a thread while earlier ones are used."""
+    remaining = iter(steps)
+    with ThreadPoolExecutor(1) as worker:
+        pending = deque(worker.submit(make, step) for step in islice(remaining, _AHEAD))
+        while pending:
+            batch = pending.popleft().result()
+            pending.extend(worker.submit(make, step) for step in islice(remaining, 1))
+            yield batch
 
 
 def cut(image: np.ndarray, multiple: int) -> np.ndarray:

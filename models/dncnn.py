@@ -53,12 +53,4 @@ ENTRIES = (
         published_at="github.com/cszn/KAIR",
         licence="KAIR model zoo, MIT",
     ),
-    Entry(
-        "DnCNN-compact",
-        DnCNN,
-        {"nc": 48, "nb": 12},
-        tasks=("DN",),
-        licence="trained here, Apache-2.0",
-        bundled=True,
-    ),
 )

@@ -80,13 +80,4 @@ ENTRIES = (
         published_at="github.com/J-FHu/CEM",
         licence="none stated",
     ),
-    Entry(
-        "EDSR-compact",
-        EDSR,
-        {"width": 32, "depth": 8},
-        tasks=("SR",),
-        scale=4,
-        licence="trained here, Apache-2.0",
-        bundled=True,
-    ),
 )

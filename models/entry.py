@@ -40,6 +40,7 @@ class Entry:
         published_at: where they publish them.
         licence: note on the weights' licence.
         size_multiple: sides of the input that the architecture needs; others are padded.
+        size_minimum: shortest side that the architecture takes; shorter ones are padded.
         anchor: period of the network's own grid (strides, windows) in input pixels, on which a crop
             must begin; None where the output depends on the size of the whole image
             (align_corners, pooling cells that may be cut off), so that no crop stands for it.
@@ -56,6 +57,7 @@ class Entry:
     published_at: str = ""
     licence: str = ""
     size_multiple: int = 1
+    size_minimum: int = 1
     anchor: int | None = 1
     global_operations: tuple[str, ...] = ()
     bundled: bool = False

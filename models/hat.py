@@ -229,7 +229,7 @@ class HAT(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
-        mean = jnp.asarray(self.mean).reshape(1, 1, 1, -1)
+        mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         first = self.conv_first(x - mean)
         features = self.norm(self.layers(self.patch_embed(first)))
         y = self.conv_before_upsample(first + self.conv_after_body(features))

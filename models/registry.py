@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from . import (
+    compact,
     csnln,
     ddbpn,
     dncnn,
@@ -54,6 +55,7 @@ from .entry import Entry
 from .layers import Constant
 
 _MODULES = (
+    compact,
     csnln,
     ddbpn,
     dncnn,
@@ -89,6 +91,8 @@ _MODULES = (
     swinir,
     xrestormer,
 )
+_FACTORS = ("factor", "factors", "scale_factor", "upscale", "scale")
+"""What the papers' code calls the argument for the output pixels per input pixel."""
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
 
 
@@ -102,6 +106,7 @@ class Description:
         scale: output pixels per input pixel.
         parameters: number of values that a checkpoint holds, mean shifts included.
         size_multiple: sides of the input that the architecture needs; others are padded.
+        size_minimum: shortest side that the architecture takes; shorter ones are padded.
         receptive_radius: farthest input pixel that reaches an output pixel; None if global.
         global_operations: operations that look at the whole image.
         official_files: names of the checkpoint files that its authors publish.
@@ -115,6 +120,7 @@ class Description:
     scale: int
     parameters: int
     size_multiple: int
+    size_minimum: int
     receptive_radius: int | None
     global_operations: tuple[str, ...]
     official_files: tuple[str, ...]
@@ -153,7 +159,8 @@ def describe(name: str) -> Description:
         ValueError: the name is unknown.
     """
     entry = find(name)
-    state = nnx.state(abstract(name), nnx.Any(nnx.Param, Constant))
+    _, state = abstract(entry.architecture, entry.config)
+    state = nnx.filter_state(state, nnx.Any(nnx.Param, Constant))
     shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
               if hasattr(entry, f.name)}  # fmt: skip
     return Description(
@@ -173,19 +180,21 @@ class _ShapesOnly:
         return self._key
 
 
-def _abstract(architecture: Any, config: Mapping[str, Any]) -> nnx.Module:
-    """The module with shapes in place of arrays: nothing is allocated."""
-    return nnx.eval_shape(lambda: architecture(**config, rngs=_ShapesOnly()))
+@functools.lru_cache(maxsize=32)
+def _abstract(architecture: Any, config: tuple[tuple[str, Any], ...]) -> tuple[Any, nnx.State]:
+    return nnx.split(nnx.eval_shape(lambda: architecture(**dict(config), rngs=_ShapesOnly())))
 
 
-def abstract(name: str) -> nnx.Module:
-    """A network with its default arguments and shapes in place of arrays.
+def abstract(architecture: Any, config: Mapping[str, Any]) -> tuple[Any, nnx.State]:
+    """A network's static definition, and its state with shapes in place of arrays.
 
-    Raises:
-        ValueError: the name is unknown.
+    Nothing is allocated.
+
+    Args:
+        architecture: the network's class.
+        config: its constructor arguments.
     """
-    entry = find(name)
-    return _abstract(entry.architecture, entry.config)
+    return _abstract(architecture, tuple(config.items()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,12 +204,14 @@ class Built:
     Args:
         graph: its static definition.
         state: its arrays.
+        scale: output pixels per input pixel, for the arguments found in the weights.
         receptive_radius: in input pixels, for the arguments found in the weights.
         config: these arguments.
     """
 
     graph: Any
     state: Any
+    scale: int
     receptive_radius: int | None
     config: Mapping[str, Any]
 
@@ -224,14 +235,14 @@ def build(name: str, state_dict: Mapping[str, Any]) -> Built:
         config = {**entry.config, **entry.architecture.config(shapes)}
     except (KeyError, ValueError, IndexError):
         config = dict(entry.config)  # the listing of keys below tells what does not fit
-    module = _abstract(entry.architecture, config)
     constants = jax.jit(
         lambda: nnx.state(entry.architecture(**config, rngs=_ShapesOnly()), nnx.Not(nnx.Param))
     )
-    graph, state = nnx.split(module)
+    graph, state = abstract(entry.architecture, config)
     own = without_derived(name, entry.architecture, config, state_dict)
     state = fill(name, state, own, constants)
-    return Built(graph, state, entry.architecture.receptive_radius(**config), config)
+    scale = next((config[name] for name in _FACTORS if name in config), entry.scale)
+    return Built(graph, state, scale, entry.architecture.receptive_radius(**config), config)
 
 
 def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ def _square_root(matrix: jax.Array, iterations: int = 5) -> jax.Array:
     The number of steps is part of the network: it was trained with this approximation.
     """
     trace = jnp.trace(matrix, axis1=1, axis2=2).reshape(-1, 1, 1)
-    three = 3.0 * jnp.eye(matrix.shape[-1])[None]
+    three = 3.0 * jnp.eye(matrix.shape[-1], dtype=matrix.dtype)[None]
     root = matrix / trace
     step = 0.5 * (three - root)
     root, inverse = root @ step, step

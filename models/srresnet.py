@@ -112,12 +112,4 @@ ENTRIES = (
     _restoration("SRResNet_DR", ("DR",), "SRResNet_DR.pth"),
     _restoration("SRResNet_mix", ("DN", "DR"), "mix_SRResNet.pth"),
     _restoration("SRResNet_MIO", ("DN", "DR"), "SRResNet_M.pth"),
-    Entry(
-        "SRResNet_DR-compact",
-        SRResNet,
-        {"num_feat": 32, "num_block": 6},
-        tasks=("DR",),
-        licence="trained here, Apache-2.0",
-        bundled=True,
-    ),
 )

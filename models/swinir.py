@@ -183,7 +183,7 @@ class SwinIR(nnx.Module):
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         _, h, w, _ = x.shape
         padding = [(0, -side % self.window_size) for side in (h, w)]
-        mean = jnp.asarray(self.mean).reshape(1, 1, 1, -1)
+        mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         x = jnp.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect") - mean
         first = self.conv_first(x)
         features = self.norm(self.layers(self.patch_embed(first)))

@@ -30,7 +30,8 @@ def test_a_block_outside_the_receptive_field_has_exactly_zero_effect(clean, pool
 
 
 def test_evaluating_such_a_block_gives_the_baseline_too(clean, pool):
-    everywhere = cem.wrap(curved)  # no radius is told, so every block is evaluated
+    # Nothing in this function tells that it is local, so every block is evaluated.
+    everywhere = cem.wrap(lambda x: curved(x) + 0.0 * jnp.mean(x, (1, 2), keepdims=True))
     scene = cem.Scene.custom(clean, clean, unchanged)
     found = cem.causal_effect_map(
         everywhere, scene, ROI, pool=pool, plan=cem.Fixed(2), progress=False
@@ -39,6 +40,16 @@ def test_evaluating_such_a_block_gives_the_baseline_too(clean, pool):
     far = np.ones(found.effect.shape, bool)
     far[2:6, 3:7] = False
     assert np.abs(found.effect[far]).max() < 1e-5
+
+
+def test_locality_is_found_where_no_radius_is_told(clean, pool, local):
+    scene = cem.Scene.custom(clean, clean, unchanged)
+    told, found = (
+        cem.causal_effect_map(network, scene, ROI, pool=pool, plan=cem.Fixed(2), progress=False)
+        for network in (local, cem.wrap(curved))
+    )
+    np.testing.assert_array_equal(found.samples, told.samples)
+    np.testing.assert_allclose(found.values, told.values, atol=2e-5)
 
 
 def test_replacing_a_block_by_itself_has_zero_effect(clean, local):

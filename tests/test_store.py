@@ -5,7 +5,7 @@ import pytest
 
 import cem_jax as cem
 from cem_jax import effect
-from cem_jax.store import LOG, append_outcomes, open_store, read_outcomes
+from cem_jax.store import LOG, Log, open_store, read_outcomes
 
 ROI = cem.ROI(24, 32, 16, 16)
 PLAN = cem.CoarseToFine(2, 6)
@@ -23,42 +23,73 @@ def test_an_interrupted_sweep_ends_with_the_identical_map(
 ):
     whole = run(local, clean, pool)
     monkeypatch.setattr(effect, "_FLUSH_SECONDS", 0.0)
-    kept, calls = effect.append_outcomes, []
+    keep, calls = Log.append, []
 
     def stop_at_the_fifth(*args):
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        kept(*args)
+        keep(*args)
 
-    monkeypatch.setattr(effect, "append_outcomes", stop_at_the_fifth)
+    monkeypatch.setattr(Log, "append", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         run(local, clean, pool, tmp_path / "sweep")
-    monkeypatch.setattr(effect, "append_outcomes", kept)
+    monkeypatch.setattr(Log, "append", keep)
     resumed = run(local, clean, pool, tmp_path / "sweep")
     np.testing.assert_array_equal(resumed.values, whole.values)
     np.testing.assert_array_equal(resumed.effect, whole.effect)
-    assert resumed.provenance["evaluations_resumed"] >= 16
-    again = run(local, clean, pool, tmp_path / "sweep")
-    assert again.provenance["evaluations"] == 0
-    np.testing.assert_array_equal(again.effect, whole.effect)
+    assert resumed.provenance["evaluations_resumed"] >= 8
+
+
+def test_a_finished_map_is_returned_as_it_was_saved(tmp_path, clean, pool, local, monkeypatch):
+    first = run(local, clean, pool, tmp_path)
+
+    def never(*args, **more):
+        raise AssertionError("nothing is left to compute")
+
+    monkeypatch.setattr(effect.Sweep, "make", never)
+    again = run(local, clean, pool, tmp_path)
+    np.testing.assert_array_equal(again.values, first.values)
+    assert again.provenance == first.provenance
+
+
+def test_a_damaged_map_is_estimated_again_from_the_outcomes(tmp_path, clean, pool, local):
+    first = run(local, clean, pool, tmp_path)
+    saved = tmp_path / "map.npz"
+    saved.write_bytes(saved.read_bytes()[:-100])
+    again = run(local, clean, pool, tmp_path)
+    np.testing.assert_array_equal(again.effect, first.effect)
+    assert again.provenance["evaluations_resumed"] == first.evaluations
 
 
 @pytest.mark.parametrize("lost", [1, 7, 30])
 def test_a_batch_that_was_cut_off_is_forgotten(tmp_path, lost):
     folder = open_store(tmp_path / "s", {"a": 1})
-    for start in (0, 5):
+
+    def append(start):
         cells = np.arange(start, start + 5)
-        append_outcomes(folder, cells, np.zeros(5, int), cells.astype(float))
-    log = folder / LOG
-    log.write_bytes(log.read_bytes()[:-lost])
-    values = np.full((10, 1), np.nan)
-    read_outcomes(folder, values)
-    np.testing.assert_array_equal(values[:5, 0], np.arange(5))
+        with Log(folder) as log:
+            log.append(cells, np.zeros(5, int), cells[:, None].astype(np.float32), 1.5)
+
+    append(0)
+    append(5)
+    path = folder / LOG.format(0)
+    path.write_bytes(path.read_bytes()[:-lost])
+    values = np.full((10, 1, 1), np.nan, np.float32)
+    assert read_outcomes(folder, values) == 1.5
+    np.testing.assert_array_equal(values[:5, 0, 0], np.arange(5))
     assert np.isnan(values[5:]).all()
-    append_outcomes(folder, np.arange(5, 10), np.zeros(5, int), np.arange(5.0, 10.0))
-    read_outcomes(folder, values)
-    np.testing.assert_array_equal(values[:, 0], np.arange(10))
+    append(5)
+    assert read_outcomes(folder, values) == 3.0
+    np.testing.assert_array_equal(values[:, 0, 0], np.arange(10))
+
+
+def test_two_runs_do_not_write_to_one_directory(tmp_path):
+    folder = open_store(tmp_path, {"a": 1})
+    with Log(folder), pytest.raises(ValueError, match="another run"):
+        Log(folder)
+    with Log(folder):
+        pass
 
 
 def test_another_configuration_is_refused_and_named(tmp_path, clean, pool, local):

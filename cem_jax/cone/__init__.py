@@ -13,3 +13,5 @@ from .transform import Plan as Plan
 from .transform import Work as Work
 from .transform import cone as cone
 from .transform import plan as plan
+from .transform import restricted as restricted
+from .windows import Program as Program

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .graph import Equation, Graph, trace
+from .graph import Equation, Graph, called, trace
 from .regions import Boxes
 from .rules import RULES, rule_for
 
@@ -125,13 +125,37 @@ def _inner_work(params: Mapping[str, Any]) -> float:
     for value in params.values():
         jaxpr = getattr(value, "jaxpr", value)
         for eqn in getattr(jaxpr, "eqns", ()):
-            total += _inner_work(eqn.params)
+            inner = called(eqn)
+            total += _inner_work(eqn.params if inner is None else {"jaxpr": inner})
             if eqn.primitive.name in ("conv_general_dilated", "dot_general"):
                 shapes = tuple(v.aval.shape for v in eqn.invars)
                 like = SimpleNamespace(params=eqn.params, in_shapes=shapes)
                 each = RULES[eqn.primitive.name].work(like)  # type: ignore[arg-type]
                 total += each * math.prod(eqn.outvars[0].aval.shape)
     return total * params.get("length", 1)
+
+
+def intersections(
+    eq: Equation, reach: Sequence[Boxes | None], region: Sequence[Boxes]
+) -> np.ndarray | None:
+    """Lengths of what an operation computes of its first output, int64 [positions, rank].
+
+    Args:
+        eq: the operation; a global one computes all as soon as any output matters.
+        reach: of `footprints`.
+        region: of `needs`, with a single position.
+
+    Returns:
+        None if the operation does not depend on the image.
+    """
+    pairs = [(reach[number], region[number]) for number in eq.outputs]
+    exact = [changed.meet(needed) for changed, needed in pairs if changed is not None]
+    if not exact:
+        return None
+    if rule_for(eq) is not None:
+        return exact[0].size()
+    some = np.any([box.some for box in exact], axis=0)
+    return some[:, None] * np.asarray(eq.out_shapes[0], np.int64)
 
 
 def dense_work(graph: Graph) -> float:
@@ -150,9 +174,9 @@ def cone_work(graph: Graph, reach: Sequence[Boxes | None], region: Sequence[Boxe
     """
     total = np.zeros(1)
     for eq in graph.equations:
-        changed = reach[eq.outputs[0]]
-        if changed is not None:
-            total = total + work(eq, changed.meet(region[eq.outputs[0]]).size())
+        sizes = intersections(eq, reach, region)
+        if sizes is not None:
+            total = total + work(eq, sizes)
     return total
 
 

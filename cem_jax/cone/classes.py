@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .analyse import work
+from .analyse import intersections, work
 from .graph import Graph
 from .regions import Boxes
 from .rules import rule_for
@@ -12,10 +12,10 @@ from .rules import rule_for
 _ELEMENT = 8.0
 """Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
 
-_CLASS = 1e9
-"""Multiply-adds in whose time a convolution or matrix product is compiled (0.02 s at 50e9/s)."""
+_CLASS = 2e9
+"""Multiply-adds in whose time a convolution or matrix product is compiled (0.03 s at 75e9/s)."""
 
-_MOST = 800
+_MOST = 256
 """Distinct sizes that are compared pair by pair."""
 
 
@@ -32,11 +32,8 @@ class Costs:
         rows: dict[bytes, tuple[np.ndarray, float]] = {}
         self.compile = 0.0
         for eq in graph.equations:
-            changed = reach[eq.outputs[0]]
-            if changed is None or eq.name == "copy":
-                continue
-            sizes = changed.meet(region[eq.outputs[0]]).size()
-            if not sizes.any():
+            sizes = intersections(eq, reach, region)
+            if sizes is None or eq.name == "copy" or not sizes.any():
                 continue
             # Axes of one length everywhere become part of the factor.
             varies = (sizes != sizes[:1]).any(axis=0)

@@ -28,6 +28,9 @@ _CALLS = {
 }
 """Primitives that only call a jaxpr, and the parameter that holds it."""
 
+_GPUS = ("cuda", "rocm")
+"""What `jax.lax.platform_dependent` calls the backend "gpu"."""
+
 _REWRITTEN = ("split", "stack", "tile", "unstack")
 """Primitives that are written as slices, broadcasts and concatenations."""
 
@@ -219,10 +222,10 @@ class _Builder:
     def equation(self, eqn: Any, inputs: list[int | Known]) -> list[int | Known]:
         name = eqn.primitive.name
         depends = any(isinstance(i, int) and self.depends[i] for i in inputs)
-        if name in _CALLS:
-            inner = eqn.params[_CALLS[name]]
+        inner = called(eqn)
+        if inner is not None:
             jaxpr, consts = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
-            return self.inline(jaxpr, consts, inputs)
+            return self.inline(jaxpr, consts, inputs[len(inputs) - len(jaxpr.invars) :])
         if name == "scan" and depends and self.loops and _unrollable(eqn):
             return self.unroll(eqn, inputs)
         if name in _REWRITTEN and depends:
@@ -276,6 +279,24 @@ class _Builder:
         return number
 
 
+def called(eqn: Any) -> Any | None:
+    """The jaxpr that an equation only calls, on its last operands; None if it does more.
+
+    Of a `jax.lax.platform_dependent` it is the branch of the default backend.
+    """
+    name, params = eqn.primitive.name, eqn.params
+    if name in _CALLS:
+        return params[_CALLS[name]]
+    if name != "cond" or params.get("branches_platforms") is None:
+        return None
+    backend = jax.default_backend()
+    own = _GPUS if backend == "gpu" else (backend,)
+    for branch, platforms in zip(params["branches"], params["branches_platforms"], strict=True):
+        if platforms is None or set(platforms) & set(own):
+            return branch
+    return None
+
+
 def _binder(eqn: Any) -> Callable[..., Sequence[jax.Array]]:
     """Applies an equation's primitive; keywords replace parameters."""
 
@@ -297,9 +318,10 @@ def _count_local(jaxpr: Any) -> int | None:
     """Number of equations, or None if one of them has no rule."""
     total = 0
     for eqn in jaxpr.eqns:
-        name = eqn.primitive.name
-        if name in _CALLS:
-            inner = eqn.params[_CALLS[name]]
+        name, inner = eqn.primitive.name, called(eqn)
+        if not eqn.invars:
+            continue
+        if inner is not None:
             count = _count_local(getattr(inner, "jaxpr", inner))
         elif name == "scan":
             count = _count_local(eqn.params["jaxpr"].jaxpr)

@@ -1,4 +1,12 @@
-"""Two-dimensional convolution with torch's meaning of its arguments, in NHWC."""
+"""Two-dimensional convolution with torch's meaning of its arguments, in NHWC.
+
+XLA's grouped convolutions are slow on CPU, so there they are computed as what they consist of:
+shifted products where each channel is its own group, otherwise one convolution for each group.
+"""
+
+import functools
+import itertools
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +14,42 @@ from flax import nnx
 from jax import lax
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
+
+
+def _convolve(
+    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, dilation: int, groups: int = 1
+) -> jax.Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        [(padding, padding)] * 2,
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=_NHWC,
+        feature_group_count=groups,
+    )
+
+
+def _sum_of_shifts(
+    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, dilation: int
+) -> jax.Array:
+    """Every channel by itself: the shifted images, each times its tap of `kernel` [k, k, 1, c]."""
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    n, h, w, c = x.shape
+    size, reach = kernel.shape[0], dilation * (kernel.shape[0] - 1)
+    terms = []
+    for row, column in itertools.product(range(size), repeat=2):
+        top, left = dilation * row, dilation * column
+        end = (n, h - reach + top, w - reach + left, c)
+        shifted = lax.slice(x, (0, top, left, 0), end, (1, stride, stride, 1))
+        terms.append(shifted * kernel[row, column][None, None])
+    return functools.reduce(operator.add, terms)
+
+
+def _side_by_side(x: jax.Array, kernel: jax.Array, *, groups: int, **geometry: int) -> jax.Array:
+    """One convolution for each group of channels."""
+    parts = zip(jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True)
+    return jnp.concatenate([_convolve(*part, **geometry) for part in parts], axis=-1)
 
 
 class Conv(nnx.Module):
@@ -49,13 +93,15 @@ class Conv(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in] -> [n, h', w', out]."""
-        y = lax.conv_general_dilated(
-            x,
-            self.kernel[...],
-            (self.stride, self.stride),
-            [(self.padding, self.padding)] * 2,
-            rhs_dilation=(self.dilation, self.dilation),
-            dimension_numbers=_NHWC,
-            feature_group_count=self.groups,
-        )
+        kernel, groups = self.kernel[...], self.groups
+        geometry = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+        plain = functools.partial(_convolve, groups=groups, **geometry)
+        if groups == 1:
+            y = plain(x, kernel)
+        elif groups == x.shape[-1] == kernel.shape[-1]:
+            on_cpu = functools.partial(_sum_of_shifts, **geometry)
+            y = lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
+        else:
+            on_cpu = functools.partial(_side_by_side, groups=groups, **geometry)
+            y = lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
         return y if self.bias is None else y + jnp.reshape(self.bias[...], (1, 1, 1, -1))

@@ -37,6 +37,29 @@ def looped(x):
     return lax.scan(lambda y, k: (jax.nn.relu(conv(y, k)), None), x, KERNELS)[0]
 
 
+def by_platform(x):
+    """Looped; global in the branch that the default backend does not take."""
+    other = "tpu" if jax.default_backend() == "cpu" else "cpu"
+
+    def elsewhere(y, kernel):
+        return y * jnp.mean(y) + 0 * jnp.sum(kernel)
+
+    def step(y, kernel):
+        return lax.platform_dependent(y, kernel, default=conv, **{other: elsewhere}), None
+
+    return lax.scan(step, x, KERNELS)[0]
+
+
+def test_of_code_that_depends_on_the_platform_the_own_branch_counts():
+    assert cones.receptive_radius(by_platform, (1, 8, 8, 4)) == 5
+    plan = cones.plan(by_platform, X.shape, ROI, 4)
+    assert plan.work.dense == X.shape[1] * X.shape[2] * KERNELS.size
+    origin, patches = (24, 24), RNG.random((2, 4, 4, 4), np.float32)
+    got = plan.prepare(X).evaluate(origin, patches)
+    expected = dense(jax.jit(by_platform), X, ROI, origin, patches)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_receptive_radius_of_a_stack_is_its_depth():
     assert cones.receptive_radius(local, (1, 8, 8, 4)) == 5
     assert cones.receptive_radius(looped, (1, 8, 8, 4)) == 5

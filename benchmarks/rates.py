@@ -1,0 +1,225 @@
+"""Interventions per second of a network: the sweep, our dense computation, torch, in turn."""
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import cem_jax as cem
+from cem_jax import cone as cones
+from cem_jax.grid import Grid
+from cem_jax.network import Apply
+from cem_jax.outcome import clip, psnr
+from cem_jax.sweep import Sweep
+from cem_jax.sweep.local import Local
+
+GIGA = 1e9
+_SIDE = 2048
+_FEWEST = 16
+"""Interventions in one measurement, whatever they cost."""
+
+
+def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Least seconds of each call, taken in turn, so that a busy machine slows all alike."""
+    least = dict.fromkeys(calls, math.inf)
+    for _ in range(rounds):
+        for name, call in calls.items():
+            begun = time.perf_counter()
+            call()
+            least[name] = min(least[name], time.perf_counter() - begun)
+    return least
+
+
+def matrix_product() -> tuple[Callable[[], Any], float]:
+    """A float32 matrix product on every device at once, compiled; and its multiply-adds."""
+    devices = jax.devices()
+    mesh = jax.make_mesh((len(devices),), ("each",), axis_types=(AxisType.Auto,))
+    shape = (len(devices), _SIDE, _SIDE)
+    each = NamedSharding(mesh, PartitionSpec("each"))
+    matrices = jax.device_put(np.random.default_rng(0).random(shape, np.float32), each)
+    product = jax.jit(jnp.matmul).lower(matrices, matrices).compile()
+    return lambda: product(matrices, matrices).block_until_ready(), math.prod(shape) * _SIDE
+
+
+def torch_forward(network: cem.Network, image: np.ndarray) -> tuple[Callable[[], Any], int]:
+    """Torch on copies of an image [h, w, c] in the way that is fastest here; images per call.
+
+    Tried are one image and four, channels last and first, with all threads.
+    """
+    import torch
+    from torch_networks import forward
+
+    weights = cem.to_torch(network)
+    x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None]
+    calls = {
+        f"{number} {layout}": functools.partial(
+            forward(network.name, weights, layout), x.repeat(number, 1, 1, 1)
+        )
+        for number in (1, 4)
+        for layout in (torch.channels_last, torch.contiguous_format)
+    }
+    least = interleaved(calls, 2)
+    best = min(least, key=lambda key: least[key] / int(key.split()[0]))
+    return calls[best], int(best.split()[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Opaque:
+    """A function that hides on which input pixels an output pixel depends."""
+
+    apply: Apply
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        return jax.lax.optimization_barrier(self.apply(params, jax.lax.optimization_barrier(x)))
+
+
+def without_locality(network: cem.Network) -> cem.Network:
+    """The network as one of which no locality is known: whole images are computed."""
+    return dataclasses.replace(network, apply=_Opaque(network.apply), receptive_radius=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A network, a scene and a region, ready for interventions.
+
+    Args:
+        scene: the scene.
+        sweep: of the network and the region.
+        pool: patches, uint8 [p, block, block, 3].
+        reaching: blocks outside the region that can reach it, int [n].
+        whole: multiply-adds of the whole image.
+        exact: multiply-adds that an intervention at each of the grid's blocks needs: its exact
+            cone, or all that the region needs where no cone is used.
+        seconds: spent on planning and the baseline.
+    """
+
+    scene: cem.Scene
+    sweep: Sweep
+    pool: np.ndarray
+    reaching: np.ndarray
+    whole: float
+    exact: np.ndarray
+    seconds: float
+
+    @classmethod
+    def make(
+        cls, network: cem.Network, scene: cem.Scene, roi: cem.ROI, block: int = 8
+    ) -> "Subject":
+        """Plans the sweep; `block` is in output pixels."""
+        grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
+        outside = ~grid.near(roi.in_input(scene.scale), 0)
+        begun = time.perf_counter()
+        sweep = Sweep.make(network, scene, roi, grid, outside, clip, (psnr,))
+        seconds = time.perf_counter() - begun
+        pool = cem.PatchPool.default()
+        if block != pool.size:
+            pool = cem.PatchPool.from_images([scene.clean], block)
+        if isinstance(sweep.way, Local):
+            plan, place = sweep.way.cone.plan, sweep.way.place
+            exact = np.where(place < 0, 0.0, plan.work.cone[place])
+        else:
+            rectangle = (roi.y, roi.x, roi.height, roi.width)
+            plan = cones.plan(
+                network.apply, (1, *scene.degraded.shape), rectangle, grid.block,
+                origins=np.zeros((1, 2), np.int64), params=network.params,
+            )  # fmt: skip
+            exact = np.full(grid.rows * grid.columns, plan.work.crop)
+        reaching = np.flatnonzero(sweep.reach & outside)
+        return cls(scene, sweep, pool.patches, reaching, plan.work.dense, exact, seconds)
+
+    def run(self, cells: np.ndarray, draws: int) -> np.ndarray:
+        """Interventions at blocks: drawn, pasted, computed and scored; PSNR [cells, draws]."""
+        each, number = np.repeat(cells, draws), np.tile(np.arange(draws), len(cells))
+        found = np.zeros(len(each), np.float32)
+        for part, values in self.sweep.evaluate(self._work(each, number)):
+            found[part] = values[:, 0]
+        return found.reshape(len(cells), draws)
+
+    def candidates(self) -> np.ndarray:
+        """The blocks that `CoarseToFine` goes on with, as its coarse draws tell."""
+        plan, values = cem.CoarseToFine(), np.full((len(self.exact), 53), np.nan, np.float32)
+        values[self.reaching, : plan.coarse] = self.run(self.reaching, plan.coarse)
+        baseline = float(self.sweep.baseline(self._work(*np.zeros((2, 1), int)))[0])
+        active = np.isin(np.arange(len(values)), self.reaching)
+        return np.flatnonzero(plan.wanted(values, baseline, active)[:, -1])
+
+    def _work(self, cells: np.ndarray, draws: np.ndarray) -> Any:
+        return self.sweep.work(self.scene.intervene, self.pool, 0, cells, draws, None)  # type: ignore[arg-type]
+
+
+def spread(cells: np.ndarray, most: float) -> np.ndarray:
+    """At most so many of the blocks, from all over the image."""
+    count = int(np.clip(most, 1, len(cells)))
+    return cells[np.linspace(0, len(cells) - 1, count).astype(int)]
+
+
+def rates(
+    network: cem.Network,
+    scene: cem.Scene,
+    roi: cem.ROI,
+    stages: Mapping[str, int],
+    *,
+    budget: float,
+    rounds: int,
+) -> list[dict[str, Any]]:
+    """Rates of one network in the sweep, in our dense computation, and in torch.
+
+    Args:
+        network: one of `torch_networks.FORWARDS`.
+        scene: for its scale.
+        roi: region of interest.
+        stages: "fine" (at the candidates), "coarse" (at all blocks that reach the region): draws
+            at each block.
+        budget: multiply-adds of one measurement, about.
+        rounds: how often each is measured; the least time counts.
+
+    Returns:
+        A row for each stage.
+    """
+    product, product_work = matrix_product()
+    sweep, dense = (
+        Subject.make(one, scene, roi) for one in (network, without_locality(network))
+    )
+    forward, images = torch_forward(network, scene.degraded)
+    few = spread(dense.reaching, max(_FEWEST, budget / dense.whole))
+    calls = {"product": product, "torch": forward, "dense": lambda: dense.run(few, 1)}
+    counts = {"torch": images, "dense": len(few)}
+    blocks = {}
+    for stage, draws in stages.items():
+        blocks[stage] = sweep.candidates() if stage == "fine" else sweep.reaching
+        each = draws * sweep.exact[blocks[stage]].mean()
+        cells = spread(blocks[stage], max(_FEWEST / draws, budget / each))
+        calls[stage] = functools.partial(sweep.run, cells, draws)
+        counts[stage] = draws * len(cells)
+    interleaved(calls, 1)  # compiles, and finds chunks
+    least = interleaved(calls, rounds)
+    rate = {name: count / least[name] for name, count in counts.items()}
+    peak = product_work / least["product"]
+    rows = []
+    for stage in stages:
+        exact = sweep.exact[blocks[stage]].mean()
+        rows.append(
+            {
+                "network": network.name,
+                "draws": stage,
+                "blocks": len(blocks[stage]),
+                "torch_per_s": rate["torch"],
+                "dense_per_s": rate["dense"],
+                "sweep_per_s": rate[stage],
+                "of_torch": rate[stage] / rate["torch"],
+                "of_dense": rate[stage] / rate["dense"],
+                "whole_gmac": sweep.whole / GIGA,
+                "cone_gmac": exact / GIGA,
+                "share_of_peak": exact * rate[stage] / peak,
+                "peak_gmac_per_s": peak / GIGA,
+                "computed": sweep.sweep.note,
+            }
+        )
+    return rows

@@ -1,0 +1,94 @@
+"""The result of an attribution method: a number for each cell of the input, and its summaries."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cem_jax.grid import ROI
+
+
+@dataclasses.dataclass(frozen=True)
+class Attribution:
+    """What a method attributes to each cell of the input for a region of the restored image.
+
+    Args:
+        method: "local attribution map", "integrated gradients", "gradient" or "occlusion".
+        attribution: float64 [rows, columns], summed over channels; positive where the cell raises
+            the outcome. In the outcome's unit; for "gradient" per unit of pixel value.
+        outcome: the outcome of the input.
+        outcome_at_start: the outcome of the image from which the path starts; NaN for methods
+            without a path.
+        unit: of the outcome, "dB" or "".
+        roi: the region, in output pixels.
+        cell: side of a cell, in input pixels: 1 for gradients, the block for occlusion.
+        scale: output pixels per input pixel.
+        degraded: the input, uint8 [h, w, 3].
+        parameters: network, task, name of the outcome, and what the method was given.
+    """
+
+    method: str
+    attribution: np.ndarray
+    outcome: float
+    outcome_at_start: float
+    unit: str
+    roi: ROI
+    cell: int
+    scale: int
+    degraded: np.ndarray
+    parameters: Mapping[str, Any]
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """|attribution| over its largest value, in [0, 1]; what the diffusion index looks at."""
+        size = np.abs(self.attribution)
+        return size / (size.max() or 1.0)
+
+    @property
+    def gini(self) -> float:
+        """Gini coefficient of the magnitude: 0 if all cells share alike, near 1 if one has all.
+
+        NaN where nothing is attributed to any cell.
+        """
+        size = np.sort(self.magnitude, axis=None)
+        if not size.any():
+            return float("nan")
+        ranks = 2 * np.arange(1, size.size + 1) - size.size - 1
+        return float((ranks * size).sum() / (size.size * size.sum()))
+
+    @property
+    def diffusion_index(self) -> float:
+        """DI = (1 - Gini) * 100 (Gu and Dong, CVPR 2021): larger where more cells take part.
+
+        It counts all cells of the input, so that it depends on the size of the image.
+        """
+        return (1 - self.gini) * 100
+
+    @property
+    def quadrature_error(self) -> float:
+        """Sum of the attributions minus the change of the outcome along the path.
+
+        The integral over the path makes it 0 (completeness); the sum over steps leaves a rest. NaN
+        for methods without a path.
+        """
+        return float(self.attribution.sum() - (self.outcome - self.outcome_at_start))
+
+    def in_blocks(self, block: int) -> np.ndarray:
+        """Attributions summed over blocks, to compare with the effects of a map.
+
+        Args:
+            block: side of a block, in input pixels, a multiple of the cell.
+
+        Returns:
+            [rows, columns] of blocks; those at the right and lower border may be cut off.
+
+        Raises:
+            ValueError: block is no multiple of the cell.
+        """
+        if block < 1 or block % self.cell:
+            raise ValueError(f"block={block}: expected a multiple of the cell, {self.cell} pixels")
+        side = block // self.cell
+        rows, columns = self.attribution.shape
+        padded = np.pad(self.attribution, ((0, -rows % side), (0, -columns % side)))
+        return padded.reshape(-(-rows // side), side, -1, side).sum((1, 3))

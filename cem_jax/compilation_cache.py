@@ -1,0 +1,41 @@
+"""Compiled programs kept on disk, so that the next run starts at once."""
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+
+_LEAST_SECONDS = 0.1
+"""Programs that compile faster are not kept."""
+
+
+def default_cache() -> Path:
+    """Where the command line keeps compiled programs: the user's cache folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    return Path(base) / "cem-jax"
+
+
+def use_compilation_cache(directory: str | Path | None = None) -> None:
+    """Keeps compiled programs on disk (JAX's persistent cache) and uses those that are there.
+
+    The command line calls it; importing the package changes no setting.
+
+    Args:
+        directory: where; None takes the user's cache folder.
+
+    Raises:
+        ValueError: the directory cannot be written.
+    """
+    folder = default_cache() if directory is None else Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"directory={str(folder)!r} cannot be written: {error}") from error
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)

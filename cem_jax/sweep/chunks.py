@@ -1,0 +1,157 @@
+"""Interventions chunk by chunk: sizes found by trying, never more in flight than a few chunks."""
+
+import time
+from collections import deque
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from cem_jax.sweep.source import Work
+
+_AHEAD = 2
+"""Chunks that are under way while the next one is prepared."""
+
+_WORTH = 1.05
+"""How much faster per intervention a larger chunk must be to be kept."""
+
+_PATIENCE = 10
+"""A larger chunk is tried if the work left takes so many times what compiling took."""
+
+
+class Way(Protocol):
+    """How interventions are evaluated: which go together, and a compiled call for a chunk."""
+
+    @property
+    def devices(self) -> int:
+        """How many parts a chunk has."""
+        ...
+
+    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+        """Interventions by program, and those that may share a device's part of a chunk."""
+        ...
+
+    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+        """Compiles programs for chunks of `size` per device; False if memory does not suffice."""
+        ...
+
+    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+        """Outcomes [devices, size, k] of the interventions `index` [devices, size]."""
+        ...
+
+
+class Chunk:
+    """Interventions for each device in one call.
+
+    Args:
+        size: to begin with.
+        grows: whether larger sizes are tried.
+    """
+
+    def __init__(self, size: int, grows: bool):
+        self.size, self._grows = size, grows
+        self._compiling = self._before = 0.0
+        self._seen: list[float] = []
+
+    def compiled_in(self, seconds: float) -> None:
+        """Programs of this size took so long to compile."""
+        self._compiling, self._seen = max(self._compiling, seconds), []
+
+    def smaller(self) -> None:
+        """Memory was short: half of it, from now on.
+
+        Raises:
+            MemoryError: a single intervention does not fit.
+        """
+        if self.size == 1:
+            raise MemoryError("a single intervention does not fit into the device's memory")
+        self.size, self._grows, self._seen = self.size // 2, False, []
+
+    def ran(self, seconds: float, left: int) -> None:
+        """A chunk took so long; doubles the size, or returns to the last, where that pays.
+
+        Args:
+            seconds: since the last chunk was done.
+            left: interventions still to do, for each device.
+        """
+        self._seen.append(seconds / self.size)
+        if not self._grows or len(self._seen) < 2 + _AHEAD:
+            return
+        each = min(self._seen[_AHEAD:])
+        if self._before and self._before < _WORTH * each:
+            self.size, self._grows = self.size // 2, False
+        elif left * each > _PATIENCE * self._compiling:
+            self.size, self._before, self._seen = 2 * self.size, each, []
+        else:
+            self._grows = False
+
+
+def evaluate(way: Way, work: Work, chunk: Chunk) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Outcomes of interventions, in an order that suits the programs.
+
+    Args:
+        way: how they are evaluated.
+        work: the interventions.
+        chunk: the size, kept from call to call.
+
+    Yields:
+        Which interventions, int [m], and their outcomes, float32 [m, k].
+    """
+    todo = {key: deque(parts) for key, parts in way.groups(work).items()}
+    running: deque[tuple[Hashable, np.ndarray, jax.Array | None]] = deque()
+    ready, then = 0, 0.0
+    while todo or running:
+        if todo and len(running) <= _AHEAD:
+            if ready != chunk.size:
+                begun = time.perf_counter()
+                if not way.prepare(work, tuple(todo), chunk.size):
+                    chunk.smaller()
+                    continue
+                ready, then = chunk.size, time.perf_counter()
+                chunk.compiled_in(then - begun)
+            key = next(iter(todo))
+            running.append((key, _take(todo, key, way.devices, chunk.size), None))
+        try:
+            if running[-1][2] is None:
+                key, index, _ = running[-1]
+                running[-1] = (
+                    key,
+                    index,
+                    way.call(work, key, np.where(index < 0, index[0, 0], index)),
+                )
+                continue
+            key, index, future = running[0]
+            values = np.asarray(future)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            for key, index, _ in running:
+                todo.setdefault(key, deque()).extend(row[row >= 0] for row in index if row[0] >= 0)
+            running.clear()
+            chunk.smaller()
+            continue
+        running.popleft()
+        now = time.perf_counter()
+        if index.shape[1] == chunk.size == ready:
+            left = sum(len(part) for parts in todo.values() for part in parts)
+            chunk.ran(now - then, left // way.devices)
+        then = now
+        yield index[index >= 0], values[index >= 0]
+
+
+def _take(
+    todo: dict[Hashable, deque[np.ndarray]], key: Hashable, devices: int, size: int
+) -> np.ndarray:
+    """The next chunk of a program, int [devices, size]; -1 where there is nothing to do."""
+    index = np.full((devices, size), -1)
+    for row in index:
+        if not todo[key]:
+            break
+        part = todo[key].popleft()
+        row[: len(part[:size])] = part[:size]
+        if len(part) > size:
+            todo[key].appendleft(part[size:])
+    if not todo[key]:
+        del todo[key]
+    return index

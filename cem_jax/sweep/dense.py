@@ -1,0 +1,146 @@
+"""Interventions by running the network on every changed image: whole, or the region's crop."""
+
+import dataclasses
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from cem_jax import cone as cones
+from cem_jax.grid import Grid
+from cem_jax.network import Apply
+from cem_jax.sweep.programs import OPTIONS, compiled, room, workspace
+from cem_jax.sweep.score import Score
+from cem_jax.sweep.source import Source, Work
+
+_EACH = PartitionSpec("sweep")
+_ALL = PartitionSpec()
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseProgram:
+    """What is compiled.
+
+    Args:
+        apply: the network's function.
+        block: side of a block, in input pixels.
+        region: height and width of the region, in output pixels.
+        corner: the region's first row and column in the output, where only what it needs is
+            computed; None if the whole output is, and then one program serves all regions.
+        score: what becomes of the region.
+    """
+
+    apply: Apply
+    block: int
+    region: tuple[int, int]
+    corner: tuple[int, int] | None
+    score: Score
+
+    def paste(self, image: jax.Array, patch: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Writes a patch at (y, x) of an image; what lies outside is cut off."""
+        b = self.block
+        canvas = jnp.pad(image, ((b, b), (b, b), (0, 0)))
+        # Blocks beyond the image land in the margin; a negative start would count from the end.
+        top, left = jnp.maximum(y + b, 0), jnp.maximum(x + b, 0)
+        return jax.lax.dynamic_update_slice(canvas, patch, (top, left, 0))[b:-b, b:-b]
+
+    def regions(self, params: Any, images: jax.Array, corner: jax.Array) -> jax.Array:
+        """The region of the restored images [n, h, w, c]."""
+        if self.corner is not None:
+            return cones.restricted(self.apply, params, images, (*self.corner, *self.region))
+        restored = self.apply(params, images)
+        size = (len(images), *self.region, restored.shape[3])
+        return jax.lax.dynamic_slice(restored, (0, corner[0], corner[1], 0), size)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=OPTIONS)
+def _evaluate(
+    program: DenseProgram,
+    mesh: Mesh,
+    params: Any,
+    image: jax.Array,
+    target: jax.Array,
+    corner: jax.Array,
+    origin: jax.Array,
+    source: Source,
+    at: jax.Array,
+    items: Any,
+) -> jax.Array:
+    """Outcomes [devices, n, k] of interventions at blocks [devices, n, 2] of the whole input."""
+
+    def local(params, image, target, corner, origin, source, at, items):
+        def changed(y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+            return program.paste(image, source(y, x, item), y - origin[0], x - origin[1])
+
+        items = jax.tree.map(lambda a: a[0], items)
+        images = jax.vmap(changed)(at[0, :, 0], at[0, :, 1], items)
+        return program.score(program.regions(params, images, corner), target)[None]
+
+    specs = (_ALL,) * 6 + (_EACH, _EACH)
+    run = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
+    return run(params, image, target, corner, origin, source, at, items)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense:
+    """A network on every changed image.
+
+    Args:
+        program: what is compiled.
+        mesh: the devices, along one axis.
+        grid: the blocks of the input.
+        fixed: on every device: parameters, the image's crop, the clean region, the region's corner
+            in the crop's output, the crop's corner in the input.
+        note: what is computed, in words.
+    """
+
+    program: DenseProgram
+    mesh: Mesh
+    grid: Grid
+    fixed: tuple[Any, jax.Array, jax.Array, jax.Array, jax.Array]
+    note: str
+
+    @property
+    def devices(self) -> int:
+        """How many parts a chunk has."""
+        return self.mesh.size
+
+    def baseline(self, work: Work, size: int) -> np.ndarray:
+        """Outcomes [k] without an intervention, by the program of the others.
+
+        Args:
+            work: interventions of the kind to come, at least one.
+            size: of a device's part of a chunk.
+        """
+        _, items = work.take(np.zeros((self.devices, size), int))
+        beyond = -2 * (self.grid.block + max(self.grid.height, self.grid.width))
+        args = self._args(work.source, np.full((self.devices, size, 2), beyond), items)
+        return np.asarray(compiled(_evaluate, (self.program, self.mesh), args)(*args))[0, 0]
+
+    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+        """All interventions go together."""
+        return {0: [np.arange(len(work.cells))]} if len(work.cells) else {}
+
+    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+        """Compiles for chunks of `size` per device; False if the memory does not suffice."""
+        args = self._args(work.source, *self._at(work, np.zeros((self.devices, size), int)))
+        program = compiled(_evaluate, (self.program, self.mesh), args)
+        return workspace(program) <= room(self.mesh.devices.flat[0], self.devices)
+
+    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+        """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
+        args = self._args(work.source, *self._at(work, index))
+        return compiled(_evaluate, (self.program, self.mesh), args)(*args)
+
+    def _at(self, work: Work, index: np.ndarray) -> tuple[np.ndarray, Any]:
+        cells, items = work.take(index)
+        at = np.stack(np.divmod(cells, self.grid.columns), axis=-1) * self.grid.block
+        return at, items
+
+    def _args(self, source: Source, at: np.ndarray, items: Any) -> tuple[Any, ...]:
+        each = NamedSharding(self.mesh, _EACH)
+        return (*self.fixed, source, *jax.device_put((at.astype(np.int32), items), each))

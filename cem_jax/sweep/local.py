@@ -1,0 +1,123 @@
+"""Interventions by their causal cones: only what a block can change and the region needs."""
+
+import dataclasses
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from cem_jax import cone as cones
+from cem_jax.grid import Grid
+from cem_jax.sweep.programs import OPTIONS, compiled, room, workspace
+from cem_jax.sweep.score import Score
+from cem_jax.sweep.source import Source, Work
+
+_EACH = PartitionSpec("sweep")
+_ALL = PartitionSpec()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=OPTIONS)
+def _evaluate(
+    program: cones.Program,
+    score: Score,
+    mesh: Mesh,
+    caches: Sequence[jax.Array],
+    target: jax.Array,
+    source: Source,
+    offsets: jax.Array,
+    at: jax.Array,
+    items: Any,
+) -> jax.Array:
+    """Outcomes [devices, n, k]; each device has n patches for one block at `at` [devices, 2]."""
+
+    def local(caches, target, source, offsets, at, items):
+        def patch(item: Any) -> jax.Array:
+            return source(at[0, 0], at[0, 1], item)
+
+        patches = jax.vmap(patch)(jax.tree.map(lambda a: a[0], items))
+        return score(cones.run(program, caches, offsets[0], patches), target)[None]
+
+    specs = (_ALL,) * 3 + (_EACH,) * 3
+    run = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
+    return run(caches, target, source, offsets, at, items)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _score(score: Score, region: jax.Array, target: jax.Array) -> jax.Array:
+    return score(region[None], target)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Local:
+    """A network by causal cones; blocks share a program where their windows have one size.
+
+    Args:
+        cone: of the image, its arrays on every device.
+        place: number of each of the grid's blocks in the cone's plan, int [cells].
+        score: what becomes of the region.
+        mesh: the devices, along one axis.
+        grid: the blocks of the input.
+        target: the clean region, on every device.
+        note: what is computed, in words.
+    """
+
+    cone: cones.Cone
+    place: np.ndarray
+    score: Score
+    mesh: Mesh
+    grid: Grid
+    target: jax.Array
+    note: str
+
+    @property
+    def devices(self) -> int:
+        """How many parts a chunk has."""
+        return self.mesh.size
+
+    def baseline(self, work: Work, size: int) -> np.ndarray:
+        """Outcomes [k] without an intervention."""
+        return np.asarray(_score(self.score, self.cone.region, self.target))
+
+    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+        """The interventions of each block, by the block's program."""
+        found: dict[Hashable, list[np.ndarray]] = {}
+        order = np.argsort(work.cells, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(work.cells[order])) + 1):
+            if len(part):
+                number = self.place[work.cells[part[0]]]
+                found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
+        return found
+
+    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+        """Compiles programs side by side; False if the memory does not suffice."""
+        parts = {key: parts[0] for key, parts in self.groups(work).items() if key in keys}
+
+        def compile_one(key: Hashable) -> int:
+            index = np.broadcast_to(parts[key][0], (self.devices, size))
+            return workspace(compiled(*self._program(key), self._args(work, key, index)))
+
+        with ThreadPoolExecutor(max(2, self.devices)) as pool:
+            most = max(pool.map(compile_one, keys))
+        return most <= room(self.mesh.devices.flat[0], self.devices)
+
+    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+        """Outcomes [devices, n, k] of the interventions `index` [devices, n], a block each."""
+        args = self._args(work, key, index)
+        return compiled(*self._program(key), args)(*args)
+
+    def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
+        return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]
+
+    def _args(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
+        cells, items = work.take(index)
+        block = cells[:, 0]
+        offsets = np.stack([self.cone.plan.offsets[n] for n in self.place[block]])
+        at = np.stack(np.divmod(block, self.grid.columns), axis=-1) * self.grid.block
+        each = jax.device_put(
+            (offsets, at.astype(np.int32), items), NamedSharding(self.mesh, _EACH)
+        )
+        return (self.cone.caches[key], self.target, work.source, *each)  # type: ignore[index]

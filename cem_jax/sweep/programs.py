@@ -1,0 +1,54 @@
+"""Compiled programs: found again for equal shapes, compiled side by side, with their memory."""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.stages import Compiled
+
+OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""XLA's own convolutions on CPU, which use all threads of a device; elsewhere without effect."""
+
+
+@functools.lru_cache(maxsize=128)
+def _compile(function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...]):
+    return function.lower(*statics, *jax.tree.unflatten(tree, leaves)).compile()
+
+
+def compiled(function: Callable[..., Any], statics: tuple[Any, ...], args: tuple[Any, ...]):
+    """A jitted function compiled for arguments of these shapes and places.
+
+    Args:
+        function: from `jax.jit`; its static arguments come first.
+        statics: their values, hashable.
+        args: the others, arrays.
+
+    Returns:
+        To be called with `args` alone.
+    """
+    leaves, tree = jax.tree.flatten(args)
+    structs = (jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves)
+    return _compile(function, statics, tree, tuple(structs))
+
+
+def workspace(program: Compiled) -> int:
+    """Bytes that a run of the program takes on each device, besides its arguments."""
+    found = program.memory_analysis()
+    return 0 if found is None else found.temp_size_in_bytes + found.output_size_in_bytes
+
+
+def room(device: jax.Device, sharing: int) -> int:
+    """Bytes that a program may take on a device: most of what a GPU or TPU, or the host, has.
+
+    Args:
+        device: where it runs.
+        sharing: devices that share the host's memory, where it has no other.
+    """
+    limit = (device.memory_stats() or {}).get("bytes_limit")
+    if limit is None and not hasattr(os, "sysconf"):  # Windows does not say
+        return 2**32 // sharing
+    if limit is None:
+        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // sharing
+    return int(0.6 * limit)

@@ -1,0 +1,108 @@
+"""Where the pixels of an intervention come from; made on the devices, from a few numbers each."""
+
+import dataclasses
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cem_jax.scene import Intervene
+
+
+_TOGETHER = 1024
+"""Draws that are made in one call."""
+
+
+class Source(Protocol):
+    """A pytree that turns what is known of an intervention into pixels."""
+
+    def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+        """The patch [block, block, c] for the block at (y, x), in input pixels."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Interventions to evaluate.
+
+    Args:
+        source: makes their pixels.
+        cells: their blocks, int [n], row * columns + column.
+        items: what the source needs of each, a pytree of arrays [n, ...].
+    """
+
+    source: Source
+    cells: np.ndarray
+    items: Any
+
+    def take(self, index: np.ndarray) -> tuple[np.ndarray, Any]:
+        """Blocks and items of the interventions `index`, of any shape."""
+        return self.cells[index], jax.tree.map(lambda leaf: leaf[index], self.items)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """The patches themselves; an item is one of them."""
+
+    def __call__(self, y: jax.Array, x: jax.Array, item: jax.Array) -> jax.Array:
+        """The item itself."""
+        return item
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
+
+    Args:
+        intervene: the task's do(), a pytree.
+        pool: uint8 [p, size, size, 3].
+        key: of all draws.
+    """
+
+    intervene: Intervene
+    pool: jax.Array
+    key: jax.Array
+
+    def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+        """The pool's patch after do()."""
+        cell, draw, which = item
+        noise = jax.random.split(_of_draw(self.key, cell, draw))[1]
+        return self.intervene(self.pool[which].astype(jnp.float32) / 255, y, x, noise)
+
+
+def _of_draw(key: jax.Array, cell: jax.Array, draw: jax.Array) -> jax.Array:
+    return jax.random.fold_in(jax.random.fold_in(key, cell), draw)
+
+
+def draw_patches(key: jax.Array, cells: np.ndarray, draws: np.ndarray, count: int) -> np.ndarray:
+    """Which of the pool's `count` patches each draw takes, with equal chance.
+
+    A draw depends on (key, cell, draw) alone, so that maps of other networks and regions share it.
+
+    Args:
+        key: of all draws.
+        cells: int32 [n].
+        draws: int32 [n].
+        count: size of the pool.
+
+    Returns:
+        int32 [n].
+    """
+    found = np.zeros(len(cells), np.int32)
+    for start in range(0, len(cells), _TOGETHER):
+        own = np.arange(start, min(start + _TOGETHER, len(cells)))
+        index = np.resize(own, _TOGETHER)  # one size, one program
+        chosen = _draw(key, cells[index], draws[index], np.int32(count))
+        found[own] = np.asarray(chosen)[: len(own)]
+    return found
+
+
+@jax.jit
+def _draw(key: jax.Array, cells: jax.Array, draws: jax.Array, count: jax.Array) -> jax.Array:
+    def one(cell: jax.Array, draw: jax.Array) -> jax.Array:
+        return jax.random.randint(jax.random.split(_of_draw(key, cell, draw))[0], (), 0, count)
+
+    return jax.vmap(one)(cells, draws)

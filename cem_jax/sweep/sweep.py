@@ -1,0 +1,219 @@
+"""The sweep: a network over many interventions, pasted and scored on the devices.
+
+Interventions travel as indices; a number for each outcome comes back. What is computed is chosen
+by its cost: the causal cone of every block, or the network on every changed image, cut to what a
+declared receptive radius needs. The devices do not talk to each other.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from cem_jax import cone as cones
+from cem_jax.grid import ROI, Crop, Grid
+from cem_jax.network import Apply, Network
+from cem_jax.outcome import Outcome
+from cem_jax.scene import Intervene, Scene
+from cem_jax.sweep.chunks import Chunk, evaluate
+from cem_jax.sweep.dense import Dense, DenseProgram
+from cem_jax.sweep.local import Local
+from cem_jax.sweep.score import Score
+from cem_jax.sweep.source import Drawn, Work, Written, draw_patches
+
+_RESTRICTED = 0.8
+"""Share of a network's work below which the region's own part of it gets a program of its own."""
+
+
+@functools.lru_cache(maxsize=16)
+def _plan(
+    apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
+    roi: tuple[int, int, int, int], block: int, origins: bytes, draws: int,
+) -> cones.Plan:  # fmt: skip
+    """Cones planned once for all images, parameters and, where crops agree, regions."""
+    params = jax.tree.unflatten(tree, leaves)
+    function = functools.partial(apply, None) if params is None else apply
+    places = np.frombuffer(origins, np.int64).reshape(-1, 2)
+    return cones.plan(function, shape, roi, block, origins=places, params=params, draws=draws)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A network, a scene and a region, laid out on the devices.
+
+    Args:
+        way: what is computed for an intervention.
+        reach: which blocks can reach the region, bool [rows, columns]; the effect of the others is
+            exactly zero.
+        chunk: how many interventions go together.
+        mesh: the devices, along one axis.
+    """
+
+    way: Dense | Local
+    reach: np.ndarray
+    chunk: Chunk
+    mesh: Mesh
+
+    @classmethod
+    def make(
+        cls,
+        network: Network,
+        scene: Scene,
+        roi: ROI,
+        grid: Grid,
+        wanted: np.ndarray,
+        finish: Callable[[jax.Array], jax.Array],
+        outcomes: Sequence[Outcome],
+        *,
+        draws: int = 50,
+        chunk: int | None = None,
+        devices: Sequence[jax.Device] | None = None,
+    ) -> "Sweep":
+        """Lays out a sweep.
+
+        Args:
+            network: the network.
+            scene: clean image and input.
+            roi: region of interest, in output pixels.
+            grid: the blocks of the input.
+            wanted: blocks that may be asked for, bool [rows, columns].
+            finish: what happens to the restored region before it is scored.
+            outcomes: the scores.
+            draws: interventions expected at each block.
+            chunk: interventions in one call; None chooses.
+            devices: that compute; None takes this process's.
+
+        Raises:
+            ValueError: the network's output does not have the scene's size, or an outcome is no
+                scalar.
+        """
+        h, w, c = scene.degraded.shape
+        score = Score(finish, tuple(outcomes))
+        score.check((roi.height, roi.width, c))
+        crop = Crop.make(h, w, roi, scene.scale, network.receptive_radius, network.anchor)
+        _check_size(network, scene, crop)
+        devices = jax.local_devices() if devices is None else list(devices)
+        mesh = jax.make_mesh(
+            (len(devices),), ("sweep",), axis_types=(AxisType.Auto,), devices=devices
+        )
+        put = functools.partial(jax.device_put, device=NamedSharding(mesh, PartitionSpec()))
+        rows = slice(crop.top, crop.top + crop.height)
+        columns = slice(crop.left, crop.left + crop.width)
+        image = jnp.asarray(scene.degraded[rows, columns])
+        region = scene.clean[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
+        target = put(jnp.asarray(region))
+
+        part = ROI(crop.top, crop.left, crop.height, crop.width)
+        place = np.flatnonzero(wanted & grid.near(part, 0))
+        origins = np.stack(np.divmod(place, grid.columns), axis=1) * grid.block
+        origins -= (crop.top, crop.left)
+        params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), network.params)
+        leaves, tree = jax.tree.flatten(params)
+        inner = crop.roi
+        rectangle = (inner.y, inner.x, inner.height, inner.width)
+        plan = _plan(
+            network.apply, tree, tuple(leaves), (1, *image.shape), rectangle, grid.block,
+            origins.astype(np.int64).tobytes(), draws,
+        )  # fmt: skip
+        reach = np.zeros(grid.shape, bool)
+        reach.flat[place] = plan.program_of >= 0
+
+        way: Dense | Local
+        if plan.dense or not reach.any():
+            saves = plan.work.crop < _RESTRICTED * plan.work.dense
+            program = DenseProgram(
+                network.apply, grid.block, (roi.height, roi.width),
+                (inner.y, inner.x) if saves else None, score,
+            )  # fmt: skip
+            corner = np.array([inner.y, inner.x], np.int32)
+            origin = np.array([crop.top, crop.left], np.int32)
+            fixed = (network.params, image, target, corner, origin)
+            way = Dense(program, mesh, grid, put(fixed), plan.note)
+        else:
+            numbers = np.full(reach.size, -1)
+            numbers[place] = np.arange(len(place))
+            ready = plan.prepare(image[None], network.params)
+            on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
+            way = Local(on_mesh, numbers, score, mesh, grid, target, plan.note)
+        return cls(way, reach, _chunk(way, chunk), mesh)
+
+    @property
+    def note(self) -> str:
+        """What is computed for an intervention, in words."""
+        return self.way.note
+
+    def work(
+        self,
+        intervene: Intervene,
+        pool: np.ndarray,
+        seed: int,
+        cells: np.ndarray,
+        draws: np.ndarray,
+        patches: np.ndarray | None,
+    ) -> Work:
+        """Interventions do(block = a patch drawn from the pool).
+
+        Args:
+            intervene: the task's do(), a pytree.
+            pool: uint8 [p, size, size, 3].
+            seed: seed of all draws.
+            cells: int [n], row * columns + column.
+            draws: int [n], number of the draw; (seed, cell, draw) fixes the patch.
+            patches: the pool's patch that draw k takes, int [draws]; None draws with equal chance.
+        """
+        put = functools.partial(jax.device_put, device=NamedSharding(self.mesh, PartitionSpec()))
+        key = jax.random.key(seed)
+        cells, draws = cells.astype(np.int32), draws.astype(np.int32)
+        if patches is None:
+            chosen = draw_patches(key, cells, draws, len(pool))
+        else:
+            chosen = patches[draws].astype(np.int32)
+        source = put(Drawn(intervene, jnp.asarray(pool), key))
+        return Work(source, cells, (cells, draws, chosen))
+
+    def written(self, cells: np.ndarray, patches: np.ndarray) -> Work:
+        """Interventions that write given patches float32 [n, block, block, c] at cells int [n]."""
+        return Work(Written(), cells.astype(np.int32), patches)
+
+    def baseline(self, work: Work) -> np.ndarray:
+        """Outcomes [k] without an intervention.
+
+        Args:
+            work: interventions of the kind to come, at least one.
+        """
+        return self.way.baseline(work, self.chunk.size)
+
+    def evaluate(self, work: Work) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Outcomes of interventions at blocks that reach the region.
+
+        Yields:
+            Which of them, int [m], and their outcomes, float32 [m, k]; in any order.
+        """
+        return evaluate(self.way, work, self.chunk)
+
+
+def _chunk(way: Dense | Local, chunk: int | None) -> Chunk:
+    """The size to begin with: CPU caches hold few feature maps, other devices want many images."""
+    if chunk is not None:
+        return Chunk(-(-chunk // way.devices), grows=False)
+    cpu = jax.default_backend() == "cpu"
+    if isinstance(way, Local):
+        return Chunk(3 if cpu else 32, grows=False)
+    return Chunk(4 if cpu else 16, grows=True)
+
+
+def _check_size(network: Network, scene: Scene, crop: Crop) -> None:
+    channels = scene.degraded.shape[2]
+    size = jax.ShapeDtypeStruct((1, crop.height, crop.width, channels), jnp.float32)
+    out = jax.eval_shape(network.apply, network.params, size).shape
+    expected = (1, crop.height * scene.scale, crop.width * scene.scale, channels)
+    if out != expected:
+        raise ValueError(
+            f"network={network.name}: it turns {size.shape} into {out}; this scene of scale "
+            f"{scene.scale} needs {expected}"
+        )

@@ -1,0 +1,133 @@
+"""The degradations of all tasks: of a patch in training, and of a whole photograph.
+
+SR, DN and DR are those of a `Scene`. The others follow the seven tasks of Kong et al., "Towards
+Effective Multiple-in-One Image Restoration" (arXiv 2401.03379), with ranges of our own.
+"""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from cem_jax.degrade.bicubic import downsample
+from cem_jax.degrade.noise import add_noise
+from cem_jax.degrade.rain import add_rain, draw_rain
+
+SIGMA = 50 / 255
+"""Standard deviation of DN's noise, in units of [0, 1]."""
+SCALE = 4
+"""Factor of SR."""
+
+DEGRADATIONS = {
+    "SR": ("SR",),
+    "DN": ("DN",),
+    "DR": ("DR",),
+    "mix": ("SR", "DN", "DR"),
+    "MIO": ("SR", "blur", "DN", "JPEG", "DR", "haze", "low light"),
+}
+"""What a network of each kind removes; a sequential MIO network learns them in this order."""
+
+
+def blur(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+    """A Gaussian of 1 to 3 pixels, mirrored at the borders; float [h, w, 3] in and out."""
+    sigma = random.uniform(1, 3)
+    offsets = np.arange(-9, 10)
+    weights = np.exp(-(offsets**2) / (2 * sigma**2))
+    weights /= weights.sum()
+    for axis in (0, 1):
+        room = [(0, 0)] * 3
+        room[axis] = (9, 9)
+        padded = np.moveaxis(np.pad(clean, room, mode="reflect"), axis, 0)
+        length = clean.shape[axis]
+        total = sum(w * padded[i : i + length] for i, w in enumerate(weights))
+        clean = np.moveaxis(np.asarray(total), 0, axis)
+    return clean
+
+
+def compress(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+    """JPEG of quality 30 to 70; float [h, w, 3] in and out."""
+    file = BytesIO()
+    image = Image.fromarray(np.round(255 * clean).astype(np.uint8))
+    image.save(file, "JPEG", quality=int(random.integers(30, 71)))
+    return np.asarray(Image.open(file)) / 255
+
+
+def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+    """Grey light scattered by air over a sloping depth; float [h, w, 3] in and out.
+
+    clean * t + light * (1 - t) with the transmission t = exp(-depth), the depth being a plane.
+    """
+    light, middle, slope, angle = random.uniform([0.7, 0.3, 0, 0], [1, 1.2, 0.5, 2 * np.pi])
+    y, x = (np.linspace(-0.5, 0.5, side) for side in clean.shape[:2])
+    depth = middle + slope * (np.sin(angle) * y[:, None] + np.cos(angle) * x)
+    transmission = np.exp(-np.maximum(depth, 0))[:, :, None]
+    return clean * transmission + light * (1 - transmission)
+
+
+def darken(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+    """Low light: a gamma of 1.5 to 3, then half to all of the light; float [h, w, 3] in and out."""
+    gamma, light = random.uniform([1.5, 0.5], [3, 1])
+    return light * clean**gamma
+
+
+Degradation = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+_DRAWN: dict[str, Degradation] = {
+    "blur": blur,
+    "JPEG": compress,
+    "haze": haze,
+    "low light": darken,
+}
+
+
+def degrade_patch(random: np.random.Generator, clean: np.ndarray, task: str) -> np.ndarray:
+    """A training input of one of the tasks that need the patch alone: all but SR and DR.
+
+    Args:
+        random: source of strength and noise.
+        clean: float [h, w, 3] in [0, 1].
+        task: "DN", "blur", "JPEG", "haze" or "low light".
+
+    Returns:
+        Float [h, w, 3] on the 8-bit grid; every other noisy patch is left unclipped and unrounded
+        instead, as other code bases feed it.
+    """
+    if task == "DN":
+        noisy = clean + random.normal(0, SIGMA, clean.shape)
+        clipped = np.floor(np.clip(noisy, 0, 1) * 255) / 255
+        return clipped if random.integers(2) else noisy
+    return np.round(255 * _DRAWN[task](random, clean)) / 255
+
+
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """A reduced image at SR's full size again: bicubic, uint8 [h, w, 3] -> [4 h, 4 w, 3]."""
+    h, w = image.shape[:2]
+    return np.asarray(
+        Image.fromarray(image).resize((SCALE * w, SCALE * h), Image.Resampling.BICUBIC)
+    )
+
+
+def degrade(clean: np.ndarray, task: str, seed: int, scale: int) -> np.ndarray:
+    """The task's input for a whole photograph; for SR, DN and DR as a scene makes it.
+
+    Args:
+        clean: uint8 [h, w, 3]; for SR multiples of 4.
+        task: one of the names in `DEGRADATIONS`' values.
+        seed: seed of noise, rain and strengths.
+        scale: output pixels per input pixel of the network; 1 receives SR's input at full size, so
+            that one network can serve tasks of both kinds.
+
+    Returns:
+        uint8 [h', w', 3].
+    """
+    if task == "SR":
+        small = np.asarray(downsample(clean, SCALE), np.uint8)
+        return small if scale == SCALE else enlarge(small)
+    if task == "DN":
+        return add_noise(clean, SIGMA, seed)
+    if task == "DR":
+        rain, layer = draw_rain(clean.shape[:2], seed)
+        return np.asarray(add_rain(clean, layer, rain.beta), np.uint8)
+    degraded = _DRAWN[task](np.random.default_rng(seed), clean / 255)
+    return np.round(255 * degraded).astype(np.uint8)

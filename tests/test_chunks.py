@@ -1,0 +1,174 @@
+"""Chunks: each intervention once, memory shortages survived, sizes that pay, few in flight."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+from cem_jax.sweep import chunks
+from cem_jax.sweep.chunks import Chunk, evaluate
+from cem_jax.sweep.source import Work, Written
+
+FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
+
+
+class Future:
+    """A chunk on its way; its outcomes are the numbers of its interventions."""
+
+    def __init__(self, way, index):
+        self.way, self.index = way, index
+        way.alive.append(self)
+
+    def __array__(self, dtype=None, copy=None):
+        self.way.alive.remove(self)
+        self.way.clock.now += self.way.seconds(self.index.shape[1])
+        if self.index.shape[1] > self.way.fetchable:
+            raise FULL
+        return self.index[..., None].astype(np.float32)
+
+
+class FakeWay:
+    """A device with a clock and a memory; cells are programs, as in a local sweep."""
+
+    def __init__(self, *, devices=2, compilable=99, callable=99, fetchable=99, clock=None):
+        self.devices, self.compilable = devices, compilable
+        self.callable, self.fetchable = callable, fetchable
+        self.clock = clock or Clock()
+        self.alive, self.most, self.calls, self.sizes = [], 0, [], []
+
+    def seconds(self, size):
+        return 0.01 * size
+
+    def groups(self, work):
+        return {int(c): [np.flatnonzero(work.cells == c)] for c in np.unique(work.cells)}
+
+    def prepare(self, work, keys, size):
+        self.sizes.append(size)
+        assert set(keys) <= set(work.cells.tolist())
+        return size <= self.compilable
+
+    def call(self, work, key, index):
+        assert index.shape[0] == self.devices and index.min() >= 0
+        assert (work.cells[index] == key).all(), "interventions of one program only"
+        if index.shape[1] > self.callable:
+            raise FULL
+        self.calls.append(index.shape[1])
+        future = Future(self, index)
+        self.most = max(self.most, len(self.alive))
+        return future
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def work(count, programs=3):
+    cells = np.arange(count, dtype=np.int32) % programs
+    return Work(Written(), cells, np.zeros((count, 1)))
+
+
+def outcomes_by_intervention(way, asked, chunk):
+    """Every outcome, and that each intervention came exactly once."""
+    found = np.full(len(asked.cells), np.nan)
+    for index, values in evaluate(way, asked, chunk):
+        assert values.shape == (len(index), 1)
+        assert np.isnan(found[index]).all() and len(np.unique(index)) == len(index)
+        found[index] = values[:, 0]
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
+@pytest.mark.parametrize("size", [1, 3, 16])
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_every_intervention_is_evaluated_once(count, size, devices):
+    way = FakeWay(devices=devices)
+    found = outcomes_by_intervention(way, work(count), Chunk(size, grows=False))
+    np.testing.assert_array_equal(found, np.arange(count))
+
+
+@pytest.mark.parametrize("where", ["compilable", "callable", "fetchable"])
+@pytest.mark.parametrize("room", [1, 2, 5])
+def test_short_memory_halves_the_chunk_and_loses_nothing(where, room):
+    way, chunk = FakeWay(**{where: room}), Chunk(16, grows=True)
+    found = outcomes_by_intervention(way, work(83), chunk)
+    np.testing.assert_array_equal(found, np.arange(83))
+    assert chunk.size == max(s for s in (1, 2, 4, 8, 16) if s <= room)
+
+
+@pytest.mark.parametrize("fails", range(9))
+def test_a_shortage_at_any_moment_loses_nothing(fails, monkeypatch):
+    way, chunk, count = FakeWay(), Chunk(4, grows=False), itertools.count()
+    arrive = Future.__array__
+
+    def once_short(self, dtype=None, copy=None):
+        values = arrive(self)
+        if next(count) == fails:
+            raise FULL
+        return values
+
+    monkeypatch.setattr(Future, "__array__", once_short)
+    found = outcomes_by_intervention(way, work(70), chunk)
+    np.testing.assert_array_equal(found, np.arange(70))
+    assert chunk.size == 2
+
+
+def test_a_single_intervention_that_does_not_fit_is_an_error():
+    with pytest.raises(MemoryError, match="single intervention"):
+        outcomes_by_intervention(FakeWay(callable=0), work(5), Chunk(4, grows=False))
+
+
+def test_other_errors_of_the_device_are_not_swallowed(monkeypatch):
+    def broken(self, work, key, index):
+        raise jax.errors.JaxRuntimeError("INTERNAL: the device is gone")
+
+    monkeypatch.setattr(FakeWay, "call", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="device is gone"):
+        outcomes_by_intervention(FakeWay(), work(5), Chunk(4, grows=False))
+
+
+@pytest.mark.parametrize("count", [60, 6000])
+def test_three_chunks_are_in_flight_however_many_interventions_there_are(count):
+    way = FakeWay()
+    outcomes_by_intervention(way, work(count, 1), Chunk(4, grows=False))
+    assert way.most == 3
+
+
+@pytest.mark.parametrize("best", [4, 8, 32])
+def test_sizes_grow_as_long_as_that_pays(best, monkeypatch):
+    """A call costs the same up to `best` interventions a device, and in proportion beyond."""
+    way, chunk = FakeWay(), Chunk(4, grows=True)
+    monkeypatch.setattr(chunks, "time", way.clock)
+    way.seconds = lambda size: 0.1 * max(size / best, 1.0)
+    found = outcomes_by_intervention(way, work(20_000, 1), chunk)
+    np.testing.assert_array_equal(found, np.arange(20_000))
+    assert chunk.size == best
+    assert max(way.calls) == 2 * best  # the next size was tried, and given up
+
+
+def test_a_size_is_not_tried_where_compiling_it_takes_longer_than_it_can_save(monkeypatch):
+    way, chunk = FakeWay(), Chunk(4, grows=True)
+    monkeypatch.setattr(chunks, "time", way.clock)
+    way.seconds = lambda size: 0.1
+    compile_again = way.prepare
+
+    def slow(work, keys, size):
+        way.clock.now += 60.0
+        return compile_again(work, keys, size)
+
+    way.prepare = slow
+    outcomes_by_intervention(way, work(800, 1), chunk)  # 100 chunks of 0.1 s
+    assert set(way.sizes) == {4} and chunk.size == 4
+
+
+def test_a_size_found_is_kept_for_the_next_stage():
+    way, chunk = FakeWay(callable=2), Chunk(16, grows=True)
+    outcomes_by_intervention(way, work(40), chunk)
+    way.sizes.clear()
+    outcomes_by_intervention(way, work(40), chunk)
+    assert set(way.sizes) == {2}

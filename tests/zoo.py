@@ -1,0 +1,86 @@
+"""The zoo for tests: weights by formula, and every architecture with few and narrow layers."""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from parity_formula import weight
+
+import cem_jax as cem
+from cem_jax.models import registry
+from cem_jax.models.convert import torch_shapes
+
+_DATA = np.load(Path(__file__).parent / "fixtures" / "parity.npz")
+INDEX = json.loads(str(_DATA["index"]))
+"""For every reference network, how the sampled outputs in the fixture were made."""
+
+SMALL: dict[str, dict[str, Any]] = {
+    "CSNLN": {"n_feats": 8, "depth": 2},
+    "DDBPN": {"base_filter": 6, "feat": 12, "num_stages": 3},
+    "DRLN": {"width": 16},
+    "DRUNet": {"nc": (4, 6, 8, 8), "nb": 1},
+    "DnCNN": {"nc": 8, "nb": 4},
+    "EDSR": {"width": 8, "depth": 2},
+    "ESPCN": {"width": 8, "depth": 2},
+    "FFDNet": {"nc": 8, "nb": 3},
+    "FSRCNN": {"d": 8, "s": 4, "m": 2},
+    "HAT": {
+        "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2), "compress_ratio": 3,
+        "squeeze_factor": 3,
+    },
+    "HINet": {"wf": 4},
+    "IMDN": {"nf": 16, "num_modules": 2},
+    "IRCNN": {"nc": 8},
+    "MIRNetV2": {"widths": (8, 12, 16), "n_MRB": 1, "groups": (1, 2)},
+    "MPRNet": {"n_feat": 8, "scale_unetfeats": 4, "scale_orsnetfeats": 4, "num_cab": 2},
+    "SRResNet": {"num_feat": 8, "num_block": 2},
+    "MSRN": {"num_blocks": 2},
+    "PAN": {"nf": 8, "unf": 6, "nb": 2},
+    "RCAN": {"num_feat": 16, "num_group": 2, "num_block": 2},
+    "RFDN": {"nf": 12, "num_modules": 2},
+    "RIDNet": {"n_feats": 16, "n_blocks": 2},
+    "RNAN": {"n_feats": 8, "n_resgroup": 3},
+    "RRDBNet": {"num_feat": 8, "num_block": 2, "num_grow_ch": 4},
+    "Restormer": {"dim": 8, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1},
+    "SADNet": {"n_channel": 8, "offset_channel": 8},
+    "SAN": {"n_feats": 16, "n_resgroups": 2, "n_resblocks": 2},
+    "SCUNet": {"depths": (2, 1, 1, 1, 1, 1, 2), "dim": 64},
+    "SRDenseNet": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
+    "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
+    "SwinIR": {"img_size": 16, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)},
+    "XRestormer": {
+        "dim": 8, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "spatial_dim_head": 4,
+    },
+}  # fmt: skip
+"""Constructor arguments that make an architecture cheap and leave nothing of it out."""
+
+
+def small(name: str) -> dict[str, Any]:
+    """A network's arguments, with few and narrow layers."""
+    entry = registry.find(name)
+    return {**entry.config, **SMALL.get(entry.architecture.__name__, {})}
+
+
+def state_dict(name: str, config: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
+    """The formula's weights for every key that a network asks for.
+
+    Args:
+        name: one of `names()`.
+        config: constructor arguments; those of the name by default.
+    """
+    entry = registry.find(name)
+    facts = INDEX.get(name, {"weight_salt": 0, "formula_args": {}})
+    _, state = registry.abstract(entry.architecture, entry.config if config is None else config)
+    return {
+        key: weight(key, shape, facts["weight_salt"], **facts["formula_args"])
+        for key, shape in torch_shapes(state).items()
+    }
+
+
+@functools.cache
+def small_network(name: str) -> cem.Network:
+    """A network with few and narrow layers and the formula's weights."""
+    return cem.from_torch(name, state_dict(name, small(name)))
