@@ -20,13 +20,13 @@ from cem_jax.outcome import clip, psnr
 from cem_jax.sweep import Sweep
 from cem_jax.sweep.local import Local
 
-GIGA = 1e9
+_GIGA = 1e9
 _SIDE = 2048
-_FEWEST = 16
+_FEWEST = 8
 """Interventions in one measurement, whatever they cost."""
 
 
-def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def interleaved(calls: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
     """Least seconds of each call, taken in turn, so that a busy machine slows all alike."""
     least = dict.fromkeys(calls, math.inf)
     for _ in range(rounds):
@@ -59,15 +59,15 @@ def torch_forward(network: cem.Network, image: np.ndarray) -> tuple[Callable[[],
     weights = cem.to_torch(network)
     x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None]
     calls = {
-        f"{number} {layout}": functools.partial(
+        (number, layout): functools.partial(
             forward(network.name, weights, layout), x.repeat(number, 1, 1, 1)
         )
         for number in (1, 4)
         for layout in (torch.channels_last, torch.contiguous_format)
     }
     least = interleaved(calls, 2)
-    best = min(least, key=lambda key: least[key] / int(key.split()[0]))
-    return calls[best], int(best.split()[0])
+    best = min(least, key=lambda key: least[key] / key[0])
+    return calls[best], best[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +83,15 @@ class _Opaque:
 def without_locality(network: cem.Network) -> cem.Network:
     """The network as one of which no locality is known: whole images are computed."""
     return dataclasses.replace(network, apply=_Opaque(network.apply), receptive_radius=None)
+
+
+def needed(
+    network: cem.Network, shape: tuple[int, ...], roi: tuple[int, int, int, int]
+) -> tuple[float, float]:
+    """Multiply-adds of an image's forward: all of it, and what a region of the output needs."""
+    origin = np.zeros((1, 2), np.int64)
+    plan = cones.plan(network.apply, (1, *shape), roi, 1, origins=origin, params=network.params)
+    return plan.work.dense, plan.work.crop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,51 +130,43 @@ class Subject:
         pool = cem.PatchPool.default()
         if block != pool.size:
             pool = cem.PatchPool.from_images([scene.clean], block)
+        rectangle = (roi.y, roi.x, roi.height, roi.width)
+        whole, region = needed(network, scene.degraded.shape, rectangle)
+        exact = np.full(grid.rows * grid.columns, region)
         if isinstance(sweep.way, Local):
-            plan, place = sweep.way.cone.plan, sweep.way.place
-            exact = np.where(place < 0, 0.0, plan.work.cone[place])
-        else:
-            rectangle = (roi.y, roi.x, roi.height, roi.width)
-            plan = cones.plan(
-                network.apply, (1, *scene.degraded.shape), rectangle, grid.block,
-                origins=np.zeros((1, 2), np.int64), params=network.params,
-            )  # fmt: skip
-            exact = np.full(grid.rows * grid.columns, plan.work.crop)
+            exact = sweep.way.cone.plan.work.cone[sweep.way.place]
         reaching = np.flatnonzero(sweep.reach & outside)
-        return cls(scene, sweep, pool.patches, reaching, plan.work.dense, exact, seconds)
+        return cls(scene, sweep, pool.patches, reaching, whole, exact, seconds)
 
     def run(self, cells: np.ndarray, draws: int) -> np.ndarray:
         """Interventions at blocks: drawn, pasted, computed and scored; PSNR [cells, draws]."""
         each, number = np.repeat(cells, draws), np.tile(np.arange(draws), len(cells))
         found = np.zeros(len(each), np.float32)
-        for part, values in self.sweep.evaluate(self._work(each, number)):
+        do: Any = self.scene.intervene
+        work = self.sweep.work(do, self.pool, 0, each, number, None)
+        for part, values in self.sweep.evaluate(work):
             found[part] = values[:, 0]
         return found.reshape(len(cells), draws)
 
-    def candidates(self) -> np.ndarray:
-        """The blocks that `CoarseToFine` goes on with, as its coarse draws tell."""
-        plan, values = cem.CoarseToFine(), np.full((len(self.exact), 53), np.nan, np.float32)
-        values[self.reaching, : plan.coarse] = self.run(self.reaching, plan.coarse)
-        baseline = float(self.sweep.baseline(self._work(*np.zeros((2, 1), int)))[0])
-        active = np.isin(np.arange(len(values)), self.reaching)
-        return np.flatnonzero(plan.wanted(values, baseline, active)[:, -1])
 
-    def _work(self, cells: np.ndarray, draws: np.ndarray) -> Any:
-        return self.sweep.work(self.scene.intervene, self.pool, 0, cells, draws, None)  # type: ignore[arg-type]
+def candidates(network: cem.Network, scene: cem.Scene, roi: cem.ROI) -> np.ndarray:
+    """The blocks that the paper's plan goes on with after its coarse draws, int [n]."""
+    plan = cem.CoarseToFine(coarse=3, fine=1)
+    found = cem.causal_effect_map(network, scene, roi, plan=plan, progress=False)
+    return np.flatnonzero(found.samples == plan.fine)
 
 
 def spread(cells: np.ndarray, most: float) -> np.ndarray:
     """At most so many of the blocks, from all over the image."""
-    count = int(np.clip(most, 1, len(cells)))
+    count = int(np.clip(math.ceil(most), 1, len(cells)))
     return cells[np.linspace(0, len(cells) - 1, count).astype(int)]
 
 
-def rates(
+def compared(
     network: cem.Network,
     scene: cem.Scene,
     roi: cem.ROI,
     stages: Mapping[str, int],
-    *,
     budget: float,
     rounds: int,
 ) -> list[dict[str, Any]]:
@@ -175,8 +176,7 @@ def rates(
         network: one of `torch_networks.FORWARDS`.
         scene: for its scale.
         roi: region of interest.
-        stages: "fine" (at the candidates), "coarse" (at all blocks that reach the region): draws
-            at each block.
+        stages: draws at each block of "candidates" and of "all" blocks that reach the region.
         budget: multiply-adds of one measurement, about.
         rounds: how often each is measured; the least time counts.
 
@@ -184,20 +184,20 @@ def rates(
         A row for each stage.
     """
     product, product_work = matrix_product()
-    sweep, dense = (
-        Subject.make(one, scene, roi) for one in (network, without_locality(network))
-    )
+    sweep, dense = (Subject.make(one, scene, roi) for one in (network, without_locality(network)))
     forward, images = torch_forward(network, scene.degraded)
     few = spread(dense.reaching, max(_FEWEST, budget / dense.whole))
     calls = {"product": product, "torch": forward, "dense": lambda: dense.run(few, 1)}
     counts = {"torch": images, "dense": len(few)}
     blocks = {}
     for stage, draws in stages.items():
-        blocks[stage] = sweep.candidates() if stage == "fine" else sweep.reaching
+        blocks[stage] = sweep.reaching
+        if stage == "candidates":
+            blocks[stage] = candidates(network, scene, roi)
         each = draws * sweep.exact[blocks[stage]].mean()
-        cells = spread(blocks[stage], max(_FEWEST / draws, budget / each))
-        calls[stage] = functools.partial(sweep.run, cells, draws)
-        counts[stage] = draws * len(cells)
+        blocks[stage] = spread(blocks[stage], max(_FEWEST / draws, budget / each))
+        calls[stage] = functools.partial(sweep.run, blocks[stage], draws)
+        counts[stage] = draws * len(blocks[stage])
     interleaved(calls, 1)  # compiles, and finds chunks
     least = interleaved(calls, rounds)
     rate = {name: count / least[name] for name, count in counts.items()}
@@ -208,18 +208,58 @@ def rates(
         rows.append(
             {
                 "network": network.name,
-                "draws": stage,
-                "blocks": len(blocks[stage]),
-                "torch_per_s": rate["torch"],
-                "dense_per_s": rate["dense"],
-                "sweep_per_s": rate[stage],
-                "of_torch": rate[stage] / rate["torch"],
-                "of_dense": rate[stage] / rate["dense"],
-                "whole_gmac": sweep.whole / GIGA,
-                "cone_gmac": exact / GIGA,
-                "share_of_peak": exact * rate[stage] / peak,
-                "peak_gmac_per_s": peak / GIGA,
+                "blocks": stage,
+                "draws": counts[stage],
+                "torch /s": rate["torch"],
+                "dense /s": rate["dense"],
+                "sweep /s": rate[stage],
+                "of torch": rate[stage] / rate["torch"],
+                "of dense": rate[stage] / rate["dense"],
+                "whole GMAC": sweep.whole / _GIGA,
+                "cone GMAC": exact / _GIGA,
+                "peak GMAC/s": peak / _GIGA,
+                "of peak": exact * rate[stage] / peak,
                 "computed": sweep.sweep.note,
             }
         )
     return rows
+
+
+def growth(
+    subjects: Mapping[tuple[int, int, int, int], Callable[[], Subject]],
+    draws: int,
+    budget: float,
+    rounds: int,
+) -> list[dict[str, Any]]:
+    """How the cost of an intervention grows, averaged over all blocks that reach the region.
+
+    Args:
+        subjects: by sides of image, region and block, in output pixels, and layers.
+        draws: at each block.
+        budget: multiply-adds of one measurement, about.
+        rounds: how often each is measured, all in turn; the least time counts.
+
+    Returns:
+        A row for each subject.
+    """
+    rows, calls = {}, {}
+    for key, make in subjects.items():
+        begun = time.perf_counter()
+        subject = make()
+        exact = subject.exact[subject.reaching].mean()
+        cells = spread(subject.reaching, max(1, budget / exact / draws))
+        calls[key] = functools.partial(subject.run, cells, draws)
+        calls[key]()
+        first = time.perf_counter() - begun
+        rows[key] = dict(zip(("image", "region", "block", "layers"), key, strict=True)) | {
+            "blocks": len(subject.reaching),
+            "whole GMAC": subject.whole / _GIGA,
+            "cone GMAC": exact / _GIGA,
+            "draws": len(cells) * draws,
+            "first s": first,
+        }
+    least = interleaved(calls, rounds)
+    for key, row in rows.items():
+        row["sweep /s"] = row["draws"] / least[key]
+        row["first s"] -= least[key]
+    return list(rows.values())

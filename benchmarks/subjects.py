@@ -35,13 +35,16 @@ def scene(scale: int, size: int = 256) -> cem.Scene:
 
 
 def network(name: str, weights: Path | None = None) -> cem.Network:
-    """A network of the official size.
+    """A network with weights.
 
     Args:
-        name: of the zoo.
+        name: of the zoo; compact ones keep their bundled weights.
         weights: a folder with official files; the network's own one is used if it is there.
     """
-    for file in cem.models.describe(name).official_files:
+    facts = cem.models.describe(name)
+    if facts.bundled:
+        return cem.load(name)
+    for file in facts.official_files:
         if weights is not None and (weights / file).exists():
             return cem.load(name, weights / file)
     return cem.from_torch(name, grown(name) if name in ("DnCNN", "EDSR") else random_weights(name))

@@ -1,30 +1,143 @@
-"""Interventions per second: the region's crop against the whole image, in one run.
+"""The sweep against torch, our own dense computation and this machine's peak, all in one run.
 
-    python benchmarks/sweep.py [--network DnCNN-compact] [--size 256]
+    python benchmarks/sweep.py [--only SECTION...] [--networks NAME...] [--weights DIR]
+                               [--rounds 3] [--json FILE] [--quick]
 
-The two ways give the same outcomes; the largest difference is printed with the rates.
+networks  interventions per second, whole path included (draw, paste, network, PSNR), for a region
+          of 32 x 32 pixels, blocks of 8 x 8 and images of 256 x 256 (64 x 64 before x4).
+map       a complete CoarseToFine(3, 50) map of DnCNN in a fresh process, programs compiled and
+          then found on disk, and once more in the same process.
+growth    how the cost of an intervention grows with image, region, block and depth.
+demo      `cem-jax demo` in a fresh process, programs compiled and then found on disk.
+
+Torch and our dense computation restore whole images; torch in the fastest of four ways (one image
+or four, channels last or first). The peak is a 2048 x 2048 float32 matrix product on every device
+at once. What is compared is measured in turn, and the least time counts.
 """
 
 import argparse
-import dataclasses
+import functools
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
 import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+import jax
+import rates
+import subjects
 
 import cem_jax as cem
 
+Rows = list[dict[str, Any]]
 
-def rate(network: cem.Network, scene: cem.Scene, roi: cem.ROI, count: int):
-    """Interventions per second with a warm program, and the outcomes."""
-    random = np.random.default_rng(0)
-    block = 8 // scene.scale
-    near = np.array([roi.y // 8 - 1, roi.x // 8 - 1])
-    blocks = np.broadcast_to(near, (count, 2))
-    patches = random.random((count, block, block, 3), np.float32)
-    cem.outcomes(network, scene, roi, blocks[:32], patches[:32])
-    begun = time.perf_counter()
-    values = cem.outcomes(network, scene, roi, blocks, patches)
-    return count / (time.perf_counter() - begun), values
+_LOCAL = {"candidates": 50, "all": 3}
+_GLOBAL = {"all": 3}
+STAGES = {
+    "DnCNN": _LOCAL,
+    "EDSR": _LOCAL,
+    "PAN": _LOCAL,
+    "RFDN": _GLOBAL,
+    "IMDN": _GLOBAL,
+    "RCAN": _GLOBAL,
+    "SwinIR": _GLOBAL,
+}
+"""Draws at each block, by network; where the attention is global, no block is special."""
+
+_DEPTHS, _QUICK_DEPTH = (10, 20, 40), 3
+_HERE = Path(__file__).parent
+
+
+def networks(args: argparse.Namespace) -> Rows:
+    """Interventions per second, network by network."""
+    rows: Rows = []
+    for name in args.networks:
+        network = subjects.network(name, args.weights)
+        scene = subjects.scene(network.scale, 192 if args.quick else 256)
+        stages = STAGES.get(name, _LOCAL)
+        rows += rates.compared(network, scene, subjects.ROI, stages, args.budget, args.rounds)
+        jax.clear_caches()
+    return rows
+
+
+def one_map(args: argparse.Namespace) -> Rows:
+    """Seconds of a complete map, against torch's for as many forwards as the paper's code makes."""
+    name = args.networks[0]
+    network = subjects.network(name, args.weights)
+    forward, images = rates.torch_forward(network, subjects.scene(network.scale).degraded)
+    each, rows = [], []
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, str(_HERE / "one_map.py"), name, cache]
+        command += [str(args.weights)] if args.weights else []
+        for state in ("compiled", "found on disk"):
+            each.append(rates.interleaved({"": forward}, args.rounds)[""] / images)
+            begun = time.perf_counter()
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            process = time.perf_counter() - begun
+            found = json.loads(done.stdout)
+            rows.append({"programs": state, "map s": found["seconds"][0], "process s": process})
+        rows.append({"programs": "same process", "map s": found["seconds"][1], "process s": ""})
+    for row in rows:
+        row |= {"network": name, "evaluations": found["evaluations"]}
+        row |= {"paper's forwards": found["forwards"], "torch s": min(each)}
+        row["times faster"] = found["forwards"] * min(each) / row["map s"]
+        row["of 5022"] = 5022 * min(each) / row["map s"]
+    return rows
+
+
+def growth(args: argparse.Namespace) -> Rows:
+    """Cost of an intervention for DnCNN with random weights, one thing changed at a time."""
+    base = (128, 16, 8, _QUICK_DEPTH) if args.quick else (256, 32, 8, 20)
+    changes = [(256, 16, 8, _QUICK_DEPTH)] if args.quick else [
+        (128, 32, 8, 20), (512, 32, 8, 20), (256, 16, 8, 20), (256, 64, 8, 20),
+        (256, 32, 4, 20), (256, 32, 16, 20), (256, 32, 8, 10), (256, 32, 8, 40),
+    ]  # fmt: skip
+
+    def subject(size: int, side: int, block: int, layers: int) -> rates.Subject:
+        weights = subjects.random_weights("DnCNN", {"nb": layers})
+        network = cem.from_torch("DnCNN", weights)
+        return rates.Subject.make(
+            network, subjects.scene(1, size), cem.ROI(48, 48, side, side), block
+        )
+
+    makers = {key: functools.partial(subject, *key) for key in (base, *changes)}
+    return rates.growth(makers, 6, args.budget, args.rounds)
+
+
+def demo(args: argparse.Namespace) -> Rows:
+    """Seconds of the demo."""
+    rows: Rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"XDG_CACHE_HOME": f"{folder}/cache"}
+        for state in ("compiled", "found on disk"):
+            command = [sys.executable, "-m", "cem_jax.cli", "demo", "--out", f"{folder}/{state}"]
+            begun = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env=environment)
+            rows.append({"programs": state, "process s": time.perf_counter() - begun})
+    return rows
+
+
+SECTIONS = {"networks": networks, "map": one_map, "growth": growth, "demo": demo}
+
+
+def machine() -> str:
+    """What the numbers belong to."""
+    parts = [f"{name} {version(name)}" for name in ("jax", "torch")]
+    return f"{platform.machine()}, {jax.device_count()} {jax.default_backend()} devices, " + (
+        ", ".join([*parts, f"Python {platform.python_version()}"])
+    )
+
+
+def text(value: Any) -> str:
+    """A number with three digits."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def main() -> None:
@@ -32,27 +145,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--network", default="DnCNN-compact")
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--networks", nargs="+", default=None, metavar="NAME")
+    parser.add_argument("--weights", type=Path, help="folder of official checkpoints")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="where the numbers are kept")
+    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     args = parser.parse_args()
+    args.budget = 1e9 if args.quick else 300e9
+    args.rounds = 1 if args.quick else args.rounds
+    args.networks = args.networks or (["DnCNN-compact"] if args.quick else list(STAGES))
     cem.use_all_cores()
-    network = cem.load(args.network)
-    clean = np.tile(cem.example_image("cabin"), (4, 4, 1))[: args.size, : args.size]
-    if network.scale > 1:
-        scene = cem.Scene.super_resolution(clean, network.scale)
-    else:
-        scene = cem.Scene.denoising(clean)
-    roi = cem.ROI(96, 40, 32, 32)
-    dense = dataclasses.replace(network, receptive_radius=None)
-    crop_rate, crop_values = rate(network, scene, roi, 256)
-    dense_rate, dense_values = rate(dense, scene, roi, 32)
-    difference = np.abs(rate(network, scene, roi, 32)[1] - dense_values).max()
-    print(f"{args.network}, {args.size} x {args.size}, region 32 x 32, block 8")
-    print(f"crop:        {crop_rate:8.1f} interventions/s")
-    print(f"whole image: {dense_rate:8.1f} interventions/s")
-    print(f"ratio:       {crop_rate / dense_rate:8.1f}")
-    print(f"largest difference of outcomes: {difference:.1e} dB over {len(dense_values)}")
-    assert np.isfinite(crop_values).all()
+    results: dict[str, Any] = {"machine": machine()}
+    print(results["machine"])
+    for name in args.only:
+        results[name] = SECTIONS[name](args)
+        lines = [{key: text(value) for key, value in row.items()} for row in results[name]]
+        print(f"\n### {name}\n\n{cem.markdown_table(lines)}", flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor
 
 Weights = Mapping[str, Tensor]
@@ -213,7 +213,7 @@ def forward(
     """A network of `FORWARDS` as a function of images [n, c, h, w].
 
     Args:
-        name: of the network.
+        name: of the network, or of its compact form.
         state_dict: its weights, in torch's layout under torch's keys.
         memory_format: how weights and images lie in memory.
     """
@@ -221,5 +221,5 @@ def forward(
         key: value.contiguous(memory_format=memory_format) if value.ndim == 4 else value
         for key, value in ((key, torch.from_numpy(np.array(v))) for key, v in state_dict.items())
     }
-    run = torch.inference_mode()(FORWARDS[name])
+    run = torch.inference_mode()(FORWARDS[name.removesuffix("-compact")])
     return lambda x: run(w, x.contiguous(memory_format=memory_format))

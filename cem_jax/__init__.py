@@ -1,6 +1,7 @@
 """Causal Effect Maps: which parts of an image help a restoration network, which harm, in dB."""
 
 from cem_jax import models as models
+from cem_jax.adaptive import Adaptive as Adaptive
 from cem_jax.attribution import Attribution as Attribution
 from cem_jax.attribution import gradient_map as gradient_map
 from cem_jax.attribution import integrated_gradients as integrated_gradients
@@ -10,6 +11,8 @@ from cem_jax.attribution import plot_attribution as plot_attribution
 from cem_jax.attribution import plot_contribution as plot_contribution
 from cem_jax.compilation_cache import use_compilation_cache as use_compilation_cache
 from cem_jax.devices import use_all_cores as use_all_cores
+from cem_jax.difference import Difference as Difference
+from cem_jax.difference import difference as difference
 from cem_jax.effect import causal_effect_map as causal_effect_map
 from cem_jax.effect import causal_effect_maps as causal_effect_maps
 from cem_jax.effect import outcomes as outcomes
@@ -43,6 +46,8 @@ from cem_jax.plot import plot_range as plot_range
 from cem_jax.plot import plot_shares as plot_shares
 from cem_jax.plot import plot_teaser as plot_teaser
 from cem_jax.pool import PatchPool as PatchPool
+from cem_jax.quadrature import Quadrature as Quadrature
+from cem_jax.quadrature import Stratified as Stratified
 from cem_jax.scene import Scene as Scene
 from cem_jax.summary import input_psnr as input_psnr
 from cem_jax.summary import markdown_table as markdown_table

@@ -43,24 +43,32 @@ def parse_roi(text: str) -> cem.ROI:
     return cem.ROI(y, x, height, width)
 
 
+_PLANS = {
+    "coarse-to-fine": (cem.CoarseToFine, ("coarse", "fine")),
+    "adaptive": (cem.Adaptive, ("most",)),
+    "fixed": (cem.Fixed, ("n",)),
+    "quadrature": (cem.Quadrature, ("n",)),
+    "stratified": (cem.Stratified, ("n",)),
+}
+_PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"
+
+
 def parse_plan(text: str) -> cem.Plan:
-    """A plan from `coarse-to-fine[:COARSE,FINE]` or `fixed:N`.
+    """A plan from its name and its numbers of draws; see `docs/plans.md`.
 
     Raises:
         ValueError: another name, or numbers that do not fit it.
     """
     name, _, rest = text.partition(":")
-    known = {"coarse-to-fine": (cem.CoarseToFine, (0, 2)), "fixed": (cem.Fixed, (1,))}
     try:
+        plan, fields = _PLANS[name]
         numbers = [int(part) for part in rest.split(",")] if rest else []
-        plan, counts = known[name]
-        if len(numbers) not in counts:
+        optional = name in ("coarse-to-fine", "adaptive") and not numbers
+        if not optional and len(numbers) != len(fields):
             raise ValueError
     except (KeyError, ValueError):
-        raise ValueError(
-            f"--plan {text!r}: expected coarse-to-fine, coarse-to-fine:COARSE,FINE or fixed:N"
-        ) from None
-    return plan(*numbers)
+        raise ValueError(f"--plan {text!r}: expected {_PLAN_HELP}") from None
+    return plan(**dict(zip(fields, numbers, strict=False)))
 
 
 @app.callback()
@@ -99,9 +107,7 @@ def map_command(
     weights: Annotated[
         Path | None, typer.Option(help="Checkpoint (.pth, .safetensors, orbax); else bundled.")
     ] = None,
-    plan: Annotated[
-        str, typer.Option(help="coarse-to-fine[:COARSE,FINE] or fixed:N.")
-    ] = "coarse-to-fine",
+    plan: Annotated[str, typer.Option(help=f"{_PLAN_HELP}.")] = "coarse-to-fine",
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
     ] = None,

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,22 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.effect_map import EffectMap
+from cem_jax.extremes import Extremes, extreme_draws
 from cem_jax.grid import ROI, Grid
 from cem_jax.image import as_unit, to_bytes
 from cem_jax.network import Network
-from cem_jax.outcome import Outcome, clip, clip_and_round, psnr
+from cem_jax.outcome import Outcome, clip, clip_and_round, psnr, unit
 from cem_jax.plan import CoarseToFine, Plan
 from cem_jax.pool import PatchPool
 from cem_jax.processes import own_share, together
 from cem_jax.progress import show_progress
+from cem_jax.resume import finished_maps, keep_outcomes, map_paths, open_directory
 from cem_jax.scene import Scene
-from cem_jax.store import Log, open_store, read_outcomes
+from cem_jax.store import Log, read_outcomes
 from cem_jax.sweep import Sweep, Work
 
-_FLUSH_SECONDS = 2.0
-"""How much work an interruption may cost."""
+_EXTREME_BYTES = 2**24
+"""Room for the regions that a map keeps."""
 
 
 def _check_pair(network: Network, scene: Scene, roi: ROI) -> None:
@@ -107,7 +109,7 @@ def outcomes(
     )  # fmt: skip
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(sweep.reach.flat[flat])
-    baseline = sweep.baseline(sweep.written(flat[:1], pixels[:1]))
+    baseline, _ = sweep.baseline(sweep.written(flat[:1], pixels[:1]))
     result = np.full(len(flat), baseline[0], np.float32)
     for part, values in sweep.evaluate(sweep.written(flat[near], pixels[near])):
         result[near[part]] = values[:, 0]
@@ -128,7 +130,7 @@ def causal_effect_map(
     progress: bool = True,
     rounded: bool = False,
     chunk: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> EffectMap:
     """Which blocks of the input help the region, which harm it, and by how many dB.
 
@@ -184,7 +186,7 @@ def causal_effect_maps(
     progress: bool = True,
     rounded: bool = False,
     chunk: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> dict[str, EffectMap]:
     """Maps of several outcomes from one sweep; otherwise like `causal_effect_map`.
 
@@ -241,9 +243,9 @@ def causal_effect_maps(
         "seed": seed,
     }
     shared = devices is None and jax.process_count() > 1
-    folder = None if directory is None else _open(directory, configuration, shared)
+    folder = None if directory is None else open_directory(directory, configuration, shared)
     if folder is not None:
-        kept = _finished(folder, list(scores))
+        kept = finished_maps(folder, list(scores))
         if kept is not None:
             return kept
 
@@ -266,7 +268,7 @@ def causal_effect_maps(
         def work(cells: np.ndarray, draws: np.ndarray) -> Work:
             return sweep.work(scene.intervene, pool.patches, seed, cells, draws, chosen)  # type: ignore[arg-type]
 
-        baseline = sweep.baseline(work(np.zeros(1, np.int64), np.zeros(1, np.int64)))
+        baseline, restored = sweep.baseline(work(np.zeros(1, np.int64), np.zeros(1, np.int64)))
         if not np.isfinite(baseline).all():
             raise ValueError(f"network={network.name}: the region's outcome is {baseline.tolist()}")
         spent = 0.0 if folder is None else read_outcomes(folder, values)
@@ -282,7 +284,7 @@ def causal_effect_maps(
             if shared:
                 cells, draws = own_share(cells, draws)
             chunks = sweep.evaluate(work(cells, draws))
-            for part, found in _kept(chunks, log, cells, draws):
+            for part, found in keep_outcomes(chunks, log, cells, draws):
                 if not np.isfinite(found).all():
                     row, column = divmod(int(cells[part][0]), grid.columns)
                     raise ValueError(
@@ -294,6 +296,17 @@ def causal_effect_maps(
                     bar.advance(len(part), len(cells), first, float(baseline[0]))
             values = together(values) if shared else values
 
+    first = plan.estimate(values[..., 0], float(baseline[0]), pool)
+    strong = np.where(active, np.abs(first.effect), 0.0)
+    cells, extremes = extreme_draws(values[..., 0], _strongest(strong, plan.tolerance, restored))
+    behind = None
+    if len(cells):
+        shown = work(np.repeat(cells, 2), extremes.reshape(-1))
+        behind = Extremes(
+            cells, extremes, pool.patches[shown.items[2]].reshape(len(cells), 2, block, block, 3),
+            sweep.regions(shown).reshape(len(cells), 2, *restored.shape), restored,
+            to_bytes(scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
+        )  # fmt: skip
     provenance = configuration | {
         "computed": sweep.note,
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
@@ -313,6 +326,7 @@ def causal_effect_maps(
             effect=estimate.effect.reshape(grid.shape) + blank,
             standard_error=estimate.standard_error.reshape(grid.shape) + blank,
             samples=estimate.samples.reshape(grid.shape),
+            undecided=estimate.undecided.reshape(grid.shape),
             inside_roi=inside,
             values=own.reshape(*grid.shape, -1),
             baseline=start,
@@ -323,72 +337,22 @@ def causal_effect_maps(
             task=scene.task,
             degraded=to_bytes(scene.degraded),
             provenance=provenance,
+            outcome=name,
+            unit=unit(scores[name]),
+            extremes=behind if number == 0 else None,
         )
     if folder is not None and (not shared or jax.process_index() == 0):
-        for name, path in _paths(folder, list(scores)).items():
+        for name, path in map_paths(folder, list(scores)).items():
             maps[name].save(path)
     return maps
 
 
-def _open(directory: str | Path, configuration: Mapping[str, Any], shared: bool) -> Path:
-    """The sweep's directory; the first process opens it before the others."""
-    if shared and jax.process_index() > 0:
-        together(np.zeros(1))
-        return open_store(directory, configuration)
-    folder = open_store(directory, configuration)
-    if shared:
-        together(np.zeros(1))
-    return folder
-
-
-def _paths(folder: Path, names: list[str]) -> dict[str, Path]:
-    """Where finished maps are kept."""
-    return {
-        name: folder / ("map.npz" if number == 0 else f"map.{name}.npz")
-        for number, name in enumerate(names)
-    }
-
-
-def _finished(folder: Path, names: list[str]) -> dict[str, EffectMap] | None:
-    """The maps of a sweep that is done, as they were saved."""
-    paths = _paths(folder, names)
-    if not all(path.exists() for path in paths.values()):
-        return None
-    try:
-        return {name: EffectMap.load(path) for name, path in paths.items()}
-    except ValueError:  # damaged, or of another version: the outcomes are still there
-        return None
-
-
-def _kept(
-    chunks: Iterator[tuple[np.ndarray, np.ndarray]],
-    log: Log | None,
-    cells: np.ndarray,
-    draws: np.ndarray,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Passes chunks on and keeps them on disk every few seconds."""
-    if log is None:
-        yield from chunks
-        return
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    flushed = time.monotonic()
-
-    def flush() -> None:
-        parts, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        log.append(cells[parts], draws[parts], values, time.monotonic() - flushed)
-        found.clear()
-
-    try:
-        for part, values in chunks:
-            if np.isfinite(values).all():
-                found.append((part, values))
-            if found and time.monotonic() - flushed > _FLUSH_SECONDS:
-                flush()
-                flushed = time.monotonic()
-            yield part, values
-    finally:
-        if found:
-            flush()
+def _strongest(effect: np.ndarray, tolerance: float, region: np.ndarray) -> np.ndarray:
+    """The blocks of which extremes are kept: those with an effect, as many as there is room for."""
+    most = max(_EXTREME_BYTES // (2 * region.nbytes), 1)
+    chosen = np.zeros(len(effect), bool)
+    chosen[np.argsort(-effect, kind="stable")[:most]] = True
+    return chosen & (effect >= tolerance) & (effect > 0)
 
 
 def _digest(arrays: list[Any]) -> str:

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtr
 
+from cem_jax.estimate import CONFIDENCE, interval, is_decided
+from cem_jax.extremes import Extremes
 from cem_jax.grid import ROI
 from cem_jax.store import write_atomically
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-_ARRAYS = ("effect", "standard_error", "samples", "inside_roi", "values", "degraded")
+_ARRAYS = (
+    "effect", "standard_error", "samples", "undecided", "inside_roi", "values", "degraded",
+)  # fmt: skip
+_EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
 
 
 class Counts(NamedTuple):
@@ -27,37 +33,74 @@ class Counts(NamedTuple):
 
 
 class Range(NamedTuple):
-    """Smallest and largest effect outside the region, in dB."""
+    """Smallest and largest effect outside the region, in the outcome's unit."""
 
     min: float
     max: float
 
 
-@dataclasses.dataclass(frozen=True)
-class EffectMap:
-    """Which blocks of the input help the region, which harm it, and by how many dB.
+class Interval(NamedTuple):
+    """Lower and upper ends of the effects' intervals, [rows, columns] in the outcome's unit."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+def sign_probability(
+    effect: np.ndarray, standard_error: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """Probability that an effect has the sign of its estimate.
+
+    It is the posterior probability under a flat prior, if the mean of the draws is normal:
+    T(|effect| / standard error), T Student's distribution with samples - 1 degrees of freedom. It
+    says nothing of the tolerance.
 
     Args:
-        effect: [rows, columns] in dB, positive where the block helps; 0 where it cannot reach the
-            region, NaN inside the region.
-        standard_error: of the effect, [rows, columns] in dB; NaN inside the region and where a
-            single draw was made.
+        effect: any shape.
+        standard_error: of the effect, same shape.
+        samples: number of draws, same shape.
+
+    Returns:
+        From 0.5 to 1; 1 where the standard error is 0, NaN where it is NaN.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(effect) / standard_error
+    known = stdtr(np.maximum(samples - 1.0, 1.0), ratio)
+    return np.where(standard_error == 0, 1.0, known)
+
+
+@dataclasses.dataclass(frozen=True)
+class EffectMap:
+    """Which blocks of the input help the region, which harm it, and by how much.
+
+    Args:
+        effect: [rows, columns] in the outcome's unit, positive where the block helps; 0 where it
+            cannot reach the region, NaN inside the region.
+        standard_error: of the effect, [rows, columns]; NaN inside the region and where the plan
+            cannot tell it (a single draw, `Quadrature`).
         samples: number of draws behind each effect, int [rows, columns].
+        undecided: blocks of which the plan cannot say whether the effect is positive, negative or
+            zero at the tolerance, bool [rows, columns]; plans that do not decide by themselves
+            decide by 95 % intervals.
         inside_roi: blocks that share a pixel with the region, bool [rows, columns].
         values: every outcome drawn, float32 [rows, columns, draws], NaN where none was.
-        baseline: the outcome without an intervention, in dB.
-        tolerance: effects smaller than this count as zero, in dB.
+        baseline: the outcome without an intervention.
+        tolerance: effects smaller than this count as zero.
         roi: the region, in output pixels.
         block: side of a block, in input pixels.
         scale: output pixels per input pixel.
         task: "SR", "DN", "DR" or "custom".
         degraded: the input, uint8 [h, w, 3].
         provenance: network, scene, pool, plan, seed, versions, evaluations, seconds.
+        outcome: name of the score whose change is mapped.
+        unit: of the outcome: "dB" of PSNRs.
+        extremes: the draws that harmed and helped most, for blocks whose effect is not zero.
     """
 
     effect: np.ndarray
     standard_error: np.ndarray
     samples: np.ndarray
+    undecided: np.ndarray
     inside_roi: np.ndarray
     values: np.ndarray
     baseline: float
@@ -68,6 +111,9 @@ class EffectMap:
     task: str
     degraded: np.ndarray
     provenance: Mapping[str, Any]
+    outcome: str = "psnr"
+    unit: str = "dB"
+    extremes: Extremes | None = None
 
     @property
     def thresholded(self) -> np.ndarray:
@@ -82,11 +128,36 @@ class EffectMap:
 
     @property
     def range(self) -> Range:
-        """Smallest and largest effect outside the region, in dB."""
+        """Smallest and largest effect outside the region."""
         outside = self.effect[~self.inside_roi]
         if not outside.size:
             return Range(float("nan"), float("nan"))
         return Range(float(outside.min()), float(outside.max()))
+
+    @property
+    def sign_probability(self) -> np.ndarray:
+        """Probability that the effect's sign is right, [rows, columns]: see `sign_probability`.
+
+        1 where the block cannot reach the region, NaN where there is no standard error.
+        """
+        return sign_probability(self.effect, self.standard_error, self.samples)
+
+    def interval(self, confidence: float = CONFIDENCE) -> Interval:
+        """Intervals that hold the true effect with the given confidence, each block by itself.
+
+        They are t intervals with samples - 1 degrees of freedom; docs/plans.md says how often they
+        hold the truth. Infinite where there is no standard error, NaN inside the region.
+
+        Args:
+            confidence: between 0 and 1.
+
+        Raises:
+            ValueError: another confidence.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        ends = interval(self.effect, self.standard_error, self.samples - 1.0, confidence)
+        return Interval(*ends)
 
     @property
     def evaluations(self) -> int:
@@ -102,22 +173,28 @@ class EffectMap:
         import xarray
 
         cells = ("row", "column")
-        decibel = {"units": "dB"}
+        unit = {"units": self.unit}
         step = self.block * self.scale
         return xarray.Dataset(
             {
-                "effect": (cells, self.effect, decibel),
-                "standard_error": (cells, self.standard_error, decibel),
+                "effect": (cells, self.effect, unit),
+                "standard_error": (cells, self.standard_error, unit),
                 "samples": (cells, self.samples),
+                "sign_probability": (cells, self.sign_probability),
+                "undecided": (cells, self.undecided),
                 "inside_roi": (cells, self.inside_roi),
-                "outcome": ((*cells, "draw"), self.values, decibel),
+                "outcome": ((*cells, "draw"), self.values, unit),
             },
             coords={
                 "y": ("row", np.arange(self.effect.shape[0]) * step, {"units": "output pixel"}),
                 "x": ("column", np.arange(self.effect.shape[1]) * step, {"units": "output pixel"}),
             },
             attrs={"baseline": self.baseline, "tolerance": self.tolerance, "task": self.task}
-            | {"roi": dataclasses.astuple(self.roi), "provenance": json.dumps(self.provenance)},
+            | {
+                "score": self.outcome,
+                "roi": dataclasses.astuple(self.roi),
+                "provenance": json.dumps(self.provenance),
+            },
         )
 
     def save(self, path: str | Path) -> None:
@@ -131,12 +208,14 @@ class EffectMap:
         record = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in _ARRAYS
+            if field.name not in (*_ARRAYS, "extremes")
         }
         record["roi"] = dataclasses.asdict(self.roi)
         record["format_version"] = FORMAT_VERSION
         buffer = io.BytesIO()
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.extremes is not None:
+            arrays |= {f"extremes_{name}": getattr(self.extremes, name) for name in _EXTREMES}
         np.savez_compressed(buffer, allow_pickle=False, record=json.dumps(record), **arrays)
         try:
             write_atomically(Path(path), buffer.getvalue())
@@ -153,12 +232,22 @@ class EffectMap:
         try:
             with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 record = json.loads(str(file["record"]))
-                arrays = {name: file[name] for name in _ARRAYS}
+                version = record.pop("format_version", None)
+                known = [name for name in _ARRAYS if (version, name) != (1, "undecided")]
+                arrays = {name: file[name] for name in known}
+                extremes = None
+                if "extremes_cells" in file:
+                    extremes = Extremes(*(file[f"extremes_{name}"] for name in _EXTREMES))
         except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
             raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
-        version = record.pop("format_version", None)
-        if version != FORMAT_VERSION:
+        if version == 1:  # before maps said which blocks are undecided, and of which outcome
+            n = arrays["samples"] - 1.0
+            ends = interval(arrays["effect"], arrays["standard_error"], n, CONFIDENCE)
+            arrays["undecided"] = ~is_decided(*ends, record["tolerance"]) & ~arrays["inside_roi"]
+            record["outcome"] = record["provenance"]["outcome"]
+        elif version != FORMAT_VERSION:
             raise ValueError(
-                f"path={str(path)!r} has format {version}; this version reads {FORMAT_VERSION}"
+                f"path={str(path)!r} has format {version}; this version reads up to "
+                f"{FORMAT_VERSION}"
             )
-        return cls(**arrays, **(record | {"roi": ROI(**record["roi"])}))
+        return cls(**arrays, extremes=extremes, **(record | {"roi": ROI(**record["roi"])}))

@@ -184,20 +184,22 @@ def _images(
     if ("image" in table) == ("example" in table):
         raise place.wrong("expected either image, a file or a pattern such as photos/*.png, or "
                           f"example, one of {', '.join(example_names())}")  # fmt: skip
+    found: list[tuple[str, Any, Callable[[], Any]]] = []
     if "example" in table:
         name = table["example"]
         image = place.at("example").checked(example_image, name)
-        found = [(name, image.shape[:2], functools.partial(example_image, name))]
+        found.append((name, image.shape[:2], functools.partial(example_image, name)))
     else:
         pattern = folder / table["image"]
         files = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
         if not files:
             raise place.at("image").wrong(f"{str(pattern)!r}: there is no such file")
-        found = [(file.stem, file, functools.partial(read_image, file)) for file in files]
+        found += [(file.stem, file, functools.partial(read_image, file)) for file in files]
     if "label" in table:
         if len(found) > 1:
             raise place.at("label").wrong(f"one label for {len(found)} images")
-        found = [(table["label"], *found[0][1:])]
+        _, image, read = found[0]
+        found = [(table["label"], image, read)]
     for label, *_ in found:
         place.at("label").checked(check_label, label)
     return found

@@ -101,12 +101,15 @@ def ssim(restored: jax.Array, target: jax.Array) -> jax.Array:
             f"roi: the region has {height} x {width} pixels; ssim needs at least "
             f"{_WINDOW} x {_WINDOW}"
         )
+    # Variances do not mind a shift, and lose less to rounding about 0.
+    shift = jnp.mean(target)
+    restored, target = restored - shift, target - shift
     mean_r, mean_t = _window_means(restored), _window_means(target)
-    product = mean_r * mean_t
-    squares = jnp.square(mean_r) + jnp.square(mean_t)
-    covariance = _window_means(restored * target) - product
-    variances = _window_means(jnp.square(restored)) + _window_means(jnp.square(target)) - squares
-    luminance = (2 * product + _C1) / (squares + _C1)
+    covariance = _window_means(restored * target) - mean_r * mean_t
+    squares = _window_means(jnp.square(restored)) + _window_means(jnp.square(target))
+    variances = squares - jnp.square(mean_r) - jnp.square(mean_t)
+    mean_r, mean_t = mean_r + shift, mean_t + shift
+    luminance = (2 * mean_r * mean_t + _C1) / (jnp.square(mean_r) + jnp.square(mean_t) + _C1)
     return jnp.mean(luminance * (2 * covariance + _C2) / (variances + _C2))
 
 

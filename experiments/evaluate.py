@@ -1,23 +1,56 @@
 """What the bundled networks reach on the validation photographs, as a table.
 
+    python -m cem_jax.experiments.evaluate [--write docs/compact-networks.md]
     python -m cem_jax.experiments.evaluate --photos PHOTOS [--dncnn dncnn_color_blind.pth]
 
-Whole photographs, PSNR over RGB of the clipped output, averaged over photographs; noise and rain
-are seeded by the number of the photograph. The official DnCNN, where given, sees the same images.
+The first form tabulates the records that lie beside the weights, or puts that table in a page; the
+second computes it anew. Whole photographs, PSNR over RGB of the clipped output, averaged over
+photographs; noise and rain are seeded by the number of the photograph. A network of several tasks
+has a row for each. The official DnCNN, where given, sees the same images.
 """
 
 import argparse
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import cem_jax as cem
+from cem_jax.experiments.degradations import DEGRADATIONS
 from cem_jax.experiments.photos import read_folder
-from cem_jax.experiments.train import baseline, validate
 from cem_jax.experiments.training_data import cut
+from cem_jax.experiments.validation import baseline, validate
+
+_TABLE = re.compile(r"(?<=<!-- networks -->\n).*?(?=<!-- end of networks -->)", re.DOTALL)
+
+
+def records() -> list[dict[str, Any]]:
+    """The records of the bundled networks, in the order of their tasks and names."""
+    paths = filter(None, map(cem.models.bundled_weights, cem.models.names()))
+    found = [json.loads(path.with_suffix(".json").read_text()) for path in paths]
+    return sorted(found, key=lambda record: list(DEGRADATIONS).index(record["task"]))
+
+
+def _row(name: str, task: str, steps: str, before: float, after: float) -> dict[str, Any]:
+    parameters = cem.models.describe(name).parameters
+    facts = {"network": name, "task": task, "parameters": parameters, "steps": steps}
+    return facts | {"input (dB)": before, "output (dB)": after, "gain (dB)": after - before}
+
+
+def recorded() -> str:
+    """The table of the records, in Markdown."""
+    rows = []
+    for record in records():
+        single = {record["task"]: (record["psnr_val_input"], record["psnr_val"])}
+        rows += [
+            _row(record["name"], task, str(record["steps"]), before, after)
+            for task, (before, after) in record.get("psnr_by_task", single).items()
+        ]
+    return cem.markdown_table(rows)
 
 
 def evaluate(photos: Path, dncnn: Path | None) -> str:
-    """The table, in Markdown.
+    """The table computed anew, in Markdown.
 
     Args:
         photos: what `experiments.photos` wrote.
@@ -29,24 +62,30 @@ def evaluate(photos: Path, dncnn: Path | None) -> str:
     images = [cut(image, 4) for _, image in read_folder(photos / "val")]
     if not images:
         raise ValueError(f"photos={photos}: needs PNG files in val/")
-    networks = []
-    for name in cem.models.names():
-        path = cem.models.bundled_weights(name)
-        if path is not None:
-            steps = json.loads(path.with_suffix(".json").read_text())["steps"]
-            networks.append((cem.load(name), str(steps)))
+    subjects = [
+        (cem.load(record["name"]), DEGRADATIONS[record["task"]], str(record["steps"]))
+        for record in records()
+    ]
     if dncnn is not None:
-        networks.append((cem.load("DnCNN", dncnn), "official"))
+        subjects.append((cem.load("DnCNN", dncnn), ("DN",), "official"))
     rows = []
-    for network, steps in networks:
-        facts = cem.models.describe(network.name)
-        task = facts.tasks[0]
-        before, after = baseline(images, task), validate(network, images, task)
-        rows.append(
-            {"network": network.name, "task": task, "parameters": facts.parameters, "steps": steps}
-            | {"input (dB)": before, "output (dB)": after, "gain (dB)": after - before}
-        )
+    for network, tasks, steps in subjects:
+        for task in tasks:
+            before = baseline(images, task, network.scale)
+            after = validate(network, images, task, network.scale)
+            rows.append(_row(network.name, task, steps, before, after))
     return cem.markdown_table(rows)
+
+
+def with_table(page: str, table: str) -> str:
+    """A page with the table between its marks replaced.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    if not _TABLE.search(page):
+        raise ValueError("page: needs the lines <!-- networks --> and <!-- end of networks -->")
+    return _TABLE.sub(lambda _: f"\n{table}\n\n", page)
 
 
 def main() -> None:
@@ -54,10 +93,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--photos", type=Path)
     parser.add_argument("--dncnn", type=Path)
+    parser.add_argument("--write", type=Path, help="page that receives the recorded table")
     args = parser.parse_args()
-    print(evaluate(args.photos, args.dncnn))
+    if args.photos is not None:
+        print(evaluate(args.photos, args.dncnn))
+    elif args.write is not None:
+        args.write.write_text(with_table(args.write.read_text(), recorded()))
+    else:
+        print(recorded())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What each network is trained on: architecture, task, patches, optimiser, length.
 
-Preset `compact`: the architectures made small, on one CPU core. Preset `full`: the papers' sizes, on
-accelerators. Within a preset all networks of one scale have the same steps, batch and patch, so
+Preset `compact`: the architectures made small, on one CPU core. Preset `full`: the papers' sizes,
+on accelerators. Within a preset all networks of one scale have the same steps, batch and patch, so
 that their budgets are equal.
 """
 

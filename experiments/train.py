@@ -15,6 +15,7 @@ convolutions, whose gradients are faster on CPU.
 
 import argparse
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -177,11 +178,7 @@ def train(
             log.add(loss)
             done, last = step + 1, step + 1 == recipe.steps
             if done % recipe.report == 0 or last:
-                average = state.average
-
-                def current(x: np.ndarray, weights: Any = average) -> jax.Array:
-                    return forward(weights, x)
-
+                current = functools.partial(forward, state.average)
                 values = {task: round(validate(current, crops, task, scale), 3) for task in tasks}
                 pace = (time.monotonic() - start) / (done - first)
                 report(f"{recipe.name} {log.report(values, recipe.report, pace)}")
@@ -195,9 +192,8 @@ def train(
     final = nnx.merge(graph, state.average, constants)
     save_file(to_torch(nnx.state(final)), out / f"{recipe.name}.safetensors")
     before = {task: baseline(whole, task, scale) for task in tasks}
-    after = {
-        task: validate(lambda x: forward(state.average, x), whole, task, scale) for task in tasks
-    }
+    averaged = functools.partial(forward, state.average)
+    after = {task: validate(averaged, whole, task, scale) for task in tasks}
     record = {
         "name": recipe.name,
         "architecture": recipe.architecture.__name__,

@@ -95,7 +95,7 @@ class TrainingData:
     def _pair(
         self, random: np.random.Generator, index: int, tasks: tuple[str, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        task = tasks[random.integers(len(tasks))] if len(tasks) > 1 else tasks[0]
+        task = tasks[int(random.integers(len(tasks))) if len(tasks) > 1 else 0]
         image, scale = self.clean[index], self.scale
         y = random.integers(image.shape[0] // scale - self.patch + 1)
         x = random.integers(image.shape[1] // scale - self.patch + 1)

@@ -220,6 +220,7 @@ ENTRIES = (
         published_at="github.com/megvii-model/HINet",
         licence="MIT",
         size_multiple=16,
+        size_minimum=17,  # the lowest level needs more than one pixel
         global_operations=("instance normalisation in every block of the ways down",),
     ),
 )

@@ -215,6 +215,7 @@ def _entry(name: str, file: str, tasks: tuple[str, ...] = ("SR",), **config: Any
         official_files=(file,),
         published_at="github.com/J-FHu/CEM",
         licence="none stated",
+        size_minimum=config.get("cell", 1),
         anchor=None if "cell" in config else 1,
         global_operations=(f"{pooling} in channel attention",) if whole else (),
     )

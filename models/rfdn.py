@@ -141,6 +141,7 @@ ENTRIES = (
         official_files=("RFDN_AIM.pth",),
         published_at="github.com/njulj/RFDN",
         licence="MIT",
+        size_minimum=15,
         global_operations=("attention maps stretched to the size of the image",),
     ),
 )

@@ -195,6 +195,7 @@ ENTRIES = (
         official_files=("SAN_BI4X.pt",),
         published_at="github.com/daitao/SAN",
         licence="none stated",
+        size_minimum=4,
         global_operations=(
             "covariance pooling in channel attention",
             "softmax attention inside each quarter of the image",

@@ -125,9 +125,13 @@ def test_attributions_sum_to_the_change_of_the_outcome_as_steps_grow(small):
 def test_attributions_of_a_trained_network_sum_to_the_change():
     clean = cem.example_image("pagoda")[64:112, 64:112]
     scene, network = cem.Scene.denoising(clean), cem.load("DnCNN-compact")
-    found = cem.local_attribution_map(network, scene, cem.ROI(16, 16, 16, 16))
-    change = found.outcome - found.outcome_at_start
-    assert abs(found.quadrature_error) < 2e-3 * change < change
+    few, many = (
+        cem.local_attribution_map(network, scene, cem.ROI(16, 16, 16, 16), steps=steps)
+        for steps in (5, 50)
+    )
+    # ReLU bends the integrand at many points: slower than on a smooth network.
+    assert abs(many.quadrature_error) < abs(few.quadrature_error) / 10
+    assert abs(many.quadrature_error) < 0.01 * (many.outcome - many.outcome_at_start)
 
 
 def test_the_blur_path_is_scipys_gaussian_and_its_slope_is_exact():
@@ -165,7 +169,9 @@ def test_for_a_linear_network_and_outcome_all_methods_agree(scene):
         np.testing.assert_allclose(found.attribution, expected, atol=1e-8)
         assert abs(found.quadrature_error) < 1e-6
     occluded = cem.occlusion_map(network, scene, ROI, fill="mean", outcome=mean_outcome)
-    np.testing.assert_allclose(occluded.attribution, found.in_blocks(8), atol=1e-6)
+    # The difference of two float32 outcomes, each a mean of 768 values.
+    rounding = 32 * np.finfo(np.float32).eps * occluded.outcome
+    np.testing.assert_allclose(occluded.attribution, found.in_blocks(8), atol=rounding)
     sharp = cem.local_attribution_map(network, scene, ROI, outcome=mean_outcome, steps=40)
     expected = weight[..., None] / 3 * (image - path_in_numpy(image, 0))
     np.testing.assert_allclose(sharp.attribution, expected.sum(-1), atol=2e-6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cem_jax.sweep import chunks
-from cem_jax.sweep.chunks import Chunk, evaluate
+from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.source import Work, Written
 
 FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
@@ -123,11 +123,29 @@ def test_a_single_intervention_that_does_not_fit_is_an_error():
         outcomes_by_intervention(FakeWay(callable=0), work(5), Chunk(4, grows=False))
 
 
+def test_a_single_call_gets_smaller_too():
+    def call(size):
+        if size > 3:
+            raise FULL
+        return f"with {size}"
+
+    chunk = Chunk(16, grows=True)
+    assert fitting(call, chunk) == "with 2" and chunk.size == 2
+
+    def never(size):
+        raise FULL
+
+    with pytest.raises(MemoryError, match="single intervention"):
+        fitting(never, chunk)
+
+
 def test_other_errors_of_the_device_are_not_swallowed(monkeypatch):
     def broken(self, work, key, index):
         raise jax.errors.JaxRuntimeError("INTERNAL: the device is gone")
 
     monkeypatch.setattr(FakeWay, "call", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="device is gone"):
+        fitting(lambda size: broken(None, None, None, None), Chunk(4, grows=False))
     with pytest.raises(jax.errors.JaxRuntimeError, match="device is gone"):
         outcomes_by_intervention(FakeWay(), work(5), Chunk(4, grows=False))
 

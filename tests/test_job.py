@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from safetensors.numpy import save_file
 
 import cem_jax as cem
 from cem_jax import job as jobs
+from cem_jax import job_file
 from cem_jax.claims import Claims
 from cem_jax.effect import causal_effect_maps
 
@@ -38,6 +40,17 @@ rois = [[16, 24, 16, 16], [32, 8, 16, 16]]
 """
 
 
+def write_small_denoiser(path: Path) -> None:
+    """Weights of a DnCNN of three layers."""
+    random, shapes = np.random.default_rng(0), [(6, 3), (6, 6), (3, 6)]
+    tensors = {}
+    for n, (out, into) in enumerate(shapes):
+        kernel = random.normal(0, 0.1, (out, into, 3, 3))
+        tensors[f"model.{2 * n}.weight"] = kernel.astype(np.float32)
+        tensors[f"model.{2 * n}.bias"] = np.zeros(out, np.float32)
+    save_file(tensors, path)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     """A folder with photographs, the weights of a small denoiser, and a job's file."""
@@ -45,13 +58,7 @@ def written(tmp_path_factory) -> Path:
     (folder / "photos").mkdir()
     for name in ("cabin", "pagoda"):
         Image.fromarray(cem.example_image(name)[:64, :72]).save(folder / f"photos/{name}.png")
-    random, shapes = np.random.default_rng(0), [(6, 3), (6, 6), (3, 6)]
-    tensors = {}
-    for n, (out, into) in enumerate(shapes):
-        kernel = random.normal(0, 0.1, (out, into, 3, 3))
-        tensors[f"model.{2 * n}.weight"] = kernel.astype(np.float32)
-        tensors[f"model.{2 * n}.bias"] = np.zeros(out, np.float32)
-    save_file(tensors, folder / "small.safetensors")
+    write_small_denoiser(folder / "small.safetensors")
     (folder / "job.toml").write_text(FILE)
     return folder
 
@@ -90,6 +97,31 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     ]  # fmt: skip
     assert job.plan == cem.Fixed(2, 0.5)
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
+
+
+def code_in(language: str) -> list[str]:
+    text = (Path(__file__).parents[1] / "docs" / "sweeps.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_page_shows_a_job_that_can_be_read_and_one_that_runs(written, tmp_path, monkeypatch):
+    shutil.copytree(written / "photos", tmp_path / "photos")
+    (tmp_path / "photos" / "pagoda.png").unlink()
+    Image.fromarray(cem.example_image("cabin")).save(tmp_path / "photos" / "cabin.png")
+    (tmp_path / "checkpoints").mkdir()
+    write_small_denoiser(tmp_path / "checkpoints" / "dncnn_color_blind.pth")
+    (tmp_path / "many.toml").write_text(code_in("toml")[0])
+    assert len(cem.read_job(tmp_path / "many.toml").maps) == 2 * (2 + 16)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code_in("python")[0], names)
+    assert [result.problem for result in names["results"]] == [""]
+
+
+def test_the_page_names_every_key():
+    text = (Path(__file__).parents[1] / "docs" / "sweeps.md").read_text()
+    for key in {**job_file._JOB, **job_file._NETWORK, **job_file._SCENE}:
+        assert f"`{key}`" in text or f"`[[{key}]]`" in text, key
 
 
 BAD = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax import effect
+from cem_jax import effect, resume
 from cem_jax.store import LOG, Log, open_store, read_outcomes
 
 ROI = cem.ROI(24, 32, 16, 16)
@@ -22,7 +22,7 @@ def test_an_interrupted_sweep_ends_with_the_identical_map(
     tmp_path, clean, pool, local, monkeypatch
 ):
     whole = run(local, clean, pool)
-    monkeypatch.setattr(effect, "_FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(resume, "_FLUSH_SECONDS", 0.0)
     keep, calls = Log.append, []
 
     def stop_at_the_fifth(*args):

@@ -114,3 +114,27 @@ def test_devices_can_be_chosen(clean, local):
     one = sweep(local, scene, devices=jax.local_devices()[:1])
     assert one.provenance["devices"].startswith("1 ")
     np.testing.assert_allclose(one.values, sweep(local, scene).values, atol=1e-5)
+
+
+def test_a_map_keeps_what_stands_behind_its_effects(tmp_path, clean, pool, local):
+    scene = cem.Scene.custom(clean, clean, unchanged)
+    found = sweep(local, scene, pool=pool, plan=cem.Fixed(5), directory=tmp_path / "a")
+    kept = found.extremes
+    assert kept is not None
+    values = found.values.reshape(-1, 5)
+    strong = np.abs(np.nan_to_num(found.effect)).reshape(-1) >= found.tolerance
+    np.testing.assert_array_equal(np.sort(kept.cells), np.flatnonzero(strong))
+    truth = jnp.asarray(kept.clean / np.float32(255))
+    for cell, draws, patches, regions in zip(
+        kept.cells, kept.draws, kept.patches, kept.regions, strict=True
+    ):
+        assert values[cell, draws[0]] == values[cell].min()
+        assert values[cell, draws[1]] == values[cell].max()
+        row, column = divmod(int(cell), found.effect.shape[1])
+        for draw, patch, region in zip(draws, patches, regions, strict=True):
+            (given,) = cem.outcomes(local, scene, ROI, [[row, column]], patch[None])
+            np.testing.assert_allclose(given, values[cell, draw], atol=1e-4)
+            shown = float(cem.psnr(jnp.asarray(region / np.float32(255)), truth))
+            np.testing.assert_allclose(shown, values[cell, draw], atol=0.1)  # 8 bits
+    loaded = cem.EffectMap.load(tmp_path / "a" / "map.npz")
+    np.testing.assert_array_equal(loaded.extremes.regions, kept.regions)

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,32 @@ def state_dict(name: str, config: Mapping[str, Any] | None = None) -> dict[str, 
     }
 
 
+def first_with(name: str, config: Callable[[str], Mapping[str, Any]]) -> str:
+    """The first name whose network is one and the same for given arguments."""
+
+    def facts(other: str) -> tuple:
+        entry = registry.find(other)
+        sides = (entry.scale, entry.size_multiple, entry.size_minimum)
+        return entry.architecture, config(other), sides, INDEX.get(other, {}).get("formula_args")
+
+    return next(other for other in cem.models.names() if facts(other) == facts(name))
+
+
 @functools.cache
+def _small_network(name: str) -> cem.Network:
+    return cem.from_torch(name, state_dict(name, small(name)))
+
+
 def small_network(name: str) -> cem.Network:
     """A network with few and narrow layers and the formula's weights."""
-    return cem.from_torch(name, state_dict(name, small(name)))
+    return _small_network(first_with(name, small))
+
+
+@functools.lru_cache(maxsize=1)
+def _network(name: str) -> cem.Network:
+    return cem.from_torch(name, state_dict(name))
+
+
+def network(name: str) -> cem.Network:
+    """A network as it is published, with the formula's weights."""
+    return _network(first_with(name, lambda other: registry.find(other).config))

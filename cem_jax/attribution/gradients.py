@@ -18,7 +18,6 @@ from cem_jax.attribution.path import (
     kernel_radius,
 )
 from cem_jax.attribution.record import Attribution
-from cem_jax.effect import _check_pair
 from cem_jax.grid import ROI
 from cem_jax.image import to_bytes
 from cem_jax.network import Network
@@ -89,13 +88,12 @@ def local_attribution_map(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    _check_pair(network, scene, roi)
+    region = Region(network, scene, roi, _raw, outcome)
     most = (min(scene.degraded.shape[:2]) - 1) / 3
     if not (np.isfinite(sigma) and sigma > 0 and kernel_radius(sigma) <= 3 * most):
         raise ValueError(
             f"sigma={sigma!r}: expected more than 0 and at most {most:.4g} pixels in this image"
         )
-    region = Region(network, scene, roi, _raw, outcome)
     path = Sharpening(float(sigma))
     return _integral("local attribution map", region, path, steps, chunk, sigma=float(sigma))
 
@@ -131,7 +129,6 @@ def integrated_gradients(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    _check_pair(network, scene, roi)
     if start not in _STRAIGHT:
         raise ValueError(f"start={start!r}: expected one of {', '.join(_STRAIGHT)}")
     region = Region(network, scene, roi, clip, outcome)

@@ -1,5 +1,6 @@
 """Attribution by occlusion: what the outcome loses when a block loses its content."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.attribution.path import blur, kernel_radius
@@ -20,7 +21,7 @@ def _fills(fill: str, image: np.ndarray) -> np.ndarray:
     if fill == "mean":
         return np.broadcast_to(image.mean((0, 1)), image.shape)
     if fill == "blur":
-        return np.clip(blur(image, _BLUR_SIGMA, kernel_radius(_BLUR_SIGMA)), 0, 1)
+        return np.clip(blur(jnp.asarray(image), _BLUR_SIGMA, kernel_radius(_BLUR_SIGMA)), 0, 1)
     raise ValueError(f"fill={fill!r}: expected one of mean, blur")
 
 
@@ -63,7 +64,8 @@ def occlusion_map(
     """
     _check_pair(network, scene, roi)
     image = scene.degraded
-    grid = Grid.make(*image.shape[:2], block, scene.scale)
+    height, width = image.shape[:2]
+    grid = Grid.make(height, width, block, scene.scale)
     filled = _fills(fill, image)
     reach = np.ones(grid.shape, bool)
     if network.receptive_radius is not None:

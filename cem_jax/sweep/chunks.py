@@ -2,8 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -18,6 +18,8 @@ _WORTH = 1.05
 
 _PATIENCE = 10
 """A larger chunk is tried if the work left takes so many times what compiling took."""
+
+Result = TypeVar("Result")
 
 
 class Way(Protocol):
@@ -87,6 +89,30 @@ class Chunk:
             self._grows = False
 
 
+def _check_is_shortage(error: Exception) -> None:
+    """Raises an error of the device again unless it says that its memory is full."""
+    if "RESOURCE_EXHAUSTED" not in str(error):
+        raise error
+
+
+def fitting(call: Callable[[int], Result], chunk: Chunk) -> Result:
+    """What a call for chunks of some size returns, smaller ones until the memory suffices.
+
+    Args:
+        call: takes the size for each device.
+        chunk: the size, kept from call to call.
+
+    Raises:
+        MemoryError: a single intervention does not fit.
+    """
+    while True:
+        try:
+            return call(chunk.size)
+        except jax.errors.JaxRuntimeError as error:
+            _check_is_shortage(error)
+            chunk.smaller()
+
+
 def evaluate(way: Way, work: Work, chunk: Chunk) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Outcomes of interventions, in an order that suits the programs.
 
@@ -124,8 +150,7 @@ def evaluate(way: Way, work: Work, chunk: Chunk) -> Iterator[tuple[np.ndarray, n
             key, index, future = running[0]
             values = np.asarray(future)
         except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
+            _check_is_shortage(error)
             for key, index, _ in running:
                 todo.setdefault(key, deque()).extend(row[row >= 0] for row in index if row[0] >= 0)
             running.clear()

@@ -51,7 +51,8 @@ class DenseProgram:
     def regions(self, params: Any, images: jax.Array, corner: jax.Array) -> jax.Array:
         """The region of the restored images [n, h, w, c]."""
         if self.corner is not None:
-            return cones.restricted(self.apply, params, images, (*self.corner, *self.region))
+            function = functools.partial(self.apply, None) if params is None else self.apply
+            return cones.restricted(function, params, images, (*self.corner, *self.region))
         restored = self.apply(params, images)
         size = (len(images), *self.region, restored.shape[3])
         return jax.lax.dynamic_slice(restored, (0, corner[0], corner[1], 0), size)
@@ -69,8 +70,8 @@ def _evaluate(
     source: Source,
     at: jax.Array,
     items: Any,
-) -> jax.Array:
-    """Outcomes [devices, n, k] of interventions at blocks [devices, n, 2] of the whole input."""
+) -> tuple[jax.Array, jax.Array]:
+    """Outcomes [devices, n, k] and regions of interventions at blocks [devices, n, 2]."""
 
     def local(params, image, target, corner, origin, source, at, items):
         def changed(y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
@@ -78,7 +79,8 @@ def _evaluate(
 
         items = jax.tree.map(lambda a: a[0], items)
         images = jax.vmap(changed)(at[0, :, 0], at[0, :, 1], items)
-        return program.score(program.regions(params, images, corner), target)[None]
+        scored = program.score(program.regions(params, images, corner), target)
+        return jax.tree.map(lambda a: a[None], scored)
 
     specs = (_ALL,) * 6 + (_EACH, _EACH)
     run = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
@@ -109,8 +111,8 @@ class Dense:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, work: Work, size: int) -> np.ndarray:
-        """Outcomes [k] without an intervention, by the program of the others.
+    def baseline(self, work: Work, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes [k] and region without an intervention, by the program of the others.
 
         Args:
             work: interventions of the kind to come, at least one.
@@ -119,7 +121,8 @@ class Dense:
         _, items = work.take(np.zeros((self.devices, size), int))
         beyond = -2 * (self.grid.block + max(self.grid.height, self.grid.width))
         args = self._args(work.source, np.full((self.devices, size, 2), beyond), items)
-        return np.asarray(compiled(_evaluate, (self.program, self.mesh), args)(*args))[0, 0]
+        values, regions = compiled(_evaluate, (self.program, self.mesh), args)(*args)
+        return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
 
     def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
         """All interventions go together."""
@@ -133,6 +136,10 @@ class Dense:
 
     def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
+        return self.run(work, key, index)[0]
+
+    def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        """Outcomes [devices, n, k] and regions of the interventions `index` [devices, n]."""
         args = self._args(work.source, *self._at(work, index))
         return compiled(_evaluate, (self.program, self.mesh), args)(*args)
 

@@ -31,15 +31,16 @@ def _evaluate(
     offsets: jax.Array,
     at: jax.Array,
     items: Any,
-) -> jax.Array:
-    """Outcomes [devices, n, k]; each device has n patches for one block at `at` [devices, 2]."""
+) -> tuple[jax.Array, jax.Array]:
+    """Outcomes [devices, n, k] and regions; a device has n patches for one block."""
 
     def local(caches, target, source, offsets, at, items):
         def patch(item: Any) -> jax.Array:
             return source(at[0, 0], at[0, 1], item)
 
         patches = jax.vmap(patch)(jax.tree.map(lambda a: a[0], items))
-        return score(cones.run(program, caches, offsets[0], patches), target)[None]
+        scored = score(cones.run(program, caches, offsets[0], patches), target)
+        return jax.tree.map(lambda a: a[None], scored)
 
     specs = (_ALL,) * 3 + (_EACH,) * 3
     run = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
@@ -47,8 +48,8 @@ def _evaluate(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score: Score, region: jax.Array, target: jax.Array) -> jax.Array:
-    return score(region[None], target)[0]
+def _score(score: Score, region: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return score(region[None], target)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +79,10 @@ class Local:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, work: Work, size: int) -> np.ndarray:
-        """Outcomes [k] without an intervention."""
-        return np.asarray(_score(self.score, self.cone.region, self.target))
+    def baseline(self, work: Work, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes [k] and region without an intervention."""
+        values, regions = _score(self.score, self.cone.region, self.target)
+        return np.asarray(values)[0], np.asarray(regions)[0]
 
     def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
         """The interventions of each block, by the block's program."""
@@ -105,7 +107,11 @@ class Local:
         return most <= room(self.mesh.devices.flat[0], self.devices)
 
     def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
-        """Outcomes [devices, n, k] of the interventions `index` [devices, n], a block each."""
+        """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
+        return self.run(work, key, index)[0]
+
+    def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(work, key, index)
         return compiled(*self._program(key), args)(*args)
 

@@ -39,7 +39,7 @@ def workspace(program: Compiled) -> int:
     return 0 if found is None else found.temp_size_in_bytes + found.output_size_in_bytes
 
 
-def room(device: jax.Device, sharing: int) -> int:
+def room(device: Any, sharing: int) -> int:
     """Bytes that a program may take on a device: most of what a GPU or TPU, or the host, has.
 
     Args:

@@ -33,11 +33,21 @@ class Score:
             if getattr(found, "shape", None) != ():
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
 
-    def __call__(self, regions: jax.Array, target: jax.Array) -> jax.Array:
-        """Regions [n, h, w, c] and the clean one [h, w, c]: [n, outcomes]."""
+    def __call__(self, regions: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Scores regions.
 
-        def one(region: jax.Array) -> jax.Array:
+        Args:
+            regions: as the network restored them, [n, h, w, c].
+            target: the clean one, [h, w, c].
+
+        Returns:
+            The outcomes [n, k], and the finished regions in 8 bits [n, h, w, c], which stay on the
+            devices unless somebody asks for them.
+        """
+
+        def one(region: jax.Array) -> tuple[jax.Array, jax.Array]:
             finished = self.finish(region)
-            return jnp.stack([outcome(finished, target) for outcome in self.outcomes])
+            values = jnp.stack([outcome(finished, target) for outcome in self.outcomes])
+            return values, jnp.round(255 * jnp.clip(finished, 0.0, 1.0)).astype(jnp.uint8)
 
         return jax.vmap(one)(regions)

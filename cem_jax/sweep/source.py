@@ -9,7 +9,6 @@ import numpy as np
 
 from cem_jax.scene import Intervene
 
-
 _TOGETHER = 1024
 """Draws that are made in one call."""
 

@@ -7,7 +7,7 @@ declared receptive radius needs. The devices do not talk to each other.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ from cem_jax.grid import ROI, Crop, Grid
 from cem_jax.network import Apply, Network
 from cem_jax.outcome import Outcome
 from cem_jax.scene import Intervene, Scene
-from cem_jax.sweep.chunks import Chunk, evaluate
+from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense, DenseProgram
 from cem_jax.sweep.local import Local
 from cem_jax.sweep.score import Score
@@ -72,7 +72,7 @@ class Sweep:
         *,
         draws: int = 50,
         chunk: int | None = None,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> "Sweep":
         """Lays out a sweep.
 
@@ -180,13 +180,13 @@ class Sweep:
         """Interventions that write given patches float32 [n, block, block, c] at cells int [n]."""
         return Work(Written(), cells.astype(np.int32), patches)
 
-    def baseline(self, work: Work) -> np.ndarray:
-        """Outcomes [k] without an intervention.
+    def baseline(self, work: Work) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes [k] and region, uint8 [h, w, c], without an intervention.
 
         Args:
             work: interventions of the kind to come, at least one.
         """
-        return self.way.baseline(work, self.chunk.size)
+        return fitting(functools.partial(self.way.baseline, work), self.chunk)
 
     def evaluate(self, work: Work) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Outcomes of interventions at blocks that reach the region.
@@ -195,6 +195,36 @@ class Sweep:
             Which of them, int [m], and their outcomes, float32 [m, k]; in any order.
         """
         return evaluate(self.way, work, self.chunk)
+
+    def regions(self, work: Work) -> np.ndarray:
+        """The restored regions after interventions at blocks that reach it, by the same programs.
+
+        Returns:
+            uint8 [n, h, w, c], n of at least 1.
+        """
+        parts = list(evaluate(_Regions(self.way), work, self.chunk))
+        order = np.concatenate([part for part, _ in parts])
+        return np.concatenate([regions for _, regions in parts])[np.argsort(order)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Regions:
+    """A way that gives the regions in place of their outcomes."""
+
+    way: Dense | Local
+
+    @property
+    def devices(self) -> int:
+        return self.way.devices
+
+    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+        return self.way.groups(work)
+
+    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+        return self.way.prepare(work, keys, size)
+
+    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+        return self.way.run(work, key, index)[1]
 
 
 def _chunk(way: Dense | Local, chunk: int | None) -> Chunk:

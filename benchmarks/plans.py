@@ -1,0 +1,107 @@
+"""Plans compared on recorded outcomes: evaluations, errors, decisions, coverage.
+
+    python benchmarks/plans.py [--repeats 100]
+
+Each plan is played again and again, with other seeds, on three recorded maps whose true effects are
+known (tests/recorded.py): no network runs. Figures are for the whole map, the recorded blocks
+standing for those like them. `error`: root-mean-square error of the effect over the blocks that can
+reach the region; `stated`: the root-mean-square standard error; `bias`: root mean square over the
+blocks of the mean error; `wrong`: blocks whose estimate is on another side of the tolerance than the
+truth; `wrong, decided`: those among them that are not marked undecided; `covered`: share of 95 %
+intervals that hold the truth, over the blocks that one patch or more moves by 0.0001 dB, and at the
+worst such block.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import cem_jax as cem
+from cem_jax.estimate import interval
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from recorded import TASKS, blocks_of_the_map, play, recorded_change, recorded_pool
+
+PLANS = {
+    "CoarseToFine(3, 50)": cem.CoarseToFine(3, 50),
+    "Fixed(50)": cem.Fixed(50),
+    "Adaptive()": cem.Adaptive(),
+    "Adaptive(most=64)": cem.Adaptive(most=64),
+    "Stratified(8)": cem.Stratified(8),
+    "Stratified(16)": cem.Stratified(16),
+    "Stratified(32)": cem.Stratified(32),
+    "Quadrature(8)": cem.Quadrature(8),
+    "Quadrature(16)": cem.Quadrature(16),
+    "Quadrature(32)": cem.Quadrature(32),
+}
+
+
+def sides(effect: np.ndarray, tolerance: float) -> np.ndarray:
+    """Positive, negative or zero at the tolerance: 1, -1, 0."""
+    return np.where(np.abs(effect) < tolerance, 0, np.sign(effect))
+
+
+def compare(task: str, plan: cem.Plan, repeats: int, pool: cem.PatchPool) -> dict[str, float]:
+    """A plan's figures on a recorded map.
+
+    Args:
+        task: which map.
+        plan: the plan.
+        repeats: seeds; a plan without chance is played once.
+        pool: the recorded patches.
+    """
+    change, stands = recorded_change(task), blocks_of_the_map(task)
+    truth, moved = change.mean(axis=1), np.abs(change).max(axis=1) > 1e-4
+    if isinstance(plan, cem.Quadrature):
+        repeats = 1
+    played = [play(plan, change, pool, seed) for seed in range(repeats)]
+    effect, error, samples, undecided = (
+        np.stack([getattr(one.estimate, name) for one in played])
+        for name in ("effect", "standard_error", "samples", "undecided")
+    )
+    drawn = np.mean([one.drawn for one in played], axis=0)
+    low, high = interval(effect, error, samples - 1.0, 0.95)
+    covered = ((low <= truth) & (truth <= high)).mean(axis=0)[moved]
+    wrong = sides(effect, plan.tolerance) != sides(truth, plan.tolerance)
+
+    def mean(x: np.ndarray) -> float:
+        return float(np.average(x, weights=stands))
+
+    known = np.isfinite(error).all()
+    return {
+        "evaluations": float(drawn @ stands),
+        "error": mean(np.square(effect - truth).mean(axis=0)) ** 0.5,
+        "stated": mean(np.square(error).mean(axis=0)) ** 0.5,
+        "bias": mean(np.square((effect - truth).mean(axis=0))) ** 0.5,
+        "wrong": float(wrong.mean(axis=0) @ stands),
+        "wrong, decided": float((wrong & ~undecided).mean(axis=0) @ stands),
+        "undecided": float(undecided.mean(axis=0) @ stands),
+        "covered": float(covered.mean()) if known else float("nan"),
+        "at worst": float(covered.min()) if known else float("nan"),
+        "rounds": float(np.mean([one.rounds for one in played])),
+    }
+
+
+def main() -> None:
+    """Prints a table for each recorded map."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=100)
+    repeats, pool = parser.parse_args().repeats, recorded_pool()
+    for task in TASKS:
+        stands = blocks_of_the_map(task)
+        print(f"\n{task}: {stands.sum():.0f} blocks, {repeats} repeats, errors in dB\n")
+        found = {name: compare(task, plan, repeats, pool) for name, plan in PLANS.items()}
+        keys = list(next(iter(found.values())))
+        print(f"| plan | {' | '.join(keys)} |\n| --- |{' --- |' * len(keys)}")
+        paper = found["CoarseToFine(3, 50)"]["evaluations"]
+        for name, row in found.items():
+            evaluations, *others = row.values()
+            cells = [f"{evaluations:.0f} ({evaluations / paper:.0%})"]
+            cells += [f"{value:.4f}" if value < 0.02 else f"{value:.2f}" for value in others]
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

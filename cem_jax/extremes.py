@@ -1,0 +1,42 @@
+"""What stands behind an effect: the drawn patches that harmed and helped most."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Extremes:
+    """The draws with the lowest and the highest outcome, of blocks whose effect is not zero.
+
+    Args:
+        cells: their blocks, int [m], row * columns + column.
+        draws: numbers of the draws with the lowest and the highest outcome, int [m, 2].
+        patches: the pool's patches that were drawn, before the degradation, uint8 [m, 2, b, b, 3].
+        regions: the restored region after each, uint8 [m, 2, height, width, 3].
+        restored: the region without an intervention, uint8 [height, width, 3].
+        clean: the true region, uint8 [height, width, 3].
+    """
+
+    cells: np.ndarray
+    draws: np.ndarray
+    patches: np.ndarray
+    regions: np.ndarray
+    restored: np.ndarray
+    clean: np.ndarray
+
+
+def extreme_draws(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The draws with the lowest and the highest outcome.
+
+    Args:
+        values: outcomes [cells, draws], NaN where nothing was drawn.
+        chosen: which cells, bool [cells].
+
+    Returns:
+        Cells int [m] and draws int [m, 2].
+    """
+    cells = np.flatnonzero(chosen & np.isfinite(values).any(axis=1))
+    lowest = np.nanargmin(values[cells], axis=1) if len(cells) else np.zeros(0, int)
+    highest = np.nanargmax(values[cells], axis=1) if len(cells) else np.zeros(0, int)
+    return cells, np.stack([lowest, highest], axis=1)
