@@ -1,10 +1,11 @@
 """A complete `CoarseToFine(3, 50)` map, twice in this process; `sweep.py` starts it.
 
-    python benchmarks/one_map.py NETWORK CACHE [WEIGHTS]
+    python benchmarks/one_map.py NETWORK SIZE CACHE [WEIGHTS]
 
-Programs are compiled into the folder CACHE, or found there. Prints one line of JSON: seconds of
-both maps, how many evaluations the plan asked for, and the forwards in which the paper's code
-makes the same map: it evaluates blocks that cannot reach the region, and the region's own.
+The image has SIZE x SIZE pixels. Programs are compiled into the folder CACHE, or found there.
+Prints one line of JSON: seconds of both maps, how many evaluations the plan asked for, and the
+forwards in which the paper's code makes the same map: it evaluates blocks that cannot reach the
+region, and the region's own.
 """
 
 import json
@@ -17,16 +18,17 @@ import subjects
 import cem_jax as cem
 
 
-def main(name: str, cache: str, weights: str | None = None) -> None:
+def main(name: str, size: str, cache: str, weights: str | None = None) -> None:
     """Computes the map and prints its line."""
     cem.use_all_cores()
     cem.use_compilation_cache(cache)
     network = subjects.network(name, Path(weights) if weights else None)
-    scene, plan = subjects.scene(network.scale), cem.CoarseToFine(3, 50)
+    scene, roi = subjects.scene(network.scale, int(size)), subjects.roi(int(size))
+    plan = cem.CoarseToFine(3, 50)
     seconds = []
     for _ in range(2):
         begun = time.perf_counter()
-        found = cem.causal_effect_map(network, scene, subjects.ROI, plan=plan, progress=False)
+        found = cem.causal_effect_map(network, scene, roi, plan=plan, progress=False)
         seconds.append(time.perf_counter() - begun)
     fine = int((found.samples == plan.fine).sum()) + int(found.inside_roi.sum())
     forwards = plan.coarse * found.samples.size + plan.fine * fine

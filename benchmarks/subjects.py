@@ -17,8 +17,10 @@ import cem_jax as cem
 from cem_jax.models import registry
 from cem_jax.models.convert import torch_shapes
 
-ROI = cem.ROI(y=152, x=96, height=32, width=32)
-"""The region of the paper's demonstration."""
+
+def roi(size: int = 256) -> cem.ROI:
+    """The region of the paper's demonstration; a smaller one in a smaller image."""
+    return cem.ROI(*(part * size // 256 for part in (152, 96, 32, 32)))
 
 
 def scene(scale: int, size: int = 256) -> cem.Scene:

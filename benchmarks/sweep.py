@@ -58,9 +58,9 @@ def networks(args: argparse.Namespace) -> Rows:
     rows: Rows = []
     for name in args.networks:
         network = subjects.network(name, args.weights)
-        scene = subjects.scene(network.scale, 192 if args.quick else 256)
+        scene, roi = subjects.scene(network.scale, args.size), subjects.roi(args.size)
         stages = STAGES.get(name, _LOCAL)
-        rows += rates.compared(network, scene, subjects.ROI, stages, args.budget, args.rounds)
+        rows += rates.compared(network, scene, roi, stages, args.budget, args.rounds)
         jax.clear_caches()
     return rows
 
@@ -69,10 +69,11 @@ def one_map(args: argparse.Namespace) -> Rows:
     """Seconds of a complete map, against torch's for as many forwards as the paper's code makes."""
     name = args.networks[0]
     network = subjects.network(name, args.weights)
-    forward, images = rates.torch_forward(network, subjects.scene(network.scale).degraded)
+    scene = subjects.scene(network.scale, args.size)
+    forward, images = rates.torch_forward(network, scene.degraded)
     each, rows = [], []
     with tempfile.TemporaryDirectory() as cache:
-        command = [sys.executable, str(_HERE / "one_map.py"), name, cache]
+        command = [sys.executable, str(_HERE / "one_map.py"), name, str(args.size), cache]
         command += [str(args.weights)] if args.weights else []
         for state in ("compiled", "found on disk"):
             each.append(rates.interleaved({"": forward}, args.rounds)[""] / images)
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     args = parser.parse_args()
     args.budget = 1e9 if args.quick else 300e9
+    args.size = 64 if args.quick else 256
     args.rounds = 1 if args.quick else args.rounds
     args.networks = args.networks or (["DnCNN-compact"] if args.quick else list(STAGES))
     cem.use_all_cores()

@@ -51,7 +51,7 @@ class Adaptive:
     tolerance: float = 0.01
     confidence: float = 0.95
     most: int = 32
-    equivalent: int = 30
+    equivalent: int = 40
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `cem-jax demo`, `cem-jax map`, `cem-jax convert`, `cem-jax models`."""
+"""The command line: `cem-jax demo`, `map`, `sweep`, `convert` and `models`."""
 
 import contextlib
 import sys

@@ -112,5 +112,5 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
 def _change(effect_map: EffectMap) -> np.ndarray:
     """What each draw takes from the outcome, float64 [cells, draws]; 0 where no draw reaches."""
     values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)
-    reached = np.isfinite(values).any(axis=1)
-    return np.where(reached[:, None], effect_map.baseline - values, 0.0)
+    reached = np.isfinite(values).any(axis=1, keepdims=True)
+    return np.where(reached, effect_map.baseline - values, 0.0)

@@ -51,9 +51,9 @@ def sign_probability(
 ) -> np.ndarray:
     """Probability that an effect has the sign of its estimate.
 
-    It is the posterior probability under a flat prior, if the mean of the draws is normal:
-    T(|effect| / standard error), T Student's distribution with samples - 1 degrees of freedom. It
-    says nothing of the tolerance.
+    It is the posterior probability if the draws are normal and the prior is flat in the effect and
+    in the logarithm of their spread: T(|effect| / standard error), T Student's distribution with
+    samples - 1 degrees of freedom. It says nothing of the tolerance.
 
     Args:
         effect: any shape.

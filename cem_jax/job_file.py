@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from cem_jax import models, outcome
+from cem_jax.adaptive import Adaptive
 from cem_jax.examples import example_image, example_names
 from cem_jax.grid import ROI, Grid
 from cem_jax.image import read_image
@@ -19,9 +20,12 @@ from cem_jax.job import Job, MapOf, check_label
 from cem_jax.network import Network, load
 from cem_jax.plan import CoarseToFine, Fixed, Plan
 from cem_jax.pool import PatchPool
+from cem_jax.quadrature import Quadrature
 from cem_jax.scene import Scene
 
-_PLANS = {"coarse-to-fine": CoarseToFine, "fixed": Fixed}
+_PLANS = {
+    "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive, "quadrature": Quadrature
+}  # fmt: skip
 _OUTCOMES = {
     function.__name__: function
     for function in (

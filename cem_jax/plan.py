@@ -137,5 +137,5 @@ class CoarseToFine:
         """The mean of the fine draws where there are any, else of the coarse ones."""
         drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
-        counted = drawn & np.equal(fine, (drawn & fine).any(axis=1)[:, None])
+        counted = drawn & np.equal(fine, (drawn & fine).any(axis=1, keepdims=True))
         return estimate_effects(values, counted, baseline, self.tolerance)

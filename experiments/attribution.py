@@ -38,9 +38,15 @@ METHODS: dict[str, Callable[[cem.Network, cem.Scene, cem.ROI], cem.Attribution]]
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of values [n] without ties."""
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    return float(np.corrcoef(ranks)[0, 1])
+    """Spearman's rank correlation of values [n]; equal values share their mean rank."""
+
+    def ranks(values: np.ndarray) -> np.ndarray:
+        _, which, count = np.unique(values, return_inverse=True, return_counts=True)
+        shared = (np.cumsum(count) - (count - 1) / 2)[which]
+        return shared - shared.mean()
+
+    x, y = ranks(a), ranks(b)
+    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 
 
 def nearness(effects: cem.EffectMap) -> np.ndarray:

@@ -25,9 +25,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from orbax.checkpoint import v1 as ocp
 from PIL import Image
 from safetensors.numpy import save_file
@@ -38,51 +37,13 @@ from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.recipes import PRESETS, Recipe
 from cem_jax.experiments.training_data import TrainingData, ahead, cut
 from cem_jax.experiments.training_log import TrainingLog
+from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models.convert import to_torch
 
-_EMA = 0.999
 _SHOWN = 3
 """Photographs on the sheet of validation pictures."""
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class TrainState:
-    """All that a checkpoint holds: weights, their moving average, optimiser, steps done."""
-
-    params: Any
-    average: Any
-    optimizer: Any
-    step: jax.Array
-
-
-Update = Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, jax.Array]]
-
-
-def make_update(
-    restore: Callable[[Any, jax.Array], jax.Array], optimizer: optax.GradientTransformation
-) -> Update:
-    """The step of training: (state, degraded, clean) -> (state, loss).
-
-    Args:
-        restore: the network, from weights and images.
-        optimizer: of the weights.
-    """
-
-    def update(state: TrainState, degraded: jax.Array, clean: jax.Array):
-        def loss_of(params: Any) -> jax.Array:
-            return jnp.mean(jnp.abs(restore(params, degraded) - clean))
-
-        loss, gradient = jax.value_and_grad(loss_of)(state.params)
-        updates, opt = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
-        weight = jnp.minimum(_EMA, (1 + state.step) / (10 + state.step))
-        average = jax.tree.map(lambda a, p: weight * a + (1 - weight) * p, state.average, params)
-        return TrainState(params, average, opt, state.step + 1), loss
-
-    return jax.jit(update, donate_argnums=0)
 
 
 def _checkpoints(folder: Path) -> ocp.training.Checkpointer:
@@ -124,7 +85,7 @@ def train(
     whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
     if not images or not whole:
         raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
-    mesh = jax.make_mesh((jax.local_device_count(),), ("batch",))
+    mesh = jax.make_mesh((jax.local_device_count(),), ("batch",), axis_types=(AxisType.Auto,))
     if recipe.batch % mesh.size:
         raise ValueError(f"batch={recipe.batch}: must be a multiple of the {mesh.size} devices")
     on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
@@ -163,12 +124,11 @@ def train(
         _checkpoints(folder / "constant") as constant,
         _checkpoints(folder / f"decay-{recipe.steps}") as decay,
     ):
-        for checkpoints in (decay, constant):
-            if checkpoints.latest is not None:
-                state = checkpoints.load(checkpoints.latest, state)
-                break
+        newest = constant if decay.latest is None else decay
+        if newest.latest is not None:
+            state = newest.load(newest.latest, state)
         first = int(state.step)
-        if first > turn and decay.latest is None:
+        if newest is constant and first > turn:
             raise ValueError(f"steps={recipe.steps}: {folder} holds a run that is longer")
         state = jax.device_put(state, on_all)
         log = TrainingLog.make(folder, first)
@@ -194,25 +154,42 @@ def train(
     before = {task: baseline(whole, task, scale) for task in tasks}
     averaged = functools.partial(forward, state.average)
     after = {task: validate(averaged, whole, task, scale) for task in tasks}
-    record = {
-        "name": recipe.name,
-        "architecture": recipe.architecture.__name__,
-        **{
-            field.name: getattr(recipe, field.name)
-            for field in dataclasses.fields(Recipe)
-            if field.name not in ("name", "architecture", "report")
-        },
-        "seed": seed,
-        "command": f"python -m cem_jax.experiments.train {recipe.name.removesuffix('-compact')} "
-        f"--preset {recipe.preset} --steps {recipe.steps} --introduce {recipe.introduce} "
-        f"--seed {seed} --photos PHOTOS --out RUNS",
-        "photographs": {"train": len(images), "val": len(whole)},
-        "psnr_val_input": round(float(np.mean(list(before.values()))), 3),
-        "psnr_val": round(float(np.mean(list(after.values()))), 3),
-        "psnr_by_task": {task: [round(before[task], 3), round(after[task], 3)] for task in tasks},
-    }
+    record = make_record(recipe, seed, (len(images), len(whole)), before, after)
     (out / f"{recipe.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     return record
+
+
+def make_record(
+    recipe: Recipe,
+    seed: int,
+    photographs: tuple[int, int],
+    before: dict[str, float],
+    after: dict[str, float],
+) -> dict[str, Any]:
+    """What is kept beside the weights.
+
+    Args:
+        recipe: of the run.
+        seed: of the run.
+        photographs: how many trained and validated it.
+        before: PSNR (dB) of doing nothing, by task.
+        after: PSNR (dB) of the network, by task.
+    """
+    name = recipe.name.removesuffix("-compact")
+    facts = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(Recipe)}
+    del facts["report"]
+    return {
+        **facts,
+        "architecture": recipe.architecture.__name__,
+        "seed": seed,
+        "command": f"python -m cem_jax.experiments.train {name} --preset {recipe.preset} "
+        f"--steps {recipe.steps} --introduce {recipe.introduce} --seed {seed} "
+        "--photos PHOTOS --out RUNS",
+        "photographs": dict(zip(("train", "val"), photographs, strict=True)),
+        "psnr_val_input": round(float(np.mean(list(before.values()))), 3),
+        "psnr_val": round(float(np.mean(list(after.values()))), 3),
+        "psnr_by_task": {task: [round(before[task], 3), round(after[task], 3)] for task in before},
+    }
 
 
 def main() -> None:

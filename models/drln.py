@@ -154,7 +154,7 @@ ENTRIES = (
         scale=4,
         official_files=("DRLN_BIX4.pt",),
         published_at="github.com/saeed-anwar/DRLN",
-        licence="none stated",
+        licence="MIT",
         global_operations=("average pooling in channel attention",),
     ),
 )

@@ -1,5 +1,6 @@
 """MPRNet: Multi-Stage Progressive Image Restoration (Zamir et al., CVPR 2021)."""
 
+import functools
 from typing import Any
 
 import jax
@@ -312,17 +313,22 @@ class MPRNet(nnx.Module):
     @staticmethod
     def aliases(**config: Any) -> dict[str, str]:
         """Torch keys that hold a value stored under another key: the slope, once a block."""
-        net = nnx.eval_shape(lambda: MPRNet(**config, rngs=nnx.Rngs(0)))
-        paths = (".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(net)))
-        first = ".CA.conv_du.0.kernel"
-        blocks = (path.removesuffix(first) for path in paths if path.endswith(first))
-        slopes = (f"{block}.body.1.weight" for block in blocks)
+        slopes = (f"{block}.body.1.weight" for block in _attentive(tuple(config.items())))
         return {key: _STORED_SLOPE for key in slopes if key != _STORED_SLOPE}
 
     @staticmethod
     def receptive_radius(**_: object) -> None:
         """None: the channel attentions see the whole image."""
         return None
+
+
+@functools.lru_cache(maxsize=8)
+def _attentive(config: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
+    """Paths of all blocks with channel attention."""
+    net = nnx.eval_shape(lambda: MPRNet(**dict(config), rngs=nnx.Rngs(0)))
+    paths = (".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(net)))
+    first = ".CA.conv_du.0.kernel"
+    return tuple(path.removesuffix(first) for path in paths if path.endswith(first))
 
 
 _GLOBAL = "mean over the image, its halves or its quarters in every channel attention"

@@ -89,6 +89,6 @@ ENTRIES = (
         scale=4,
         official_files=("MSRN_x4.pt",),
         published_at="github.com/MIVRC/MSRN-PyTorch",
-        licence="none stated",
+        licence="MIT",
     ),
 )

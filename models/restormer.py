@@ -269,7 +269,10 @@ class Restormer(TransformerUNet):
         return unet_config(shapes, "attn", "ffn")
 
 
-_ZAMIR: dict[str, Any] = {"published_at": "github.com/swz30/Restormer", "licence": "MIT"}
+_ZAMIR: dict[str, Any] = {
+    "published_at": "github.com/swz30/Restormer",
+    "licence": "Academic Public License, non-commercial",
+}
 
 ENTRIES = (
     Entry(

@@ -199,7 +199,7 @@ class XRestormer(TransformerUNet):
 _GLOBAL = ("attention among channels in every block",)
 _CHEN: dict[str, Any] = {
     "published_at": "github.com/Andrew0613/X-Restormer",
-    "licence": "none stated",
+    "licence": "MIT",
 }
 
 ENTRIES = (

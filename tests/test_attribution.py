@@ -1,6 +1,7 @@
 """Attribution methods against definitions, and against integrals made by other means."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -354,3 +355,13 @@ def test_a_network_on_the_host_has_no_gradient(scene):
     with pytest.raises(ValueError, match=r"network=foreign.*no gradient"):
         cem.gradient_map(network, scene, ROI)
     assert cem.occlusion_map(network, scene, ROI, block=24).attribution.shape == (3, 4)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", ["SR", "DN", "DR"])
+def test_the_page_shows_what_the_command_prints(task):
+    from cem_jax.experiments.attribution import compare
+
+    page = (Path(__file__).parents[1] / "docs" / "attribution.md").read_text()
+    title, rows = compare(task)
+    assert f"{title}\n\n{cem.markdown_table(rows)}\n" in page

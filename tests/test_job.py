@@ -124,6 +124,21 @@ def test_the_page_names_every_key():
         assert f"`{key}`" in text or f"`[[{key}]]`" in text, key
 
 
+@pytest.mark.parametrize(
+    ("written_as", "plan"),
+    [
+        ('{kind = "fixed", n = 4, tolerance = 0.5}', cem.Fixed(4, 0.5)),
+        ('{kind = "quadrature", n = 16}', cem.Quadrature(16)),
+        ('{kind = "adaptive", most = 32}', cem.Adaptive(most=32)),
+    ],
+)
+def test_every_plan_can_be_asked_for(written_as, plan, written):
+    asked = '{kind = "coarse-to-fine", coarse = 2, fine = 3}'
+    file = written / "plan.toml"
+    file.write_text(FILE.replace(asked, written_as))
+    assert cem.read_job(file).plan == plan
+
+
 BAD = {
     "no toml": ("seed = 5", "seed = ", ": cannot be read"),
     "unknown key": ("seed = 5", "seeds = 5", "unknown key 'seeds'; expected network, scene, plan"),

@@ -57,7 +57,7 @@ def every_chunk_is_kept(monkeypatch):
 
 
 def test_a_sweep_killed_in_its_work_ends_with_the_identical_map(tmp_path):
-    draws, directory = 1000, tmp_path / "sweep"
+    draws, directory = 600, tmp_path / "sweep"
     log, kept = directory / LOG.format(0), 0
     for _ in range(3):
         process = start(directory, draws)

@@ -38,7 +38,7 @@ def test_the_plan_and_the_estimate_give_the_recorded_effects(suffix):
     else:
         np.testing.assert_array_equal(fine, recorded)
     values[~fine, 3:] = np.nan
-    found = estimate_effects(values, plan.counted(values, baseline), baseline)
+    found = plan.estimate(values, baseline, cem.PatchPool.default())
     same = fine == recorded
     want = data[f"cem_raw{suffix}"].reshape(-1)
     np.testing.assert_allclose(found.effect[same], want[same], atol=1e-5)

@@ -130,8 +130,8 @@ def test_training_improves_the_network_and_the_record_says_so(photos, straight):
     assert record["psnr_by_task"]["DN"][1] == record["psnr_val"]
     assert record["psnr_val"] > record["psnr_val_input"] + 0.5
     assert log(straight)[-1]["psnr"]["DN"] > log(straight)[0]["psnr"]["DN"] + 0.5
-    height = 2 * 48
-    assert Image.open(straight / "tiny" / "sheet.png").size == (3 * 48, height)
+    with Image.open(straight / "tiny" / "sheet.png") as sheet:
+        assert sheet.size == (3 * 48, 2 * 48)
 
 
 def test_bad_input_of_training(photos, tmp_path):

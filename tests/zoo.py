@@ -47,10 +47,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "Restormer": {"dim": 8, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1},
     "SADNet": {"n_channel": 8, "offset_channel": 8},
     "SAN": {"n_feats": 16, "n_resgroups": 2, "n_resblocks": 2},
-    "SCUNet": {"depths": (2, 1, 1, 1, 1, 1, 2), "dim": 64},
+    "SCUNet": {"depths": (2, 1, 1, 1, 1, 1, 2)},
     "SRDenseNet": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
-    "SwinIR": {"img_size": 16, "embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)},
+    "SwinIR": {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)},
     "XRestormer": {
         "dim": 8, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "spatial_dim_head": 4,
     },

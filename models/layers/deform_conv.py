@@ -9,18 +9,22 @@ from .conv import Conv
 
 
 def sample_bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """Values between the pixels of one image; everything outside of it counts as zero.
+    """Values between the pixels, for each group of channels; all outside the image is zero.
+
+    The layout of the result is the one that the taps are summed in, so that nothing is transposed.
 
     Args:
-        x: [h, w, c].
-        rows: vertical positions in pixels, [points].
-        columns: horizontal positions in pixels, [points].
+        x: [n, h, w, groups, c].
+        rows: vertical positions in pixels, [n, h', w', groups, points].
+        columns: horizontal positions in pixels, of the same shape.
 
     Returns:
-        [points, c].
+        [n, h', w', groups, points, c].
     """
-    h, w, c = x.shape
-    pixels = x.reshape(h * w, c)
+    n, h, w, groups, c = x.shape
+    cells = x.reshape(n * h * w * groups, c)
+    image = np.arange(n).reshape(n, 1, 1, 1, 1)
+    group = np.arange(groups).reshape(1, 1, 1, groups, 1)
 
     def corners(position: jax.Array, size: int):
         """The two pixels around each position along one axis, with their weights."""
@@ -34,11 +38,11 @@ def sample_bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Ar
             yield jnp.clip(pixel, 0, size - 1), jnp.where(inside, weight, 0.0)
 
     horizontal = tuple(corners(columns, w))
-    total = jnp.zeros((rows.shape[0], c), x.dtype)
+    total = jnp.zeros((*rows.shape, c), x.dtype)
     for row, row_weight in corners(rows, h):
         for column, column_weight in horizontal:
-            weight = (row_weight * column_weight)[:, None]
-            total = total + weight * pixels[row * w + column]
+            index = ((image * h + row) * w + column) * groups + group
+            total = total + (row_weight * column_weight)[..., None] * cells[index]
     return total
 
 
@@ -92,15 +96,7 @@ class ModulatedDeformConv(nnx.Module):
         columns = np.add.outer(np.arange(w), tap_columns).reshape(1, 1, w, 1, taps)
         rows, columns = offsets[..., 0] + rows, offsets[..., 1] + columns
 
-        # Images and groups first, then one image plane at a time.
-        planes = jnp.moveaxis(x.reshape(n, h, w, groups, channels // groups), 3, 1)
-        rows, columns = (
-            jnp.moveaxis(p, 3, 1).reshape(n, groups, h * w * taps) for p in (rows, columns)
-        )
-        values = jax.vmap(jax.vmap(sample_bilinear))(planes, rows, columns)
-        values = values.reshape(n, groups, h, w, taps, channels // groups)
-        values = jnp.moveaxis(values, 1, 3) * weights
-
-        kernel = self.kernel[...].reshape(taps, groups, channels // groups, -1)
-        y = jnp.einsum("nhwgtc,tgco->nhwo", values, kernel)
+        values = sample_bilinear(x.reshape(n, h, w, groups, -1), rows, columns) * weights
+        kernel = self.kernel[...].reshape(taps, groups, channels // groups, -1).swapaxes(0, 1)
+        y = jnp.matmul(values.reshape(n, h, w, -1), kernel.reshape(taps * channels, -1))
         return y + jnp.reshape(self.bias[...], (1, 1, 1, -1))

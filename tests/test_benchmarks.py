@@ -1,0 +1,70 @@
+"""The benchmarks: torch's forms compute our networks, and every section runs on little."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zoo import small_network
+
+import cem_jax as cem
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+@pytest.mark.parametrize("name", ["DnCNN", "EDSR", "RCAN", "SwinIR", "RFDN", "IMDN", "PAN"])
+def test_the_torch_form_is_the_network(benchmarks, name):
+    torch = pytest.importorskip("torch")
+    from torch_networks import forward
+
+    network = small_network(name)
+    x = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    run = forward(name, cem.to_torch(network))
+    theirs = run(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    ours = np.asarray(network(x))
+    assert np.linalg.norm(theirs - ours) < 5e-6 * np.linalg.norm(ours)
+
+
+@pytest.mark.parametrize("name", ["DnCNN", "EDSR"])
+def test_a_compact_network_in_the_official_size_is_the_same_function(benchmarks, name):
+    import subjects
+
+    large, compact = subjects.network(name), cem.load(f"{name}-compact")
+    assert {k: v.shape for k, v in cem.to_torch(large).items() if "mean" not in k} == (
+        subjects.shapes(name)
+    )
+    x = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    np.testing.assert_allclose(large(x), compact(x), atol=1e-5)
+
+
+def test_a_network_without_locality_is_computed_whole(benchmarks):
+    import rates
+    import subjects
+
+    scene, network = subjects.scene(1, 64), cem.load("DnCNN-compact")
+    network = rates.without_locality(network)
+    subject = rates.Subject.make(network, scene, cem.ROI(24, 24, 16, 16))
+    assert subject.sweep.note.startswith("dense")
+    assert (subject.exact == subject.whole).all()
+    assert len(subject.reaching) == 64 - 4
+
+
+def test_the_sections_run(tmp_path):
+    pytest.importorskip("torch")
+    command = [sys.executable, str(FOLDER / "sweep.py"), "--quick", "--json", "found.json"]
+    command += ["--only", "networks", "map", "growth"]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [row["blocks"] for row in found["networks"]] == ["candidates", "all"]
+    assert all(row["sweep /s"] > 0 and 0 < row["of peak"] < 1 for row in found["networks"])
+    assert [row["map s"] > 0 for row in found["map"]] == [True] * 3
+    narrow, wide = found["growth"]
+    assert wide["whole GMAC"] == pytest.approx(4 * narrow["whole GMAC"])
+    assert wide["cone GMAC"] == pytest.approx(narrow["cone GMAC"])
