@@ -1,10 +1,12 @@
 """Multiply-adds per second of every network's forward, as a share of this machine's peak.
 
-    python benchmarks/forward.py [--only NAME...] [--size 64] [--seconds 5] [--json FILE]
+    python benchmarks/forward.py [--only NAME...] [--size 64] [--seconds 4] [--json FILE]
 
 The peak is a 2048 x 2048 float32 matrix product on every device at once, measured in turn with the
-forwards. Batch 1 runs on one device, as `network(x)` does; batch 8 is spread over all devices (one
-for each core), as a sweep does. Multiply-adds are those of the convolutions and matrix products in
+forwards. Batch 1 runs on one device, as `network(x)` does: once as XLA compiles it, where a
+convolution has one thread, and once with XLA's older convolutions (Eigen), which share the work of
+one image among all cores. Batch 8 is spread over all devices (one for each core), as a sweep does.
+Multiply-adds are those of the convolutions and matrix products in
 the jaxpr, counted in the plain form that other backends get; zeros between the pixels of a
 transposed convolution do not count. Memory is XLA's own figure for one device: arguments, results
 and temporaries. The deviation of bfloat16 is relative L2 against float32, parameters and image both
@@ -34,7 +36,9 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import cem_jax as cem
 
-_BATCHES = (1, 8)
+_EIGEN = {"xla_cpu_experimental_ynn_fusion_type": ""}
+_CASES: dict[str, tuple[int, dict[str, str]]] = {"1": (1, {}), "1 Eigen": (1, _EIGEN), "8": (8, {})}
+"""Batch, and options of the compiler."""
 _SIDE = 2048
 """Of the matrices whose product is the peak."""
 _TURN = 0.3
@@ -100,12 +104,12 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
     spread, everywhere = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (["images"], []))
     peak = Peak(spread, len(devices))
     row: dict[str, Any] = {"name": name, "size": size, "devices": len(devices)}
-    for batch in _BATCHES:
+    for case, (batch, options) in _CASES.items():
         x = np.random.default_rng(1).random((batch, size, size, 3), np.float32)
         places = (devices[0], devices[0]) if batch % len(devices) else (everywhere, spread)
         inputs = jax.device_put((network.params, x), places)
         begun = time.perf_counter()
-        program = jax.jit(network.apply).lower(*inputs).compile()
+        program = jax.jit(network.apply, compiler_options=options).lower(*inputs).compile()
         compiled = time.perf_counter() - begun
         forward = functools.partial(program, *inputs)
         best, end = seconds_of(forward), time.perf_counter() + seconds
@@ -116,15 +120,17 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
                 best = min(best, seconds_of(forward))
             peak.measure()
         memory = program.memory_analysis()
-        row[f"batch {batch}"] = {
-            "multiply_adds": multiply_adds(jax.make_jaxpr(network.apply)(*inputs).jaxpr),
+        work = multiply_adds(jax.make_jaxpr(network.apply)(*inputs).jaxpr)
+        row[case] = {
+            "batch": batch,
+            "multiply_adds": work,
             "seconds": best,
             "compile_seconds": compiled,
             "bytes": memory.argument_size_in_bytes
             + memory.output_size_in_bytes
             + memory.temp_size_in_bytes,
         }
-        if batch == 1:
+        if case == "1":
             row["bfloat16"] = bfloat16_deviation(network, inputs, np.asarray(forward()))
         jax.clear_caches()
     return {**row, "peak": peak.value}
@@ -139,26 +145,27 @@ def bfloat16_deviation(network: cem.Network, inputs: tuple[Any, jax.Array], y: n
 
 def table(rows: Sequence[dict[str, Any]], names: dict[str, tuple[str, ...]]) -> str:
     """The rows in Markdown."""
-    peaks, size = [row["peak"] for row in rows], rows[0]["size"]
+    peaks = [row["peak"] / 1e9 for row in rows]
     lines = [
-        f"{rows[0]['devices']} devices, input {size} x {size}; peak {min(peaks) / 1e9:.0f} to "
-        f"{max(peaks) / 1e9:.0f} GMAC/s. A pair of figures is for batch 1 and batch 8.",
+        f"{rows[0]['devices']} devices, input {rows[0]['size']} x {rows[0]['size']}; "
+        f"peak {min(peaks):.0f} to {max(peaks):.0f} GMAC/s. Figures are for batch "
+        f"{' / '.join(_CASES)}.",
         "",
         "| network | GMAC an image | share of the peak, % | ms an image | compile, s | MB | "
         "bfloat16 |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        cases = [(batch, row[f"batch {batch}"]) for batch in _BATCHES]
-        pairs = [
-            [100 * case["multiply_adds"] / case["seconds"] / row["peak"] for _, case in cases],
-            [1e3 * case["seconds"] / batch for batch, case in cases],
-            [case["compile_seconds"] for _, case in cases],
-            [case["bytes"] / 2**20 for _, case in cases],
+        cases = [row[case] for case in _CASES]
+        figures = [
+            [100 * case["multiply_adds"] / case["seconds"] / row["peak"] for case in cases],
+            [1e3 * case["seconds"] / case["batch"] for case in cases],
+            [case["compile_seconds"] for case in cases],
+            [case["bytes"] / 2**20 for case in cases],
         ]
-        cells = [", ".join(names[row["name"]]), f"{cases[0][1]['multiply_adds'] / 1e9:.3g}"]
-        cells += [" / ".join(f"{value:.{d}f}" for value in pair)
-                  for pair, d in zip(pairs, (0, 1, 1, 0), strict=True)]  # fmt: skip
+        cells = [", ".join(names[row["name"]]), f"{row['1']['multiply_adds'] / 1e9:.3g}"]
+        for values, digits in zip(figures, (0, 1, 1, 0), strict=True):
+            cells.append(" / ".join(f"{value:.{digits}f}" for value in values))
         lines.append(f"| {' | '.join([*cells, format(row['bfloat16'], '.1e')])} |")
     return "\n".join(lines)
 
@@ -180,7 +187,7 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=cem.models.names())
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--worker", metavar="NAME", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -193,7 +200,7 @@ def main() -> None:
         first for first, names in groups.items() if not args.only or set(names) & set(args.only)
     ]
     kept = args.json.read_text().splitlines() if args.json and args.json.exists() else []
-    rows = {row["name"]: row for row in map(json.loads, kept)}
+    rows = {row["name"]: row for row in map(json.loads, kept) if row["size"] == args.size}
     for name in wanted:
         if name in rows:
             continue

@@ -33,6 +33,8 @@ PLANS = {
     "CoarseToFine(3, 75)": cem.CoarseToFine(3, 75),
     "Fixed(50)": cem.Fixed(50),
     "Adaptive()": cem.Adaptive(),
+    "Adaptive(equivalent=30)": cem.Adaptive(equivalent=30),
+    "Adaptive(equivalent=50)": cem.Adaptive(equivalent=50),
     "Adaptive(most=64)": cem.Adaptive(most=64),
     "Stratified(8)": cem.Stratified(8),
     "Stratified(16)": cem.Stratified(16),

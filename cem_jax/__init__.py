@@ -41,6 +41,7 @@ from cem_jax.plan import CoarseToFine as CoarseToFine
 from cem_jax.plan import Fixed as Fixed
 from cem_jax.plan import Plan as Plan
 from cem_jax.plot import plot as plot
+from cem_jax.plot import plot_colour_bar as plot_colour_bar
 from cem_jax.plot import plot_input as plot_input
 from cem_jax.plot import plot_range as plot_range
 from cem_jax.plot import plot_shares as plot_shares
@@ -48,6 +49,7 @@ from cem_jax.plot import plot_teaser as plot_teaser
 from cem_jax.pool import PatchPool as PatchPool
 from cem_jax.quadrature import Quadrature as Quadrature
 from cem_jax.quadrature import Stratified as Stratified
+from cem_jax.report import report as report
 from cem_jax.scene import Scene as Scene
 from cem_jax.summary import input_psnr as input_psnr
 from cem_jax.summary import markdown_table as markdown_table

@@ -1,4 +1,4 @@
-"""The command line: `cem-jax demo`, `map`, `sweep`, `convert` and `models`."""
+"""The command line: `cem-jax demo`, `map`, `sweep`, `report`, `export`, `convert`, `models`."""
 
 import contextlib
 import sys
@@ -12,7 +12,9 @@ from typer.exceptions import TyperException
 import cem_jax as cem
 from cem_jax.devices import join_processes
 from cem_jax.image import read_image
+from cem_jax.interchange import write_csv, write_netcdf, write_reference
 from cem_jax.job import INDEX, MapResult
+from cem_jax.reference_config import read_reference_config
 
 app = typer.Typer(
     name="cem-jax",
@@ -94,16 +96,20 @@ def demo(
     from cem_jax.experiments.demo import demo as run
 
     typer.echo(run(out))
-    typer.echo(f"\nWritten to {out}: teaser.png, teaser.pdf, table.md, SR/, DN/, DR/")
+    typer.echo(f"\nWritten to {out}: report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/")
 
 
 @app.command("map")
 def map_command(
-    model: Annotated[str, typer.Option(help="Name of the network; see `cem-jax models`.")],
-    task: Annotated[Task, typer.Option(help="What the network restores.")],
-    image: Annotated[Path, typer.Option(help="The clean photograph.")],
-    roi: Annotated[str, typer.Option(help="Region of interest Y,X,H,W in output pixels.")],
     out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one resumes.")],
+    model: Annotated[
+        str | None, typer.Option(help="Name of the network; see `cem-jax models`.")
+    ] = None,
+    task: Annotated[Task | None, typer.Option(help="What the network restores.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The clean photograph.")] = None,
+    roi: Annotated[
+        str | None, typer.Option(help="Region of interest Y,X,H,W in output pixels.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Checkpoint (.pth, .safetensors, orbax); else bundled.")
     ] = None,
@@ -117,8 +123,23 @@ def map_command(
     rounded: Annotated[
         bool, typer.Option("--rounded", help="Score 8-bit outputs, as the paper's code does.")
     ] = False,
+    reference_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .yml of the paper's code instead of all other options but --out and --weights, "
+            "then the folder of its checkpoints."
+        ),
+    ] = None,
 ) -> None:
-    """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table."""
+    """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
+
+    --model, --task, --image and --roi are needed, or --reference-config alone.
+    """
+    if reference_config is not None:
+        run_job(read_reference_config(reference_config, weights), out)
+        return
+    if model is None or task is None or image is None or roi is None:
+        raise ValueError("--model, --task, --image and --roi are needed, or --reference-config")
     region, draws = parse_roi(roi), parse_plan(plan)
     network = cem.load(model, weights)
     clean = read_image(image)
@@ -158,8 +179,11 @@ def sweep(
     """
     if distributed:
         join_processes()
-    job = cem.read_job(file)
-    folder = file.with_suffix("") if out is None else out
+    run_job(cem.read_job(file), file.with_suffix("") if out is None else out)
+
+
+def run_job(job: cem.Job, folder: Path) -> None:
+    """Makes a job's maps, with a line for each; status 2 in the end if one could not be made."""
     done = 0
 
     def tell(result: MapResult) -> None:
@@ -177,6 +201,60 @@ def sweep(
     typer.echo(f"\n{len(results) - failed} maps in {folder}, listed in {folder / INDEX}")
     if failed:
         raise typer.Exit(2)
+
+
+@app.command()
+def report(
+    maps: Annotated[
+        list[Path], typer.Argument(help="Folders with map.npz at any depth, or saved maps.")
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+) -> None:
+    """Maps as one interactive HTML file, which opens from disk without a network."""
+    files = []
+    for place in maps:
+        found = sorted(place.rglob("map.npz")) if place.is_dir() else [place]
+        if not found:
+            raise ValueError(f"{place}: no map.npz in this folder")
+        files += found
+    cem.report([cem.EffectMap.load(file) for file in files], out)
+    typer.echo(f"Written: {out}, {len(files)} maps")
+
+
+class Format(StrEnum):
+    """What a map is exported as."""
+
+    csv = "csv"
+    mat = "mat"
+    netcdf = "netcdf"
+    npz = "npz"
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A saved map.")],
+    format: Annotated[
+        Format, typer.Option(help="A table, the files of the paper's code, NetCDF, or our own.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="File to write; mat: the folder where the paper's code is started.")
+    ],
+    image: Annotated[
+        str, typer.Option(help="mat: the photograph's file name there.")
+    ] = "image.png",
+    prefix: Annotated[str, typer.Option(help="mat: `prefix` of the configuration there.")] = "DEMO",
+) -> None:
+    """A saved map in another format: docs/map-format.md."""
+    effect_map = cem.EffectMap.load(file)
+    written = [out]
+    if format is Format.mat:
+        written = write_reference(effect_map, out, image, prefix)
+    else:
+        writers = {
+            Format.csv: write_csv, Format.netcdf: write_netcdf, Format.npz: cem.EffectMap.save
+        }  # fmt: skip
+        writers[format](effect_map, out)
+    typer.echo(f"Written: {', '.join(map(str, written))}")
 
 
 @app.command()

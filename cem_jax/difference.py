@@ -48,6 +48,9 @@ class Difference:
 
         Args:
             confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [rows, columns] in the outcome's unit.
         """
         ends = interval(self.effect, self.standard_error, self.samples - 1.0, confidence)
         return Interval(*ends)

@@ -1,6 +1,7 @@
 """Outcomes of given interventions, and the map that a plan estimates from drawn ones."""
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.metadata
 import time
@@ -31,7 +32,7 @@ _EXTREME_BYTES = 2**24
 """Room for the regions that a map keeps."""
 
 
-def _check_pair(network: Network, scene: Scene, roi: ROI) -> None:
+def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     """Refuses a network, a scene and a region that do not belong together."""
     for name, value, kind in (
         ("network", network, Network), ("scene", scene, Scene), ("roi", roi, ROI)
@@ -86,7 +87,7 @@ def outcomes(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    _check_pair(network, scene, roi)
+    check_pair(network, scene, roi)
     grid = _grid(scene, block)
     cells, pixels = np.asarray(blocks), np.asarray(patches)
     if cells.ndim != 2 or cells.shape[1] != 2 or not np.issubdtype(cells.dtype, np.integer):
@@ -213,7 +214,7 @@ def causal_effect_maps(
         ValueError: arguments that do not fit, or outcomes without different names.
         OSError: the directory's disk is full; what was computed is kept.
     """
-    _check_pair(network, scene, roi)
+    check_pair(network, scene, roi)
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
     grid = _grid(scene, block)
@@ -318,9 +319,11 @@ def causal_effect_maps(
         },
     }
     maps = {}
+    # The plan's tolerance is in the unit of the first outcome.
+    at_zero = dataclasses.replace(plan, tolerance=0.0) if dataclasses.is_dataclass(plan) else plan
     for number, name in enumerate(scores):
         own, start = values[..., number], float(baseline[number])
-        estimate = plan.estimate(own, start, pool)
+        estimate = (plan if number == 0 else at_zero).estimate(own, start, pool)
         blank = np.where(inside, np.nan, 0.0)
         maps[name] = EffectMap(
             effect=estimate.effect.reshape(grid.shape) + blank,

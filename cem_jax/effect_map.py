@@ -151,6 +151,9 @@ class EffectMap:
         Args:
             confidence: between 0 and 1.
 
+        Returns:
+            Lower and upper ends, each [rows, columns] in the outcome's unit.
+
         Raises:
             ValueError: another confidence.
         """
@@ -166,6 +169,10 @@ class EffectMap:
 
     def to_xarray(self) -> Any:
         """The map as an `xarray.Dataset` with named dimensions and units.
+
+        Returns:
+            Variables over (row, column), all outcomes over (row, column, draw); coordinates y and x
+            of the blocks' corners in output pixels.
 
         Raises:
             ImportError: xarray is not installed.
@@ -200,7 +207,11 @@ class EffectMap:
     def save(self, path: str | Path) -> None:
         """Writes the map to a `.npz` file, whole or not at all.
 
-        The file holds the arrays by name and one JSON text `record` with the rest.
+        The file holds the arrays by name and one JSON text `record` with the rest: see
+        `docs/map-format.md`.
+
+        Args:
+            path: the file.
 
         Raises:
             ValueError: the file cannot be written.
@@ -225,6 +236,9 @@ class EffectMap:
     @classmethod
     def load(cls, path: str | Path) -> "EffectMap":
         """Reads what `save` wrote.
+
+        Args:
+            path: the file.
 
         Raises:
             ValueError: the file is missing, damaged, or of a newer format.

@@ -13,7 +13,11 @@ def _folder() -> Path:
 
 
 def example_names() -> tuple[str, ...]:
-    """The names of the bundled images."""
+    """The names of the bundled images.
+
+    Returns:
+        They, sorted.
+    """
     return tuple(sorted(path.stem for path in _folder().glob("*.png")))
 
 

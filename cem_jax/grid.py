@@ -48,7 +48,11 @@ class ROI:
             raise ValueError(f"roi={self}: at scale {scale} all four must be multiples of {scale}")
 
     def in_input(self, scale: int) -> "ROI":
-        """The same region in input pixels."""
+        """The same region in input pixels.
+
+        Args:
+            scale: output pixels per input pixel.
+        """
         return ROI(self.y // scale, self.x // scale, self.height // scale, self.width // scale)
 
 

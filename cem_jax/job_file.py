@@ -20,11 +20,12 @@ from cem_jax.job import Job, MapOf, check_label
 from cem_jax.network import Network, load
 from cem_jax.plan import CoarseToFine, Fixed, Plan
 from cem_jax.pool import PatchPool
-from cem_jax.quadrature import Quadrature
+from cem_jax.quadrature import Quadrature, Stratified
 from cem_jax.scene import Scene
 
 _PLANS = {
-    "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive, "quadrature": Quadrature
+    "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive,
+    "stratified": Stratified, "quadrature": Quadrature,
 }  # fmt: skip
 _OUTCOMES = {
     function.__name__: function

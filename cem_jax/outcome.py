@@ -140,7 +140,14 @@ def negative_l1(restored: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def unit(outcome: Outcome) -> str:
-    """The unit of an outcome: "dB" of PSNRs, "" of anything else."""
+    """The unit of an outcome.
+
+    Args:
+        outcome: the score.
+
+    Returns:
+        "dB" of PSNRs, "" of anything else.
+    """
     return "dB" if outcome in (psnr, psnr_y) else ""
 
 

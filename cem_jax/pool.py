@@ -134,12 +134,19 @@ class PatchPool:
         return cls(np.ascontiguousarray(patches[chosen]), name)
 
     def save(self, path: str | Path) -> None:
-        """Writes the pool to a `.npz` file."""
+        """Writes the pool to a `.npz` file.
+
+        Args:
+            path: the file.
+        """
         np.savez_compressed(path, patches=self.patches, name=self.name)
 
     @classmethod
     def load(cls, path: str | Path) -> "PatchPool":
         """Reads what `save` wrote, or any `.npz` with `patches` uint8 [n, side, side, 3].
+
+        Args:
+            path: the file.
 
         Raises:
             ValueError: the file is missing or is no pool.

@@ -11,11 +11,14 @@ from cem_jax.scene import Scene
 
 
 def input_psnr(scene: Scene, effect_map: EffectMap) -> float:
-    """PSNR of the region before restoration, in dB; a small input is enlarged bicubically.
+    """PSNR of the region before restoration; a small input is enlarged bicubically.
 
     Args:
         scene: the scene.
         effect_map: a map of it.
+
+    Returns:
+        dB.
     """
     from PIL import Image
 
@@ -30,6 +33,9 @@ def input_psnr(scene: Scene, effect_map: EffectMap) -> float:
 
 def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
     """A map's numbers.
+
+    Args:
+        effect_map: the map.
 
     Returns:
         Task, network, baseline (dB), shares of positive, negative and zero blocks (%), range (dB),
@@ -54,7 +60,14 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
 
 
 def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
-    """Rows of equal keys as a Markdown table; dB with three digits, shares with one."""
+    """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
+
+    Args:
+        rows: at least one, see `summarise`.
+
+    Returns:
+        The table, without a line break at its end.
+    """
 
     def cell(key: str, value: float | int | str) -> str:
         if not isinstance(value, float):

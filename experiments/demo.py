@@ -3,8 +3,8 @@
     cem-jax demo --out DIR
 
 Super-resolution, denoising and deraining of the same bundled scene and region, with the bundled
-compact networks and the paper's plan. DIR receives teaser.png and teaser.pdf, a folder for each map
-(map.npz, and the sweep, so that a second run redraws at once), and table.md.
+compact networks and the paper's plan. DIR receives report.html, teaser.png and teaser.pdf, a folder
+for each map (map.npz, and the sweep, so that a second run redraws at once), and table.md.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def make_scene(task: str) -> cem.Scene:
 
 
 def demo(out: Path, plan: cem.Plan = PLAN, progress: bool = True) -> str:
-    """Computes the three maps, draws the figure and writes the table.
+    """Computes the three maps, draws figure and report, and writes the table.
 
     Args:
         out: folder to write; one that holds an earlier run of the demo is continued.
@@ -66,4 +66,5 @@ def demo(out: Path, plan: cem.Plan = PLAN, progress: bool = True) -> str:
         figure = cem.plot_teaser(maps)
         for suffix in ("png", "pdf"):
             figure.savefig(out / f"teaser.{suffix}", dpi=200)
+    cem.report(maps, out / "report.html")
     return table

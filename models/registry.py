@@ -130,12 +130,22 @@ class Description:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all networks, sorted."""
+    """The names of all networks.
+
+    Returns:
+        They, sorted.
+    """
     return tuple(sorted(_ENTRIES))
 
 
 def find(name: str) -> Entry:
     """The entry of a name.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        What the registry holds of it.
 
     Raises:
         ValueError: there is none; the nearest names are given.
@@ -263,7 +273,14 @@ def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.n
 
 
 def bundled_weights(name: str) -> Path | None:
-    """The file of weights that comes with the package, or None."""
+    """The file of weights that comes with the package.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        Its path, or None.
+    """
     if not find(name).bundled:
         return None
     return (

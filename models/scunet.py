@@ -85,7 +85,7 @@ class ConvTransBlock(nnx.Module):
 
 
 class Up(Sequential):
-    """A transposed convolution that doubles the size, then blocks, looped over in pairs."""
+    """A transposed convolution that doubles the size, then blocks in pairs."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         doubling, *blocks = (getattr(self, str(index)) for index in range(self.length))

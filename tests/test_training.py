@@ -10,14 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from PIL import Image
 
 from cem_jax.experiments import training_data
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade
 from cem_jax.experiments.evaluate import recorded, records, with_table
+from cem_jax.experiments.optimizer import make_optimizer
 from cem_jax.experiments.recipes import PRESETS, Recipe
 from cem_jax.experiments.train import train
 from cem_jax.experiments.training_data import TrainingData, ahead
+from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import psnr
 from cem_jax.models.layers import Conv
@@ -123,6 +126,34 @@ def test_a_longer_run_goes_on_from_the_constant_phase(photos, straight, tmp_path
     assert losses(tmp_path / "at once")[:12] == losses(straight)[:12]
     with pytest.raises(ValueError, match="longer"):
         train(TINY, photos, tmp_path / "at once", report=lambda _: None)
+
+
+def test_the_batch_spread_over_devices_gives_the_same_step():
+    optimizer = make_optimizer(0.1, 20)
+    graph, params = nnx.split(Denoiser(8, rngs=nnx.Rngs(0)))
+    update = make_update(lambda p, x: nnx.merge(graph, p)(x), optimizer)
+    clean = np.float32(photograph(0)[:16, :32].reshape(4, 8, 16, 3) / 255)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Auto,))
+    on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+
+    def three_steps(state_at, batch_at) -> tuple[list[float], jax.Array]:
+        state = TrainState(
+            jax.tree.map(jnp.copy, params),
+            jax.tree.map(jnp.copy, params),
+            optimizer.init(params),
+            jnp.zeros((), jnp.int32),
+        )
+        state, values = jax.device_put(state, state_at), []
+        for _ in range(3):
+            state, loss = update(state, *jax.device_put((0.5 * clean, clean), batch_at))
+            values.append(float(loss))
+        return values, state.params["first"]["kernel"][...]
+
+    one, kernel = three_steps(jax.devices()[0], jax.devices()[0])
+    two, spread_kernel = three_steps(on_all, spread)
+    assert one[2] != one[1] and len(spread_kernel.devices()) == 2
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+    np.testing.assert_allclose(spread_kernel, kernel, atol=1e-5)
 
 
 def test_training_improves_the_network_and_the_record_says_so(photos, straight):

@@ -1,7 +1,5 @@
 """The stated receptive radius is where the gradient of an output pixel ends."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 import zoo
 
 import cem_jax as cem
-from cem_jax import cone
 from cem_jax.models import registry
 
 LOCAL = [n for n in cem.models.names() if cem.models.describe(n).receptive_radius is not None]
@@ -22,10 +19,11 @@ def positive(network: cem.Network):
 
 def reached(network: cem.Network, params) -> int:
     """Input pixels from an output pixel's own to the farthest with a gradient, over one period."""
-    radius, scale, period = network.receptive_radius, network.scale, network.anchor or 1
+    radius, scale = network.receptive_radius, network.scale
+    period = network.anchor or dict(network.apply.config).get("cell") or 1
     assert radius is not None
     begin = -(-(radius + 4) // period) * period
-    side = begin + period + radius + 4
+    side = begin + -(-(period + radius + 4) // period) * period
     x = jnp.full((1, side, side, 3), 0.5)
 
     @jax.jit
@@ -50,10 +48,27 @@ EXACT = {
     "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
 }  # fmt: skip
 """Arguments that leave the radius as published, or make a deep network shallow."""
+BOUND = {
+    "PAN": {"nf": 8, "unf": 6, "nb": 2},
+    "DRUNet": {"nc": (4, 6, 8, 8), "nb": 1},
+    "RCAN_pooling4": {"num_feat": 16, "num_group": 1, "num_block": 2},
+    "SwinIR": {"embed_dim": 12, "depths": (2,), "num_heads": (2,)},
+    "SwinIR_DN": {"embed_dim": 12, "depths": (2,), "num_heads": (2,)},
+}
+
+
+def small(name: str, config) -> cem.Network:
+    config = {**registry.find(name).config, **config}
+    return cem.from_torch(name, zoo.state_dict(name, config))
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_the_receptive_radius_is_where_the_gradient_ends(name):
-    config = {**registry.find(name).config, **EXACT[name]}
-    network = cem.from_torch(name, zoo.state_dict(name, config))
+    network = small(name, EXACT[name])
     assert reached(network, positive(network)) == network.receptive_radius
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_no_gradient_reaches_beyond_the_receptive_radius(name):
+    network = small(name, BOUND[name])
+    assert 0 < reached(network, positive(network)) <= network.receptive_radius

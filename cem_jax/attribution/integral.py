@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from cem_jax.attribution.path import Path
-from cem_jax.effect import _check_pair
+from cem_jax.effect import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network import Apply, Network
 from cem_jax.outcome import Outcome
@@ -120,7 +120,7 @@ class Region:
     outcome: Outcome
 
     def __post_init__(self) -> None:
-        _check_pair(self.network, self.scene, self.roi)
+        check_pair(self.network, self.scene, self.roi)
         crop, scale = self._crop, self.scene.scale
         size = jax.ShapeDtypeStruct((1, crop.height, crop.width, 3), jnp.float32)
         out = jax.eval_shape(self.network.apply, self.network.params, size).shape

@@ -5,7 +5,7 @@ import numpy as np
 
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
-from cem_jax.effect import _check_pair, outcomes
+from cem_jax.effect import check_pair, outcomes
 from cem_jax.grid import ROI, Grid
 from cem_jax.image import to_bytes
 from cem_jax.network import Network
@@ -62,7 +62,7 @@ def occlusion_map(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    _check_pair(network, scene, roi)
+    check_pair(network, scene, roi)
     image = scene.degraded
     height, width = image.shape[:2]
     grid = Grid.make(height, width, block, scene.scale)

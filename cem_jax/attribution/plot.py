@@ -74,6 +74,9 @@ def plot_attribution(
         found: the attribution.
         ax: where to draw; None makes a figure.
         limit: attribution at which the colours end; None takes the largest in size.
+
+    Returns:
+        The axes.
     """
     largest = float(np.abs(found.attribution).max()) or 1.0
     rgb = colours(found.attribution, largest if limit is None else limit)
@@ -86,5 +89,8 @@ def plot_contribution(found: Attribution, ax: "Axes | None" = None) -> "Axes":
     Args:
         found: the attribution.
         ax: where to draw; None makes a figure.
+
+    Returns:
+        The axes.
     """
     return _over_input(found, colours(area_of_contribution(found), 1.0), ax)

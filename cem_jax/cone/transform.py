@@ -267,9 +267,7 @@ def cone(
     return planned.prepare(x, params)
 
 
-def restricted(
-    f: Callable[..., jax.Array], params: Any, x: jax.Array, roi: Rectangle
-) -> jax.Array:
+def restricted(f: Callable[..., jax.Array], params: Any, x: jax.Array, roi: Rectangle) -> jax.Array:
     """A region of f's output, computing at each operation only what the region needs.
 
     Args:

@@ -1,7 +1,6 @@
 // Arrays that pack.py wrote: base64 of compressed little-endian bytes.
 const TYPES = {
-  uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array,
-  float32: Float32Array,
+  uint8: Uint8Array, int16: Int16Array, int32: Int32Array, float32: Float32Array,
 };
 
 async function unpackArray({ dtype, data }) {

@@ -6,11 +6,12 @@ import zlib
 
 import numpy as np
 
+
 def pack(array: np.ndarray) -> dict[str, str]:
     """An array as base64 of its compressed bytes, with its type; `arrays.js` reads it.
 
     Args:
-        array: uint8, int16, uint16, int32 or float32, any shape.
+        array: uint8, int16, int32 or float32, any shape.
     """
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode()

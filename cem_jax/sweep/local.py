@@ -16,6 +16,10 @@ from cem_jax.sweep.programs import OPTIONS, compiled, room, workspace
 from cem_jax.sweep.score import Score
 from cem_jax.sweep.source import Source, Work
 
+_QUICK = (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False))
+"""Beside its convolutions a program is many small copies: plain code for these compiles three to
+four times as fast on a CPU, and runs as fast."""
+
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
 
@@ -100,7 +104,7 @@ class Local:
 
         def compile_one(key: Hashable) -> int:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
-            return workspace(compiled(*self._program(key), self._args(work, key, index)))
+            return workspace(compiled(*self._program(key), self._args(work, key, index), _QUICK))
 
         with ThreadPoolExecutor(max(2, self.devices)) as pool:
             most = max(pool.map(compile_one, keys))
@@ -113,7 +117,7 @@ class Local:
     def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(work, key, index)
-        return compiled(*self._program(key), args)(*args)
+        return compiled(*self._program(key), args, _QUICK)(*args)
 
     def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
         return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]

@@ -8,29 +8,42 @@ from typing import Any
 import jax
 from jax.stages import Compiled
 
+Options = tuple[tuple[str, Any], ...]
+"""Names and values of XLA's options."""
+
 OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 """XLA's own convolutions on CPU, which use all threads of a device; elsewhere without effect."""
 
 
 @functools.lru_cache(maxsize=128)
-def _compile(function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...]):
-    return function.lower(*statics, *jax.tree.unflatten(tree, leaves)).compile()
+def _compile(
+    function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...], on_cpu: Options
+):
+    options = dict(on_cpu) if jax.default_backend() == "cpu" else {}
+    lowered = function.lower(*statics, *jax.tree.unflatten(tree, leaves))
+    return lowered.compile(compiler_options=options)
 
 
-def compiled(function: Callable[..., Any], statics: tuple[Any, ...], args: tuple[Any, ...]):
+def compiled(
+    function: Callable[..., Any],
+    statics: tuple[Any, ...],
+    args: tuple[Any, ...],
+    on_cpu: Options = (),
+):
     """A jitted function compiled for arguments of these shapes and places.
 
     Args:
         function: from `jax.jit`; its static arguments come first.
         statics: their values, hashable.
         args: the others, arrays.
+        on_cpu: further options of the compiler where the program runs on a CPU.
 
     Returns:
         To be called with `args` alone.
     """
     leaves, tree = jax.tree.flatten(args)
     structs = (jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves)
-    return _compile(function, statics, tree, tuple(structs))
+    return _compile(function, statics, tree, tuple(structs), on_cpu)
 
 
 def workspace(program: Compiled) -> int:

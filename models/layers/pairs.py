@@ -7,7 +7,7 @@ from .sequential import Sequential
 
 
 class Pairs(Sequential):
-    """A `Sequential` that loops over pairs of modules, as plain and shifted windows alternate."""
+    """A `Sequential` of pairs for a `Chain`, as plain and shifted windows alternate."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         layers = [getattr(self, str(index)) for index in range(self.length)]
