@@ -90,7 +90,7 @@ def test_the_file_holds_effects_intervals_and_draws(maps, page):
         np.testing.assert_array_equal(unpacked(stored["drawn"]), drawn.sum(axis=2).ravel())
         unit = np.repeat(unpacked(stored["changeUnit"]), unpacked(stored["drawn"]))
         change = (effect_map.baseline - effect_map.values)[drawn]
-        np.testing.assert_allclose(unpacked(stored["changes"]) * unit, change, atol=2e-5)
+        assert (np.abs(unpacked(stored["changes"]) * unit - change) <= 0.51 * unit).all()
 
 
 def test_the_file_holds_patches_and_regions_exactly(maps, page):
@@ -129,6 +129,7 @@ def test_names_cannot_become_tags_or_scripts(page):
     assert [tag for tag, _ in page.tags].count("script") == len(page.scenes) + 1
     assert all(not name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert page.scenes[0]["maps"][1]["name"] == HOSTILE
+    assert not any(re.search("[<>&]", text) for _, text in page.raw[1:-1])
 
 
 def test_the_file_asks_for_nothing_and_runs_only_its_own_script(page):
@@ -157,6 +158,8 @@ def test_maps_without_extremes_or_effects_can_be_shown(maps, tmp_path):
 def test_the_largest_report_is_small(tmp_path):
     cem.report(largest_maps(), tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 10e6
+    (scene,) = Page(tmp_path / "report.html").scenes
+    assert [one["behind"]["leftOut"] for one in scene["maps"]] == 4 * [0]
 
 
 @pytest.mark.parametrize("bad", [[], [3]])
@@ -218,4 +221,3 @@ def test_the_colours_of_help_and_harm_differ_for_all_eyes(vision):
     assert (apart > 10).all()  # the palest pair too; a just noticeable difference is 2.3
     lightness = seen[:, 0]
     assert (np.diff(lightness[:6]) > 0).all() and (np.diff(lightness[5:]) < 0).all()
-    assert np.abs(lightness[:5] - lightness[:5:-1]).max() < 15

@@ -248,11 +248,9 @@ def test_arrow_keys_move_and_two_pins_compare(visit):
     field = page.locator(".field").first
     field.focus()
     row, column = divmod(STRONGEST, COLUMNS)
-    for key, (down, right) in {
-        "ArrowUp": (-1, 0),
-        "ArrowLeft": (0, -1),
-        "ArrowDown": (1, 0),
-    }.items():
+    away = -1 if (column + 0.5) * BLOCK < MAPS[0].roi.x + MAPS[0].roi.width / 2 else 1
+    side = "ArrowLeft" if away < 0 else "ArrowRight"
+    for key, (down, right) in {"ArrowUp": (-1, 0), side: (0, away), "ArrowDown": (1, 0)}.items():
         page.keyboard.press(key)
         row, column = row + down, column + right
     settle(page)

@@ -1,5 +1,7 @@
 """The stated receptive radius is where the gradient of an output pixel ends."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,28 +14,37 @@ from cem_jax.models import registry
 LOCAL = [n for n in cem.models.names() if cem.models.describe(n).receptive_radius is not None]
 
 
-def positive(network: cem.Network):
-    """Parameters without signs: no activation is dead, and no two ways to a pixel cancel."""
-    return jax.tree.map(jnp.abs, network.params)
+def positive(params):
+    """Weights without signs, and means in place of sums.
+
+    No activation is dead or saturated then, and no two ways from a pixel to another cancel.
+    """
+
+    def averaging(leaf):
+        size = jnp.abs(leaf)
+        return size / size.sum((0, 1, 2)).reshape(1, 1, 1, -1) if leaf.ndim == 4 else size
+
+    return jax.tree.map(averaging, params)
 
 
-def reached(network: cem.Network, params) -> int:
+@functools.partial(jax.jit, static_argnums=0)
+def touched(apply, params, x, y):
+    """Rows of the image with a gradient of the output pixel (y, y)."""
+    slope = jax.grad(lambda x: apply(params, x)[0, y, y].sum())(x)
+    return jnp.abs(slope[0]).sum((1, 2)) > 0
+
+
+def reached(network: cem.Network) -> int:
     """Input pixels from an output pixel's own to the farthest with a gradient, over one period."""
     radius, scale = network.receptive_radius, network.scale
     period = network.anchor or dict(network.apply.config).get("cell") or 1
     assert radius is not None
     begin = -(-(radius + 4) // period) * period
     side = begin + -(-(period + radius + 4) // period) * period
-    x = jnp.full((1, side, side, 3), 0.5)
-
-    @jax.jit
-    def touched(y):
-        slope = jax.grad(lambda x: network.apply(params, x)[0, y, y].sum())(x)
-        return jnp.abs(slope[0]).sum((1, 2)) > 0
-
+    x, params = np.full((1, side, side, 3), 0.5, np.float32), positive(network.params)
     farthest = 0
     for y in range(scale * begin, scale * (begin + period)):
-        rows = np.flatnonzero(touched(y))
+        rows = np.flatnonzero(touched(network.apply, params, x, y))
         farthest = max(farthest, y // scale - rows.min(), rows.max() - y // scale)
     return farthest
 
@@ -65,10 +76,10 @@ def small(name: str, config) -> cem.Network:
 @pytest.mark.parametrize("name", EXACT)
 def test_the_receptive_radius_is_where_the_gradient_ends(name):
     network = small(name, EXACT[name])
-    assert reached(network, positive(network)) == network.receptive_radius
+    assert reached(network) == network.receptive_radius
 
 
 @pytest.mark.parametrize("name", BOUND)
 def test_no_gradient_reaches_beyond_the_receptive_radius(name):
     network = small(name, BOUND[name])
-    assert 0 < reached(network, positive(network)) <= network.receptive_radius
+    assert 0 < reached(network) <= network.receptive_radius

@@ -21,6 +21,9 @@ function mapView(scene, map, state, onMove, onPin) {
     const row = Math.floor(top + (event.clientY - box.top) / step);
     return cellOf(row, Math.floor(left + (event.clientX - box.left) / step), scene, state.view);
   };
+  field.addEventListener("pointerenter", () => {
+    if (document.activeElement.matches("input")) document.activeElement.blur(); // keys are ours now
+  });
   field.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch") onMove(cellAt(event));
   });

@@ -43,7 +43,7 @@ function strip(scene, map, cell, state, [low, high]) {
   drawn("line", { class: "interval", x1: ends[0], x2: ends[1], y1: mean, y2: mean }),
   drawn("circle", { class: "mean", cx: at(effect), cy: mean, r: 4.5 }),
   drawn("line", { class: "base", x1: left, x2: right, y1: bottom + 8, y2: bottom + 8 }),
-  ...(zero - left > 80 ? [label(left, "start", number(low, scene))] : []),
+  ...(zero - left > 80 ? [label(left, "start", withUnit(number(low, scene), scene))] : []),
   label(Math.min(Math.max(zero, left + 4), right - 4), "middle", "0"),
   ...(right - zero > 80 ? [label(right, "end", withUnit(number(high, scene), scene))] : []));
 }
