@@ -272,17 +272,26 @@ def convert(
 
 
 @app.command()
-def models() -> None:
+def models(
+    details: Annotated[
+        bool, typer.Option("--details", help="Also paddings, global operations, and licences.")
+    ] = False,
+) -> None:
     """The networks by name: task, scale, parameters, receptive radius, weights."""
     rows = []
     for name in cem.models.names():
         facts = cem.models.describe(name)
         radius = "global" if facts.receptive_radius is None else str(facts.receptive_radius)
         files = "bundled" if facts.bundled else ", ".join(facts.official_files)
-        rows.append(
-            {"name": name, "task": "/".join(facts.tasks), "scale": facts.scale}
-            | {"parameters": facts.parameters, "radius": radius, "weights": files}
-        )
+        row = {"name": name, "task": "/".join(facts.tasks), "scale": facts.scale}
+        row |= {"parameters": facts.parameters, "radius": radius, "weights": files}
+        if details:
+            row |= {
+                "sides padded to": facts.size_multiple,
+                "global operations": ", ".join(facts.global_operations) or "-",
+                "licence of the weights": facts.licence or "none stated",
+            }
+        rows.append(row)
     typer.echo(cem.markdown_table(rows))
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -34,7 +35,8 @@ def test_map_writes_map_figure_and_table_and_resumes(photograph, tmp_path):
         assert figure.width > 400
     again = call(*arguments)
     assert again.returncode == 0, again.stderr
-    assert cem.EffectMap.load(tmp_path / "out" / "map.npz").provenance["evaluations"] == 0
+    kept = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    assert kept.provenance == found.provenance  # nothing was computed again
     other = call(*arguments, "--seed", "3")
     assert other.returncode == 2
     assert "seed was 0, is 3" in other.stderr
@@ -89,3 +91,10 @@ def test_the_demo_writes_what_it_says(tmp_path):
         found = cem.EffectMap.load(tmp_path / "demo" / task / "map.npz")
         json.dumps(found.provenance)
         assert found.counts.positive > 0
+
+
+def test_the_page_of_the_zoo_is_what_the_command_prints():
+    done = call("models", "--details")
+    assert done.returncode == 0
+    page = (Path(__file__).parents[1] / "docs" / "zoo.md").read_text()
+    assert page.endswith("\n\n" + done.stdout.strip() + "\n")

@@ -30,7 +30,8 @@ def positive(params):
 @functools.partial(jax.jit, static_argnums=0)
 def touched(apply, params, x, y):
     """Rows of the image with a gradient of the output pixel (y, y)."""
-    slope = jax.grad(lambda x: apply(params, x)[0, y, y].sum())(x)
+    # Scaled up, since the outermost gradients are too small for float32.
+    slope = jax.grad(lambda x: 1e30 * apply(params, x)[0, y, y].sum())(x)
     return jnp.abs(slope[0]).sum((1, 2)) > 0
 
 
@@ -41,7 +42,7 @@ def reached(network: cem.Network) -> int:
     assert radius is not None
     begin = -(-(radius + 4) // period) * period
     side = begin + -(-(period + radius + 4) // period) * period
-    x, params = np.full((1, side, side, 3), 0.5, np.float32), positive(network.params)
+    x, params = np.full((1, side, side, 3), 0.44, np.float32), positive(network.params)
     farthest = 0
     for y in range(scale * begin, scale * (begin + period)):
         rows = np.flatnonzero(touched(network.apply, params, x, y))
