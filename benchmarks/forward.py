@@ -6,11 +6,11 @@ The peak is a 2048 x 2048 float32 matrix product on every device at once, measur
 forwards. Batch 1 runs on one device, as `network(x)` does: once as XLA compiles it, where a
 convolution has one thread, and once with XLA's older convolutions (Eigen), which share the work of
 one image among all cores. Batch 8 is spread over all devices (one for each core), as a sweep does.
-Multiply-adds are those of the convolutions and matrix products in
-the jaxpr, counted in the plain form that other backends get; zeros between the pixels of a
-transposed convolution do not count. Memory is XLA's own figure for one device: arguments, results
-and temporaries. The deviation of bfloat16 is relative L2 against float32, parameters and image both
-rounded. Weights are the bundled ones, or else each architecture's own initial ones.
+Multiply-adds are those of the convolutions and matrix products in the jaxpr, counted in the plain
+form that other backends get; zeros between the pixels of a transposed convolution do not count.
+Memory is XLA's own figure for one device: arguments, results and temporaries. The deviation of
+bfloat16 is relative L2 against float32, parameters and image both rounded. Weights are the bundled
+ones, or else random.
 
 Every network has a process of its own. With `--json`, rows are kept in FILE as they come, one JSON
 object a line, and networks that it already holds are not measured again. Networks that are one
@@ -31,8 +31,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from subjects import random_weights
 
 import cem_jax as cem
 
@@ -66,11 +66,9 @@ def multiply_adds(jaxpr: Any) -> float:
 
 
 def load(name: str) -> cem.Network:
-    """A network with bundled or initial weights."""
-    if cem.models.describe(name).bundled:
-        return cem.load(name)
-    entry = cem.models.find(name)
-    return cem.wrap(entry.architecture(**entry.config, rngs=nnx.Rngs(0)), scale=entry.scale)
+    """A network with bundled or random weights."""
+    bundled = cem.models.describe(name).bundled
+    return cem.load(name) if bundled else cem.from_torch(name, random_weights(name))
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
@@ -112,7 +110,8 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
         program = jax.jit(network.apply, compiler_options=options).lower(*inputs).compile()
         compiled = time.perf_counter() - begun
         forward = functools.partial(program, *inputs)
-        best, end = seconds_of(forward), time.perf_counter() + seconds
+        end = time.perf_counter() + seconds
+        best = seconds_of(forward)
         peak.measure()
         while time.perf_counter() < end:
             turn = time.perf_counter() + _TURN

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,9 @@ from cem_jax.sweep.local import Local
 
 _GIGA = 1e9
 _SIDE = 2048
+_DRAWS = 13
+"""Interventions at a block that a CoarseToFine(3, 50) map plans its programs for."""
+
 _FEWEST = 8
 """Interventions in one measurement, whatever they cost."""
 
@@ -51,8 +55,11 @@ def matrix_product() -> tuple[Callable[[], Any], float]:
 def torch_forward(network: cem.Network, image: np.ndarray) -> tuple[Callable[[], Any], int]:
     """Torch on copies of an image [h, w, c] in the way that is fastest here; images per call.
 
-    Tried are one image and four, channels last and first, with all threads.
+    Tried are one image and four, channels last and first, with all threads. Without torch it does
+    nothing, to no image.
     """
+    if importlib.util.find_spec("torch") is None:
+        return lambda: None, 0
     import torch
     from torch_networks import forward
 
@@ -125,7 +132,7 @@ class Subject:
         grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
         outside = ~grid.near(roi.in_input(scene.scale), 0)
         begun = time.perf_counter()
-        sweep = Sweep.make(network, scene, roi, grid, outside, clip, (psnr,))
+        sweep = Sweep.make(network, scene, roi, grid, outside, clip, (psnr,), draws=_DRAWS)
         seconds = time.perf_counter() - begun
         pool = cem.PatchPool.default()
         if block != pool.size:
@@ -213,7 +220,7 @@ def compared(
                 "torch /s": rate["torch"],
                 "dense /s": rate["dense"],
                 "sweep /s": rate[stage],
-                "of torch": rate[stage] / rate["torch"],
+                "of torch": rate[stage] / (rate["torch"] or math.nan),
                 "of dense": rate[stage] / rate["dense"],
                 "whole GMAC": sweep.whole / _GIGA,
                 "cone GMAC": exact / _GIGA,

@@ -18,6 +18,7 @@ at once. What is compared is measured in turn, and the least time counts.
 import argparse
 import functools
 import json
+import math
 import os
 import platform
 import subprocess
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +78,15 @@ def one_map(args: argparse.Namespace) -> Rows:
         command = [sys.executable, str(_HERE / "one_map.py"), name, str(args.size), cache]
         command += [str(args.weights)] if args.weights else []
         for state in ("compiled", "found on disk"):
-            each.append(rates.interleaved({"": forward}, args.rounds)[""] / images)
+            least = rates.interleaved({"": forward}, args.rounds)[""]
+            each.append(least / images if images else math.nan)
             begun = time.perf_counter()
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             process = time.perf_counter() - begun
             found = json.loads(done.stdout)
-            rows.append({"programs": state, "map s": found["seconds"][0], "process s": process})
-        rows.append({"programs": "same process", "map s": found["seconds"][1], "process s": ""})
+            first, again = found["seconds"]
+            rows.append({"programs": state, "map s": first, "process s": process - again})
+        rows.append({"programs": "same process", "map s": again, "process s": ""})
     for row in rows:
         row |= {"network": name, "evaluations": found["evaluations"]}
         row |= {"paper's forwards": found["forwards"], "torch s": min(each)}
@@ -128,10 +132,10 @@ SECTIONS = {"networks": networks, "map": one_map, "growth": growth, "demo": demo
 
 def machine() -> str:
     """What the numbers belong to."""
-    parts = [f"{name} {version(name)}" for name in ("jax", "torch")]
-    return f"{platform.machine()}, {jax.device_count()} {jax.default_backend()} devices, " + (
-        ", ".join([*parts, f"Python {platform.python_version()}"])
-    )
+    installed = [name for name in ("jax", "torch") if find_spec(name)]
+    parts = [f"{platform.machine()}, {jax.device_count()} {jax.default_backend()} devices"]
+    parts += [f"{name} {version(name)}" for name in installed]
+    return ", ".join([*parts, f"Python {platform.python_version()}"])
 
 
 def text(value: Any) -> str:

@@ -13,8 +13,10 @@ import cem_jax as cem
 from cem_jax.models import registry
 from cem_jax.models.convert import torch_shapes
 
-_DATA = np.load(Path(__file__).parent / "fixtures" / "parity.npz")
-INDEX = json.loads(str(_DATA["index"]))
+SAMPLES = np.load(Path(__file__).parent / "fixtures" / "parity.npz")
+"""Sampled outputs of every reference network: `NAME/values` at the flat places `NAME/idx`."""
+
+INDEX = json.loads(str(SAMPLES["index"]))
 """For every reference network, how the sampled outputs in the fixture were made."""
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -80,7 +82,7 @@ def state_dict(name: str, config: Mapping[str, Any] | None = None) -> dict[str, 
     }
 
 
-def first_with(name: str, config: Callable[[str], Mapping[str, Any]]) -> str:
+def _first_with(name: str, config: Callable[[str], Mapping[str, Any]]) -> str:
     """The first name whose network is one and the same for given arguments."""
 
     def facts(other: str) -> tuple:
@@ -91,6 +93,11 @@ def first_with(name: str, config: Callable[[str], Mapping[str, Any]]) -> str:
     return next(other for other in cem.models.names() if facts(other) == facts(name))
 
 
+def first(name: str) -> str:
+    """The first name of the same network with the same weights."""
+    return _first_with(name, lambda other: registry.find(other).config)
+
+
 @functools.cache
 def _small_network(name: str) -> cem.Network:
     return cem.from_torch(name, state_dict(name, small(name)))
@@ -98,7 +105,7 @@ def _small_network(name: str) -> cem.Network:
 
 def small_network(name: str) -> cem.Network:
     """A network with few and narrow layers and the formula's weights."""
-    return _small_network(first_with(name, small))
+    return _small_network(_first_with(name, small))
 
 
 @functools.lru_cache(maxsize=1)
@@ -108,4 +115,4 @@ def _network(name: str) -> cem.Network:
 
 def network(name: str) -> cem.Network:
     """A network as it is published, with the formula's weights."""
-    return _network(first_with(name, lambda other: registry.find(other).config))
+    return _network(first(name))
