@@ -309,7 +309,7 @@ DERAINED = {
     "PReNet6_Rain100H.pth": (22.696, 8.326, 20.954),
     "PReNet6_Rain100L.pth": (21.168, 18.544, 19.763),
 }
-"""PSNR of the authors' torch code on the three demo images under `Scene.deraining(seed=0)`, in dB.
+"""PSNR of the reference code on the three demo images under `Scene.deraining(seed=0)`, in dB.
 
 The rain behind the sanity values that came with these weights is not known, so they cannot be met.
 """
@@ -317,7 +317,7 @@ The rain behind the sanity values that came with these weights is not known, so 
 
 @pytest.mark.long
 @pytest.mark.parametrize("file", DERAINED)
-def test_official_deraining_weights_restore_as_the_authors_code_does(file, shared):
+def test_official_deraining_weights_restore_as_the_reference_does(file, shared):
     network = cem.load("PReNet", shared / "weights" / file)
     for demo, want in enumerate(DERAINED[file], 1):
         with Image.open(shared / "reference" / "images" / f"demo_{demo}.png") as picture:

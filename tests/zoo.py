@@ -37,7 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "IMDN": {"nf": 16, "num_modules": 2},
     "IRCNN": {"nc": 8},
     "MIRNetV2": {"widths": (8, 12, 16), "n_MRB": 1, "groups": (1, 2)},
-    "MPRNet": {"n_feat": 8, "scale_unetfeats": 4, "scale_orsnetfeats": 4, "num_cab": 2},
+    "MPRNet": {"n_feat": 8, "scale_unetfeats": 4, "scale_orsnetfeats": 4, "num_cab": 1},
     "SRResNet": {"num_feat": 8, "num_block": 2},
     "MSRN": {"num_blocks": 2},
     "PAN": {"nf": 8, "unf": 6, "nb": 2},
