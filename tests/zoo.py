@@ -63,7 +63,10 @@ SMALL: dict[str, dict[str, Any]] = {
 def small(name: str) -> dict[str, Any]:
     """A network's arguments, with few and narrow layers."""
     entry = registry.find(name)
-    return {**entry.config, **SMALL.get(entry.architecture.__name__, {})}
+    config = {**entry.config, **SMALL.get(entry.architecture.__name__, {})}
+    if config.get("num_ca_group"):  # attention in one of RCAN's two groups
+        config["num_ca_group"] = 1
+    return config
 
 
 def state_dict(name: str, config: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
