@@ -190,7 +190,7 @@ class _ShapesOnly:
         return self._key
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=128)
 def _abstract(architecture: Any, config: tuple[tuple[str, Any], ...]) -> tuple[Any, nnx.State]:
     return nnx.split(nnx.eval_shape(lambda: architecture(**dict(config), rngs=_ShapesOnly())))
 

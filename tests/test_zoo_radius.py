@@ -59,7 +59,6 @@ EXACT = {
     "SRDenseNet": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "PAN": {"nf": 8, "unf": 6, "nb": 2}, "DRUNet": {"nc": (4, 6, 8, 8), "nb": 1},
-    "SwinIR": {"embed_dim": 12, "depths": (2,), "num_heads": (2,)},
     "SwinIR_DN": {"embed_dim": 12, "depths": (2,), "num_heads": (2,)},
 }  # fmt: skip
 """Arguments that leave the radius as published, or make a deep network shallow."""
