@@ -23,8 +23,8 @@ from cem_jax.sweep.local import Local
 
 _GIGA = 1e9
 _SIDE = 2048
-_DRAWS = 13
-"""Interventions at a block that a CoarseToFine(3, 50) map plans its programs for."""
+_DRAWS = (3, 53)
+"""Interventions at far and near blocks that a CoarseToFine(3, 50) map plans its programs for."""
 
 _FEWEST = 8
 """Interventions in one measurement, whatever they cost."""
@@ -52,29 +52,23 @@ def matrix_product() -> tuple[Callable[[], Any], float]:
     return lambda: product(matrices, matrices).block_until_ready(), math.prod(shape) * _SIDE
 
 
-def torch_forward(network: cem.Network, image: np.ndarray) -> tuple[Callable[[], Any], int]:
-    """Torch on copies of an image [h, w, c] in the way that is fastest here; images per call.
+LAYOUTS = ("channels last", "channels first")
 
-    Tried are one image and four, channels last and first, with all threads. Without torch it does
-    nothing, to no image.
-    """
+
+def torch_forwards(network: cem.Network, image: np.ndarray) -> dict[str, Callable[[], Any]]:
+    """Torch on an image [h, w, c], with all threads, for each of `LAYOUTS`; none without torch."""
     if importlib.util.find_spec("torch") is None:
-        return lambda: None, 0
+        return {}
     import torch
     from torch_networks import forward
 
+    formats = dict(zip(LAYOUTS, (torch.channels_last, torch.contiguous_format), strict=True))
     weights = cem.to_torch(network)
     x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None]
-    calls = {
-        (number, layout): functools.partial(
-            forward(network.name, weights, layout), x.repeat(number, 1, 1, 1)
-        )
-        for number in (1, 4)
-        for layout in (torch.channels_last, torch.contiguous_format)
+    return {
+        layout: functools.partial(forward(network.name, weights, formats[layout]), x)
+        for layout in LAYOUTS
     }
-    least = interleaved(calls, 2)
-    best = min(least, key=lambda key: least[key] / key[0])
-    return calls[best], best[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,10 +186,10 @@ def compared(
     """
     product, product_work = matrix_product()
     sweep, dense = (Subject.make(one, scene, roi) for one in (network, without_locality(network)))
-    forward, images = torch_forward(network, scene.degraded)
+    forwards = torch_forwards(network, scene.degraded)
     few = spread(dense.reaching, max(_FEWEST, budget / dense.whole))
-    calls = {"product": product, "torch": forward, "dense": lambda: dense.run(few, 1)}
-    counts = {"torch": images, "dense": len(few)}
+    calls = {"product": product, "dense": lambda: dense.run(few, 1), **forwards}
+    counts = {"dense": len(few)} | dict.fromkeys(forwards, 1)
     blocks = {}
     for stage, draws in stages.items():
         blocks[stage] = sweep.reaching
@@ -208,6 +202,7 @@ def compared(
     interleaved(calls, 1)  # compiles, and finds chunks
     least = interleaved(calls, rounds)
     rate = {name: count / least[name] for name, count in counts.items()}
+    torch = [rate.get(layout, math.nan) for layout in LAYOUTS]
     peak = product_work / least["product"]
     rows = []
     for stage in stages:
@@ -217,10 +212,12 @@ def compared(
                 "network": network.name,
                 "blocks": stage,
                 "draws": counts[stage],
-                "torch /s": rate["torch"],
+                "torch last /s": torch[0],
+                "torch first /s": torch[1],
                 "dense /s": rate["dense"],
                 "sweep /s": rate[stage],
-                "of torch": rate[stage] / (rate["torch"] or math.nan),
+                "of last": rate[stage] / torch[0],
+                "of first": rate[stage] / torch[1],
                 "of dense": rate[stage] / rate["dense"],
                 "whole GMAC": sweep.whole / _GIGA,
                 "cone GMAC": exact / _GIGA,

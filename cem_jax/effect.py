@@ -52,6 +52,17 @@ def _grid(scene: Scene, block: int) -> Grid:
     return Grid.make(height, width, block, scene.scale)
 
 
+def _check_do(scene: Scene, block: int, side: int) -> None:
+    """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
+    if scene.intervene is None:
+        raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
+    patch = jax.ShapeDtypeStruct((block, block, 3), np.float32)
+    corner = jax.ShapeDtypeStruct((), np.int32)
+    found = jax.eval_shape(scene.intervene, patch, corner, corner, jax.random.key(0)).shape
+    if found != (side, side, 3):
+        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, 3)}")
+
+
 def _check_chunk(chunk: int | None) -> int | None:
     return None if chunk is None else whole_number("chunk", chunk, 1)
 
@@ -106,7 +117,7 @@ def outcomes(
     asked.flat[flat] = True
     sweep = Sweep.make(
         network, scene, roi, grid, asked, clip_and_round if rounded else clip, (outcome,),
-        draws=-(-len(flat) // int(asked.sum())), chunk=_check_chunk(chunk),
+        draws=(-(-len(flat) // int(asked.sum())),) * 2, chunk=_check_chunk(chunk),
     )  # fmt: skip
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(sweep.reach.flat[flat])
@@ -164,6 +175,17 @@ def causal_effect_map(
         ValueError: arguments that do not fit, a directory that holds something else, or a network
             whose output is not finite; the message names them.
         OSError: the directory's disk is full; what was computed is kept.
+
+    Examples:
+        Of a network that looks at single pixels, no block outside the region has an effect.
+
+        >>> import cem_jax as cem
+        >>> network = cem.wrap(lambda x: 0.9 * x + 0.05, receptive_radius=0)
+        >>> scene = cem.Scene.denoising(cem.example_image("pagoda"), sigma=50 / 255)
+        >>> roi = cem.ROI(y=96, x=112, height=32, width=32)
+        >>> found = cem.causal_effect_map(network, scene, roi, plan=cem.Fixed(2), progress=False)
+        >>> found.effect.shape, found.counts
+        ((32, 32), Counts(negative=0, positive=0, zero=1008))
     """
     scores = (psnr if outcome is None else outcome,)
     maps = causal_effect_maps(
@@ -215,9 +237,8 @@ def causal_effect_maps(
         OSError: the directory's disk is full; what was computed is kept.
     """
     check_pair(network, scene, roi)
-    if scene.intervene is None:
-        raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
     grid = _grid(scene, block)
+    _check_do(scene, block, grid.block)
     pool = PatchPool.default() if pool is None else pool
     if pool.size != block:
         raise ValueError(f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}")
@@ -255,10 +276,10 @@ def causal_effect_maps(
         log = None
         if folder is not None:  # before any work: who cannot keep it need not begin
             log = stack.enter_context(Log(folder, jax.process_index() if shared else 0))
-        # Between what every block gets at first and what it may get at most.
+        # What every block gets at first, and what those that matter may get at most.
         nothing = np.full((inside.size, plan.capacity), np.nan, np.float32)
         begins = plan.wanted(nothing, 0.0, ~inside.reshape(-1)).sum() / max((~inside).sum(), 1)
-        expected = max(round(float(np.sqrt(begins * plan.capacity))), 1)
+        expected = (max(round(float(begins)), 1), plan.capacity)
         sweep = Sweep.make(
             network, scene, roi, grid, ~inside, clip_and_round if rounded else clip,
             tuple(scores.values()), draws=expected, chunk=chunk, devices=devices,
@@ -309,6 +330,7 @@ def causal_effect_maps(
             to_bytes(scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
         )  # fmt: skip
     provenance = configuration | {
+        "scene_name": scene.name,
         "computed": sweep.note,
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
         "evaluations_resumed": resumed,

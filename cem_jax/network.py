@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 
 from cem_jax import models
+from cem_jax.compiler_options import OPTIONS
 
 _ARRAYS = (jax.Array, np.ndarray)
 
@@ -19,7 +20,7 @@ Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=0, compiler_options=OPTIONS)
 def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
     return apply(params, x)
 
@@ -59,7 +60,10 @@ class Network:
         """
         if np.ndim(x) != 4:
             raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
-        return _call(self.apply, self.params, jnp.asarray(x, jnp.float32))
+        x = jnp.asarray(x, jnp.float32)
+        if isinstance(x, jax.core.Tracer):  # within a program that has options of its own
+            return self.apply(self.params, x)
+        return _call(self.apply, self.params, x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +160,14 @@ def load(name: str, weights: str | Path | None = None, *, part: str | None = Non
     Raises:
         ValueError: the name is unknown, the file is unreadable or does not fit, or no weights are
             bundled (the message says which official file fits and where it is published).
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.load("DnCNN-compact").receptive_radius
+        12
+        >>> facts = cem.models.describe("DnCNN")
+        >>> facts.official_files, facts.published_at
+        (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')
     """
     path = models.bundled_weights(name) if weights is None else weights
     if path is None:
@@ -191,6 +203,13 @@ def wrap(
     Raises:
         ValueError: fn is no function, scale or receptive_radius is out of range, or the function
             cannot be hashed.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> import numpy as np
+        >>> network = cem.wrap(lambda x: x.repeat(2, 1).repeat(2, 2), scale=2, receptive_radius=0)
+        >>> network(np.zeros((1, 8, 8, 3))).shape
+        (1, 16, 16, 3)
     """
     if not callable(fn):
         raise ValueError(f"fn={fn!r}: expected a function of an image")

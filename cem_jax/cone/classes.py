@@ -12,8 +12,11 @@ from .rules import rule_for
 _ELEMENT = 8.0
 """Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
 
-_CLASS = 2e9
-"""Multiply-adds in whose time a convolution or matrix product is compiled (0.03 s at 75e9/s)."""
+_CLASS = 0.35e9
+"""Multiply-adds that a further program must save for each of its convolutions and matrix products.
+
+One is compiled in the time of six times as many; later maps and runs find it compiled.
+"""
 
 _MOST = 256
 """Distinct sizes that are compared pair by pair."""
@@ -61,12 +64,12 @@ class Costs:
         return np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors
 
 
-def classes(costs: Costs, draws: int, class_cost: float | None = None) -> list[np.ndarray]:
+def classes(costs: Costs, draws: np.ndarray, class_cost: float | None = None) -> list[np.ndarray]:
     """Groups positions, merging the cheapest pair while that saves time.
 
     Args:
         costs: of every position.
-        draws: evaluations expected at each position.
+        draws: evaluations expected at each position, [positions].
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
 
     Returns:
@@ -82,13 +85,13 @@ def classes(costs: Costs, draws: int, class_cost: float | None = None) -> list[n
         step *= 2
     members = [np.flatnonzero(group == k) for k in range(group.max() + 1)]
     windows = np.stack([sizes[m].max(axis=0) for m in members])
-    count = np.array([len(m) for m in members], np.float64)
+    count = np.array([draws[m].sum() for m in members], np.float64)
     own = costs.cost(windows)
 
     def loss(k: int) -> np.ndarray:
         """What merging group k with each other one adds."""
         both = costs.cost(np.maximum(windows[k], windows))
-        return draws * ((count + count[k]) * both - count * own - count[k] * own[k])
+        return (count + count[k]) * both - count * own - count[k] * own[k]
 
     table = np.stack([loss(k) for k in range(len(members))])
     np.fill_diagonal(table, np.inf)

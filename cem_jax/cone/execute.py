@@ -94,7 +94,7 @@ class _Run:
             canvas = lax.pad(canvas, zero, [(lo, hi, 0) for lo, hi in read.margins])
         canvas = jnp.broadcast_to(canvas, (self.draws, *canvas.shape))
         at = [jnp.int32(0), *(self.at(offset) for offset in read.paste_at)]
-        canvas = lax.dynamic_update_slice(canvas, own, at)
+        canvas = lax.dynamic_update_slice(canvas, own, at, allow_negative_indices=False)
         lo = [0, *(before for before, _ in read.margins)]
         size = (self.draws, *read.size)
         return lax.slice(canvas, lo, [a + n for a, n in zip(lo, size, strict=True)]), True
@@ -107,7 +107,7 @@ class _Run:
             return jnp.zeros(read.size, array.dtype)
         pairs = zip(read.base_at, read.size, array.shape, strict=True)
         at = [jnp.int32(0) if n == whole else self.at(offset) for offset, n, whole in pairs]
-        return lax.dynamic_slice(array, at, read.size)
+        return lax.dynamic_slice(array, at, read.size, allow_negative_indices=False)
 
     def cut(self, array: jax.Array, at: Sequence[Offset], size: tuple[int, ...]) -> jax.Array:
         if array.shape[1:] == size:
@@ -117,7 +117,8 @@ class _Run:
             pairs = zip(lo, (self.draws, *size), strict=True)
             return lax.slice(array, lo, [a + n for a, n in pairs])
         start = [jnp.int32(0), *(self.at(offset) for offset in at)]
-        return lax.dynamic_slice(array, start, (self.draws, *size))
+        size = (self.draws, *size)
+        return lax.dynamic_slice(array, start, size, allow_negative_indices=False)
 
     def at(self, offset: Offset) -> jax.Array:
         return jnp.int32(offset.value) if offset.column is None else self.offsets[offset.column]

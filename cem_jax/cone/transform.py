@@ -155,7 +155,7 @@ def plan(
     *,
     origins: np.ndarray | None = None,
     params: Any = None,
-    draws: int = 50,
+    draws: tuple[int, int] = (50, 50),
     class_cost: float | None = None,
     least: float = _LEAST_GAIN,
 ) -> Plan:
@@ -169,7 +169,8 @@ def plan(
         origins: first row and column of each block, int [blocks, 2]; None takes the grid that
             begins at the top left corner. Blocks may leave the image.
         params: a pytree of arrays or of their shapes.
-        draws: evaluations expected at each block; more of them pay for more programs.
+        draws: evaluations expected at the blocks with the smallest cones, far from the region, and
+            at those with the largest; more of them pay for more programs.
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
         least: cost of the region's backward cone over that of the windows below which windows are
             not worth their copies: then all of the backward cone is computed.
@@ -201,7 +202,9 @@ def plan(
         reach = footprints(graph, blocks[reaching])
         exact[reaching] = cone_work(graph, reach, region)
         costs = Costs(graph, reach, region)
-        groups = classes(costs, draws, class_cost)
+        first, last = draws
+        share = exact[reaching] / max(exact.max(), 1.0)
+        groups = classes(costs, first + (last - first) * share**2, class_cost)
         spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
         most = Costs(graph, _everything(graph), region)
         gain = len(reaching) * most.cost(most.sizes[0]) / spent
@@ -250,7 +253,7 @@ def cone(
     *,
     origins: np.ndarray | None = None,
     params: Any = None,
-    draws: int = 50,
+    draws: tuple[int, int] = (50, 50),
 ) -> Cone:
     """`plan` and `Plan.prepare` in one: the cone of an image.
 
@@ -261,7 +264,7 @@ def cone(
         block: side of a block, in input pixels.
         origins: first row and column of each block; None takes the grid of the image.
         params: the parameters' pytree.
-        draws: evaluations expected at each block.
+        draws: evaluations expected, as in `plan`.
     """
     planned = plan(f, np.shape(x), roi, block, origins=origins, params=params, draws=draws)
     return planned.prepare(x, params)

@@ -11,9 +11,6 @@ from jax.stages import Compiled
 Options = tuple[tuple[str, Any], ...]
 """Names and values of XLA's options."""
 
-OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
-"""XLA's own convolutions on CPU, which use all threads of a device; elsewhere without effect."""
-
 
 @functools.lru_cache(maxsize=128)
 def _compile(

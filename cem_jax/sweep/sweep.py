@@ -29,11 +29,14 @@ from cem_jax.sweep.source import Drawn, Work, Written, draw_patches
 _RESTRICTED = 0.8
 """Share of a network's work below which the region's own part of it gets a program of its own."""
 
+_CHUNK = 8e9
+"""Multiply-adds of a device's part of a chunk of whole images on a CPU: a fifth of a second."""
+
 
 @functools.lru_cache(maxsize=16)
 def _plan(
     apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
-    roi: tuple[int, int, int, int], block: int, origins: bytes, draws: int,
+    roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
 ) -> cones.Plan:  # fmt: skip
     """Cones planned once for all images, parameters and, where crops agree, regions."""
     params = jax.tree.unflatten(tree, leaves)
@@ -70,7 +73,7 @@ class Sweep:
         finish: Callable[[jax.Array], jax.Array],
         outcomes: Sequence[Outcome],
         *,
-        draws: int = 50,
+        draws: tuple[int, int] = (3, 53),
         chunk: int | None = None,
         devices: Sequence[Any] | None = None,
     ) -> "Sweep":
@@ -84,7 +87,7 @@ class Sweep:
             wanted: blocks that may be asked for, bool [rows, columns].
             finish: what happens to the restored region before it is scored.
             outcomes: the scores.
-            draws: interventions expected at each block.
+            draws: interventions expected at blocks far from the region, and near it.
             chunk: interventions in one call; None chooses.
             devices: that compute; None takes this process's.
 
@@ -140,7 +143,7 @@ class Sweep:
             ready = plan.prepare(image[None], network.params)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
             way = Local(on_mesh, numbers, score, mesh, grid, target, plan.note)
-        return cls(way, reach, _chunk(way, chunk), mesh)
+        return cls(way, reach, _chunk(way, plan.work.crop, chunk), mesh)
 
     @property
     def note(self) -> str:
@@ -227,15 +230,16 @@ class _Regions:
         return self.way.run(work, key, index)[1]
 
 
-def _chunk(way: Dense | Local, chunk: int | None) -> Chunk:
+def _chunk(way: Dense | Local, image: float, chunk: int | None) -> Chunk:
     """The size to begin with: CPU caches hold few feature maps, other devices want many images."""
     if chunk is not None:
         return Chunk(-(-chunk // way.devices), grows=False)
     cpu = jax.default_backend() == "cpu"
     if isinstance(way, Local):
         return Chunk(3 if cpu else 32, grows=False)
-    # On a CPU larger chunks gain nothing, and one size gives the same last bit after a resume.
-    return Chunk(4, grows=False) if cpu else Chunk(16, grows=True)
+    if cpu:  # larger ones gain nothing, and one size gives the same last bit after a resume
+        return Chunk(int(np.clip(_CHUNK / max(image, 1.0), 1, 4)), grows=False)
+    return Chunk(16, grows=True)
 
 
 def _check_size(network: Network, scene: Scene, crop: Crop) -> None:

@@ -37,7 +37,9 @@ def compare(name, size, block, blocks):
     out = jax.eval_shape(f, x).shape
     roi = (0, out[2] // 2, 2 * entry.scale, 3 * entry.scale)
     origins = np.stack(np.meshgrid(np.arange(0, h, block), np.arange(0, w, block)), -1)
-    found = cones.cone(apply, x, roi, block, origins=origins.reshape(-1, 2), params=params, draws=1)
+    found = cones.cone(
+        apply, x, roi, block, origins=origins.reshape(-1, 2), params=params, draws=(1, 1)
+    )
     near = np.flatnonzero(found.plan.program_of >= 0)
     chosen = near[np.linspace(0, len(near) - 1, blocks).astype(int)]
     for number in chosen.tolist():
