@@ -39,7 +39,7 @@ class Adaptive:
 
     Args:
         tolerance: effects smaller than this count as zero, in dB.
-        confidence: 1 minus the largest chance that a block is decided wrongly.
+        confidence: 1 minus the largest chance that a block is decided wrongly; between 0 and 1.
         most: draws after which a block is given up, a power of 2.
         equivalent: random draws for each block that the map's precision equals.
         seed: seed of the choice of patches.

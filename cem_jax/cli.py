@@ -1,10 +1,13 @@
-"""The command line: `cem-jax demo`, `map`, `sweep`, `report`, `export`, `convert`, `models`."""
+"""The command line: `cem-jax` and its commands."""
 
 import contextlib
+import dataclasses
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -14,63 +17,33 @@ from cem_jax.devices import join_processes
 from cem_jax.image import read_image
 from cem_jax.interchange import write_csv, write_netcdf, write_reference
 from cem_jax.job import INDEX, MapResult
+from cem_jax.options import MODEL, PLAN_HELP, Json, Task, parse_plan, parse_roi
 from cem_jax.reference_config import read_reference_config
+from cem_jax.summary import as_json
 
 app = typer.Typer(
     name="cem-jax",
     help="Which parts of an image help a restoration network here, which harm it, by how many dB?",
+    epilog="Exit status: 0 if all was done, 2 for bad input or a map that could not be made, "
+    "130 if interrupted.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
-class Task(StrEnum):
-    """What the network restores."""
-
-    SR = "SR"
-    DN = "DN"
-    DR = "DR"
+INTERRUPTED = 130
+"""The exit status that typer and shells give to Ctrl-C."""
 
 
-def parse_roi(text: str) -> cem.ROI:
-    """A region from `Y,X,H,W` in output pixels.
-
-    Raises:
-        ValueError: not four whole numbers, or no region.
-    """
-    try:
-        y, x, height, width = (int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--roi {text!r}: expected Y,X,H,W in output pixels") from None
-    return cem.ROI(y, x, height, width)
+def show(records: Sequence[Mapping[str, Any]], text: str, json: bool) -> None:
+    """What a command has found: a text for readers, or its records as JSON for scripts."""
+    typer.echo(as_json(records) if json else text)
 
 
-_PLANS = {
-    "coarse-to-fine": (cem.CoarseToFine, ("coarse", "fine")),
-    "adaptive": (cem.Adaptive, ("most",)),
-    "fixed": (cem.Fixed, ("n",)),
-    "quadrature": (cem.Quadrature, ("n",)),
-    "stratified": (cem.Stratified, ("n",)),
-}
-_PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"
-
-
-def parse_plan(text: str) -> cem.Plan:
-    """A plan from its name and its numbers of draws; see `docs/plans.md`.
-
-    Raises:
-        ValueError: another name, or numbers that do not fit it.
-    """
-    name, _, rest = text.partition(":")
-    try:
-        plan, fields = _PLANS[name]
-        numbers = [int(part) for part in rest.split(",")] if rest else []
-        optional = name in ("coarse-to-fine", "adaptive") and not numbers
-        if not optional and len(numbers) != len(fields):
-            raise ValueError
-    except (KeyError, ValueError):
-        raise ValueError(f"--plan {text!r}: expected {_PLAN_HELP}") from None
-    return plan(**dict(zip(fields, numbers, strict=False)))
+def show_files(files: Sequence[Path], json: bool) -> None:
+    """What a command has written."""
+    records = [{"written": str(file)} for file in files]
+    show(records, f"Written: {', '.join(map(str, files))}", json)
 
 
 @app.callback()
@@ -86,26 +59,36 @@ def start(
             cem.use_compilation_cache()
 
 
-@app.command()
+@app.command(epilog="Example: cem-jax demo --out cem-demo")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for figure, maps and table.")] = Path(
         "cem-demo"
     ),
+    json: Json = False,
 ) -> None:
     """Maps of a super-resolution, a denoising and a deraining network on a bundled photograph."""
     from cem_jax.experiments.demo import demo as run
 
-    typer.echo(run(out))
-    typer.echo(f"\nWritten to {out}: report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/")
+    rows = run(out)
+    written = f"Written to {out}: report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/"
+    show(rows, f"{cem.markdown_table(rows)}\n\n{written}", json)
 
 
-@app.command("map")
+@app.command(
+    "map",
+    epilog="Example: cem-jax map --model DnCNN-compact --task DN --image photo.png "
+    "--roi 96,112,32,32 --plan adaptive --out results/photo",
+)
 def map_command(
     out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one resumes.")],
-    model: Annotated[
-        str | None, typer.Option(help="Name of the network; see `cem-jax models`.")
+    model: Annotated[str | None, MODEL] = None,
+    task: Annotated[
+        Task | None,
+        typer.Option(
+            help="What the network restores; for SR, networks of scale 1 receive the reduced "
+            "photograph (by 4) enlarged again."
+        ),
     ] = None,
-    task: Annotated[Task | None, typer.Option(help="What the network restores.")] = None,
     image: Annotated[Path | None, typer.Option(help="The clean photograph.")] = None,
     roi: Annotated[
         str | None, typer.Option(help="Region of interest Y,X,H,W in output pixels.")
@@ -113,7 +96,7 @@ def map_command(
     weights: Annotated[
         Path | None, typer.Option(help="Checkpoint (.pth, .safetensors, orbax); else bundled.")
     ] = None,
-    plan: Annotated[str, typer.Option(help=f"{_PLAN_HELP}.")] = "coarse-to-fine",
+    plan: Annotated[str, typer.Option(help=f"{PLAN_HELP}.")] = "coarse-to-fine",
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
     ] = None,
@@ -130,25 +113,28 @@ def map_command(
             "then the folder of its checkpoints."
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
 
     --model, --task, --image and --roi are needed, or --reference-config alone.
     """
     if reference_config is not None:
-        run_job(read_reference_config(reference_config, weights), out)
+        run_job(read_reference_config(reference_config, weights), out, json)
         return
     if model is None or task is None or image is None or roi is None:
         raise ValueError("--model, --task, --image and --roi are needed, or --reference-config")
     region, draws = parse_roi(roi), parse_plan(plan)
     network = cem.load(model, weights)
     clean = read_image(image)
-    if task is Task.SR:
-        scene = cem.Scene.super_resolution(clean, scale=network.scale)
+    if task is Task.SR and network.scale == 1:
+        scene = cem.Scene.preupsampled(clean, name=image.stem)
+    elif task is Task.SR:
+        scene = cem.Scene.super_resolution(clean, network.scale, name=image.stem)
     elif task is Task.DN:
-        scene = cem.Scene.denoising(clean, sigma=sigma / 255, seed=seed)
+        scene = cem.Scene.denoising(clean, sigma / 255, seed, name=image.stem)
     else:
-        scene = cem.Scene.deraining(clean, seed=seed)
+        scene = cem.Scene.deraining(clean, seed, name=image.stem)
     patches = None
     if pool is not None:
         folder = pool.is_dir()
@@ -159,11 +145,13 @@ def map_command(
     )  # fmt: skip
     effect_map.save(out / "map.npz")
     cem.plot_teaser([effect_map]).savefig(out / "map.png", dpi=200)
-    typer.echo(cem.markdown_table([cem.summarise(effect_map)]))
-    typer.echo(f"\nWritten to {out}: map.npz, map.png")
+    numbers = cem.summarise(effect_map)
+    place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
+    text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
+    show([place | {"outcome": effect_map.outcome} | numbers], text, json)
 
 
-@app.command()
+@app.command(epilog="Example: cem-jax sweep job.toml --out results")
 def sweep(
     file: Annotated[Path, typer.Argument(help="What is to be made: docs/sweeps.md.")],
     out: Annotated[
@@ -172,6 +160,7 @@ def sweep(
     distributed: Annotated[
         bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Maps of many networks, scenes and regions: OUT/maps.json and a folder for each.
 
@@ -179,10 +168,10 @@ def sweep(
     """
     if distributed:
         join_processes()
-    run_job(cem.read_job(file), file.with_suffix("") if out is None else out)
+    run_job(cem.read_job(file), file.with_suffix("") if out is None else out, json)
 
 
-def run_job(job: cem.Job, folder: Path) -> None:
+def run_job(job: cem.Job, folder: Path, json: bool) -> None:
     """Makes a job's maps, with a line for each; status 2 in the end if one could not be made."""
     done = 0
 
@@ -194,31 +183,39 @@ def run_job(job: cem.Job, folder: Path) -> None:
             typer.echo(f"cem-jax: {head}{result.problem}", err=True)
         else:
             spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
-            typer.echo(f"{head}{spent}")
+            typer.echo(f"{head}{spent}", err=json)
 
     results = cem.run_job(job, folder, each=tell)
     failed = sum(bool(result.problem) for result in results)
-    typer.echo(f"\n{len(results) - failed} maps in {folder}, listed in {folder / INDEX}")
+    listed = folder / INDEX
+    text = f"\n{len(results) - failed} maps in {folder}, listed in {listed}"
+    typer.echo(listed.read_text() if json else text)
     if failed:
         raise typer.Exit(2)
 
 
-@app.command()
+def _by_numbers(path: Path) -> list[tuple[str, int]]:
+    """An order in which y32 comes before y112."""
+    return [(text, int(number or -1)) for text, number in re.findall(r"(\D*)(\d*)", str(path))]
+
+
+@app.command(epilog="Example: cem-jax report results --out report.html")
 def report(
     maps: Annotated[
         list[Path], typer.Argument(help="Folders with map.npz at any depth, or saved maps.")
     ],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    json: Json = False,
 ) -> None:
     """Maps as one interactive HTML file, which opens from disk without a network."""
     files = []
     for place in maps:
-        found = sorted(place.rglob("map.npz")) if place.is_dir() else [place]
+        found = sorted(place.rglob("map.npz"), key=_by_numbers) if place.is_dir() else [place]
         if not found:
             raise ValueError(f"{place}: no map.npz in this folder")
         files += found
     cem.report([cem.EffectMap.load(file) for file in files], out)
-    typer.echo(f"Written: {out}, {len(files)} maps")
+    show_files([out], json)
 
 
 class Format(StrEnum):
@@ -230,7 +227,7 @@ class Format(StrEnum):
     npz = "npz"
 
 
-@app.command()
+@app.command(epilog="Example: cem-jax export map.npz --format csv --out map.csv")
 def export(
     file: Annotated[Path, typer.Argument(help="A saved map.")],
     format: Annotated[
@@ -243,6 +240,7 @@ def export(
         str, typer.Option(help="mat: the photograph's file name there.")
     ] = "image.png",
     prefix: Annotated[str, typer.Option(help="mat: `prefix` of the configuration there.")] = "DEMO",
+    json: Json = False,
 ) -> None:
     """A saved map in another format: docs/map-format.md."""
     effect_map = cem.EffectMap.load(file)
@@ -254,63 +252,129 @@ def export(
             Format.csv: write_csv, Format.netcdf: write_netcdf, Format.npz: cem.EffectMap.save
         }  # fmt: skip
         writers[format](effect_map, out)
-    typer.echo(f"Written: {', '.join(map(str, written))}")
+    show_files(written, json)
 
 
-@app.command()
+@app.command(epilog="Example: cem-jax convert dncnn_color_blind.pth --model DnCNN --out converted")
 def convert(
     file: Annotated[Path, typer.Argument(help="Checkpoint (.pth, .pt, .safetensors, orbax).")],
-    model: Annotated[str, typer.Option(help="Name of the network; see `cem-jax models`.")],
+    model: Annotated[str, MODEL],
     out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.orbax.")],
     part: Annotated[
         str | None, typer.Option(help="Key of the state dict, where the file holds several.")
     ] = None,
+    json: Json = False,
 ) -> None:
     """A checkpoint in torch's layout as OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
-    tensors, directory = cem.models.export(model, file, out, part)
-    typer.echo(f"Written: {tensors}, {directory}")
+    show_files(cem.models.export(model, file, out, part), json)
 
 
-@app.command()
+@app.command(epilog="Example: cem-jax models --json")
 def models(
     details: Annotated[
-        bool, typer.Option("--details", help="Also paddings, global operations, and licences.")
+        bool,
+        typer.Option("--details", help="Also parameters, paddings, global operations, licences."),
     ] = False,
+    json: Json = False,
 ) -> None:
-    """The networks by name: task, scale, parameters, receptive radius, weights."""
+    """The networks by name: task, scale, receptive radius, weights."""
+    names = cem.models.names()
+    if json:
+        typer.echo(as_json([dataclasses.asdict(cem.models.describe(name)) for name in names]))
+        return
     rows = []
-    for name in cem.models.names():
-        facts = cem.models.describe(name)
-        radius = "global" if facts.receptive_radius is None else str(facts.receptive_radius)
-        files = "bundled" if facts.bundled else ", ".join(facts.official_files)
-        row = {"name": name, "task": "/".join(facts.tasks), "scale": facts.scale}
-        row |= {"parameters": facts.parameters, "radius": radius, "weights": files}
+    for name in names:
+        entry = cem.models.find(name)  # to count the parameters takes half a minute
+        row = {"name": name, "task": "/".join(entry.tasks), "scale": entry.scale}
+        if details:
+            row["parameters"] = cem.models.describe(name).parameters
+        radius = entry.architecture.receptive_radius(**entry.config)
+        row["radius"] = "global" if radius is None else str(radius)
+        row["weights"] = "bundled" if entry.bundled else ", ".join(entry.official_files)
         if details:
             row |= {
-                "sides padded to": facts.size_multiple,
-                "global operations": ", ".join(facts.global_operations) or "-",
-                "licence of the weights": facts.licence or "none stated",
+                "sides padded to": entry.size_multiple,
+                "global operations": ", ".join(entry.global_operations) or "-",
+                "licence of the weights": entry.licence or "none stated",
             }
         rows.append(row)
     typer.echo(cem.markdown_table(rows))
 
 
+class PresetName(StrEnum):
+    """How much a figure computes."""
+
+    quick = "quick"
+    compact = "compact"
+    full = "full"
+
+
+@app.command("figures", epilog="Example: cem-jax figures teaser --out figures")
+def figures_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Figures of the paper; none lists them.")
+    ] = None,
+    all: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    preset: Annotated[
+        PresetName, typer.Option(help="A look, the bundled networks, or the official ones.")
+    ] = PresetName.quick,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder with official checkpoints as published.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("figures"),
+    colour_map: Annotated[
+        str, typer.Option(help="Diverging colours of matplotlib; PuOr_r for the colour-blind.")
+    ] = "seismic",
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw what was computed again; compute nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
+    from cem_jax.experiments import figures
+
+    wanted = list(figures.NAMES) if all else names or []
+    if not wanted:
+        claims = {name: figures.claim(name) for name in figures.NAMES}
+        records = [{"name": name, "claim": claim} for name, claim in claims.items()]
+        show(records, "\n".join(f"{name:18} {claim}" for name, claim in claims.items()), json)
+        return
+    if redraw:
+        made = figures.redraw(wanted, out, preset, colour_map=colour_map)
+    else:
+        made = figures.make(
+            wanted, out, preset, weights, colour_map=colour_map,
+            tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
+        )  # fmt: skip
+    records = []
+    for one in made:
+        records.append(dataclasses.asdict(one) | {"files": [str(file) for file in one.files]})
+        if one.problem:
+            typer.echo(f"cem-jax: {one.name}: {one.problem}", err=True)
+        else:
+            text = f"{one.name} ({one.seconds:.0f} s): {one.files[0]}\n  {one.expected}"
+            typer.echo(text, err=json)
+    if json:
+        typer.echo(as_json(records))
+    if any(record["problem"] for record in records):
+        raise typer.Exit(2)
+
+
 def main() -> None:
-    """Entry point: status 0 if all was done, 2 and one line for bad input."""
+    """Entry point: status 0 if all was done, 2 and one line for bad input, 130 if interrupted."""
     import matplotlib
 
     matplotlib.use("Agg")
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], prog_name="cem-jax", standalone_mode=False)
     except TyperException as error:
         print(f"cem-jax: {' '.join(error.format_message().split())}", file=sys.stderr)
         status = 2
     except (ValueError, OSError) as error:
         print(f"cem-jax: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
-    except (KeyboardInterrupt, typer.Abort):
+    if status == INTERRUPTED:
         print("cem-jax: interrupted; the same command continues", file=sys.stderr)
-        status = 130
     sys.exit(status)
 
 

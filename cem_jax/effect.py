@@ -115,9 +115,10 @@ def outcomes(
         return np.zeros(0, np.float32)
     asked = np.zeros(grid.shape, bool)
     asked.flat[flat] = True
+    each = -(-len(flat) // int(asked.sum()))
     sweep = Sweep.make(
         network, scene, roi, grid, asked, clip_and_round if rounded else clip, (outcome,),
-        draws=(-(-len(flat) // int(asked.sum())),) * 2, chunk=_check_chunk(chunk),
+        draws=(each, each), chunk=_check_chunk(chunk),
     )  # fmt: skip
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(sweep.reach.flat[flat])

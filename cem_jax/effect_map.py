@@ -84,8 +84,8 @@ class EffectMap:
             decide by 95 % intervals.
         inside_roi: blocks that share a pixel with the region, bool [rows, columns].
         values: every outcome drawn, float32 [rows, columns, draws], NaN where none was.
-        baseline: the outcome without an intervention.
-        tolerance: effects smaller than this count as zero.
+        baseline: the outcome without an intervention, in its unit.
+        tolerance: effects smaller than this count as zero, in the outcome's unit.
         roi: the region, in output pixels.
         block: side of a block, in input pixels.
         scale: output pixels per input pixel.

@@ -20,6 +20,11 @@ class ROI:
 
     Raises:
         ValueError: a negative corner or an empty rectangle.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.ROI(y=96, x=112, height=32, width=32).in_input(scale=4)
+        ROI(y=24, x=28, height=8, width=8)
     """
 
     y: int
@@ -52,6 +57,9 @@ class ROI:
 
         Args:
             scale: output pixels per input pixel.
+
+        Raises:
+            ValueError: the region is smaller than an input pixel.
         """
         return ROI(self.y // scale, self.x // scale, self.height // scale, self.width // scale)
 

@@ -7,8 +7,6 @@ processes may join and leave at any time, and a map whose process died is taken 
 
 import dataclasses
 import functools
-import json
-import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +24,7 @@ from cem_jax.plan import Plan
 from cem_jax.pool import PatchPool
 from cem_jax.scene import Scene
 from cem_jax.store import write_atomically
-from cem_jax.summary import summarise
+from cem_jax.summary import as_json, summarise
 
 INDEX = "maps.json"
 
@@ -153,7 +151,9 @@ def run_job(
     """
     folder = Path(out)
     load = functools.lru_cache(1)(lambda label: job.networks[label]())
-    make = functools.lru_cache(1)(lambda label: job.scenes[label]())
+    make = functools.lru_cache(1)(
+        lambda label: dataclasses.replace(job.scenes[label](), name=label)
+    )
 
     def result(one: MapOf) -> MapResult:
         directory = folder / str(one)
@@ -196,15 +196,11 @@ def _write_index(path: Path, results: Sequence[MapResult]) -> None:
     def entry(result: MapResult, row: Mapping[str, Any]) -> dict[str, Any]:
         roi = dataclasses.astuple(result.asked.roi)
         place = {"directory": str(result.asked), "scene": result.asked.scene, "roi": roi}
-        finite = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        return place | finite | {"network": result.asked.network}
+        return place | row | {"network": result.asked.network}
 
     rows = [
         entry(result, row)
         for result in results
         for row in result.rows or ({"problem": result.problem},)
     ]
-    write_atomically(path, json.dumps(rows, indent=1, allow_nan=False).encode())
+    write_atomically(path, as_json(rows).encode())

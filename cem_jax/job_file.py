@@ -38,8 +38,8 @@ _JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
 _NETWORK = {"name": str, "weights": str, "part": str, "label": str}
 _SCENE = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
-          "scale": int, "sigma": (int, float), "seed": int}  # fmt: skip
-_TASKS = {"SR": ("scale",), "DN": ("sigma", "seed"), "DR": ("seed",)}
+          "scale": int, "factor": int, "sigma": (int, float), "seed": int}  # fmt: skip
+_TASKS = {"SR": ("scale",), "DN": ("sigma", "seed"), "DR": ("seed",), "preupsampled": ("factor",)}
 """The keys that a task's scenes have beside the common ones."""
 
 
@@ -111,7 +111,7 @@ def read_job(path: str | Path) -> Job:
     scenes: dict[str, Callable[[], Scene]] = {}
     maps: dict[str, list[MapOf]] = {label: [] for label in networks}
     for place, table in _tables(file, found, "scene"):
-        task, scale = _task(place, table)
+        task, scale, factor = _task(place, table)
         able = [label for label, suit in suits.items() if task in suit[0] and scale == suit[1]]
         if not able:
             raise place.at("task").wrong(f"no network of the file does {task} at scale {scale}")
@@ -119,8 +119,8 @@ def read_job(path: str | Path) -> Job:
             if label in scenes:
                 raise place.at("label").wrong(f"{label!r} is taken; give this scene another label")
             scenes[label] = functools.partial(_scene, table, read)
-            height, width = (side // scale * scale for side in _sides(place, image))
-            place.at("block").checked(Grid.make, height // scale, width // scale, block, scale)
+            height, width = (side // factor * factor for side in _sides(place, image))
+            place.at("block").checked(Grid.make, height // factor, width // factor, block, factor)
             for roi in _regions(place.at("rois"), table.get("rois"), height, width):
                 place.at("rois").checked(roi.check, height, width, scale)
                 for network in able:
@@ -164,8 +164,8 @@ def _network(
     return label, make, facts.tasks, facts.scale
 
 
-def _task(place: _Place, table: Any) -> tuple[str, int]:
-    """The task and the scale of a scene, whose keys must suit it."""
+def _task(place: _Place, table: Any) -> tuple[str, int, int]:
+    """Task and scale of the networks that a scene suits, and the factor of its reduction."""
     table = place.table(table, _SCENE)
     task = table.get("task")
     if task not in _TASKS:
@@ -173,13 +173,17 @@ def _task(place: _Place, table: Any) -> tuple[str, int]:
     for other in {key for keys in _TASKS.values() for key in keys} - set(_TASKS[task]):
         if other in table:
             raise place.at(other).wrong(f"a scene of task {task} has none")
-    scale = table.get("scale", 4) if task == "SR" else 1
-    for key, value, least in (("scale", scale, 1), ("seed", table.get("seed", 0), 0)):
+    scale, factor = table.get("scale", 4), table.get("factor", 4)
+    for key, value, least in (
+        ("scale", scale, 2), ("factor", factor, 2), ("seed", table.get("seed", 0), 0)
+    ):  # fmt: skip
         if value < least:
             raise place.at(key).wrong(f"{value}: expected at least {least}")
     if not 0 <= table.get("sigma", 50) <= 2550:
         raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels of 255, 0 or more")
-    return task, scale
+    if task == "preupsampled":
+        return "SR", 1, factor
+    return (task, scale, scale) if task == "SR" else (task, 1, 1)
 
 
 def _images(
@@ -239,6 +243,8 @@ def _regions(place: _Place, found: Any, height: int, width: int) -> list[ROI]:
 def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
     if table["task"] == "SR":
         return Scene.super_resolution(read(), table.get("scale", 4))
+    if table["task"] == "preupsampled":
+        return Scene.preupsampled(read(), table.get("factor", 4))
     if table["task"] == "DN":
         return Scene.denoising(read(), table.get("sigma", 50) / 255, table.get("seed", 0))
     return Scene.deraining(read(), table.get("seed", 0))

@@ -35,6 +35,13 @@ def psnr(restored: jax.Array, target: jax.Array) -> jax.Array:
 
     Returns:
         dB; at most 100, which a perfect restoration gets.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> import numpy as np
+        >>> truth = np.zeros((8, 8, 3), np.float32)
+        >>> print(f"{cem.psnr(truth + 0.1, truth):.2f} dB")
+        20.00 dB
     """
     return _decibel(jnp.mean(jnp.square(restored - target)))
 
@@ -147,6 +154,11 @@ def unit(outcome: Outcome) -> str:
 
     Returns:
         "dB" of PSNRs, "" of anything else.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.unit(cem.psnr), cem.unit(cem.ssim)
+        ('dB', '')
     """
     return "dB" if outcome in (psnr, psnr_y) else ""
 

@@ -58,6 +58,12 @@ class PatchPool:
 
     Raises:
         ValueError: an empty pool, or patches of another shape or type.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> pool = cem.PatchPool.from_images([cem.example_image("pagoda")], size=8, count=100)
+        >>> pool.patches.shape
+        (100, 8, 8, 3)
     """
 
     patches: np.ndarray

@@ -46,7 +46,11 @@ class Quadrature:
         return self.n
 
     def patches(self, pool: PatchPool) -> np.ndarray:
-        """The pool's medoids."""
+        """The pool's medoids.
+
+        Raises:
+            ValueError: fewer than n patches of the pool differ.
+        """
         return medoids(principal_components(pool), self.n)[0]
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
@@ -54,7 +58,11 @@ class Quadrature:
         return np.broadcast_to(active[:, None], values.shape)
 
     def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
-        """The weighted mean of all draws."""
+        """The weighted mean of all draws.
+
+        Raises:
+            ValueError: fewer than n patches of the pool differ.
+        """
         weights = medoids(principal_components(pool), self.n)[1]
         samples = np.isfinite(values).sum(axis=1)
         drawn = samples > 0

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.arguments import whole_number
-from cem_jax.degrade.bicubic import downsample
+from cem_jax.degrade.bicubic import downsample, upsample
 from cem_jax.degrade.noise import add_fresh_noise, add_noise
 from cem_jax.degrade.rain import Rain, add_rain, draw_rain
 from cem_jax.image import as_image, to_bytes
@@ -35,6 +35,23 @@ class Shrink:
 
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         return downsample(jnp.round(255 * patch), self.scale) / 255
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ShrinkAndEnlarge:
+    """Super-resolution at full size: the patch is shrunk and enlarged again, both on its own."""
+
+    factor: int = dataclasses.field(metadata={"static": True})
+
+    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+        if patch.shape[0] % self.factor:
+            raise ValueError(
+                f"block={patch.shape[0]}: in a scene reduced by {self.factor} it must be a "
+                f"multiple of {self.factor}"
+            )
+        small = downsample(jnp.round(255 * patch), self.factor)
+        return upsample(small, self.factor) / 255
 
 
 @jax.tree_util.register_dataclass
@@ -79,8 +96,9 @@ class Custom:
 class Scene:
     """A clean image, its degraded version, and the task's do().
 
-    Use the constructors `super_resolution`, `denoising`, `deraining` and `custom`. Degraded images
-    lie on the 8-bit grid, as the files do that the paper's code feeds to its networks.
+    Use the constructors `super_resolution`, `preupsampled`, `denoising`, `deraining` and `custom`.
+    Degraded images lie on the 8-bit grid, as the files do that the paper's code feeds to its
+    networks.
 
     Args:
         clean: float32 [H, W, 3] in [0, 1].
@@ -89,6 +107,7 @@ class Scene:
         task: "SR", "DN", "DR" or "custom".
         intervene: how a pool patch enters; None: only `outcomes` is possible.
         facts: parameters of the degradation, for the record.
+        name: what it is called in records and reports; no outcome depends on it.
     """
 
     clean: np.ndarray
@@ -97,9 +116,10 @@ class Scene:
     task: str
     intervene: Intervene | None
     facts: Mapping[str, Any]
+    name: str = ""
 
     @classmethod
-    def super_resolution(cls, clean: object, scale: int = 4) -> "Scene":
+    def super_resolution(cls, clean: object, scale: int = 4, *, name: str = "") -> "Scene":
         """A scene of super-resolution: bicubic reduction, equal to Pillow's.
 
         Rows and columns beyond a multiple of the scale are cut off, as in the paper's code.
@@ -107,27 +127,53 @@ class Scene:
         Args:
             clean: uint8 or floating in [0, 1], [H, W, 3].
             scale: 2, 3, 4, ...
+            name: what the scene is called in records and reports.
 
         Raises:
             ValueError: not an image, or a scale that leaves none.
+
+        Examples:
+            >>> import cem_jax as cem
+            >>> cem.Scene.super_resolution(cem.example_image("pagoda"), scale=4).degraded.shape
+            (64, 64, 3)
         """
-        image = as_image("clean", clean)
-        scale = whole_number("scale", scale, 1)
-        h, w = (side // scale * scale for side in image.shape[:2])
-        if min(h, w) == 0:
-            raise ValueError(f"scale={scale}: larger than the image of {image.shape[:2]} pixels")
-        image = image[:h, :w]
+        image, scale = _cut("scale", clean, scale)
         degraded = np.asarray(downsample(to_bytes(image), scale), np.float32) / np.float32(255)
-        return cls(image, degraded, scale, "SR", Shrink(scale), {"scale": scale})
+        return cls(image, degraded, scale, "SR", Shrink(scale), {"scale": scale}, name)
 
     @classmethod
-    def denoising(cls, clean: object, sigma: float = 50 / 255, seed: int = 0) -> "Scene":
+    def preupsampled(cls, clean: object, factor: int = 4, *, name: str = "") -> "Scene":
+        """A scene of super-resolution whose input is enlarged to the output's size beforehand.
+
+        Networks of several tasks take it so, since their input and output have one size. Bicubic
+        reduction, then bicubic enlargement, each to 8 bits and equal to Pillow's; do() treats a
+        patch in the same way, on its own. Rows and columns beyond a multiple of the factor are cut
+        off.
+
+        Args:
+            clean: uint8 or floating in [0, 1], [H, W, 3].
+            factor: of the reduction: 2, 3, 4, ...; sides of blocks must be multiples of it.
+            name: what the scene is called in records and reports.
+
+        Raises:
+            ValueError: not an image, or a factor that leaves none.
+        """
+        image, factor = _cut("factor", clean, factor)
+        small = downsample(to_bytes(image), factor)
+        degraded = np.asarray(upsample(small, factor), np.float32) / np.float32(255)
+        return cls(image, degraded, 1, "SR", ShrinkAndEnlarge(factor), {"factor": factor}, name)
+
+    @classmethod
+    def denoising(
+        cls, clean: object, sigma: float = 50 / 255, seed: int = 0, *, name: str = ""
+    ) -> "Scene":
         """A scene of denoising: Gaussian noise, clipped and truncated to 8 bits.
 
         Args:
             clean: uint8 or floating in [0, 1], [H, W, 3].
             sigma: standard deviation, in units of [0, 1].
             seed: seed of the noise; the paper's code uses 0.
+            name: what the scene is called in records and reports.
 
         Raises:
             ValueError: not an image, or a sigma that is negative or not finite.
@@ -138,11 +184,16 @@ class Scene:
         seed = whole_number("seed", seed, 0)
         noisy = add_noise(to_bytes(image), float(sigma), seed).astype(np.float32)
         facts = {"sigma": float(sigma), "seed": seed}
-        return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(float(sigma)), facts)
+        return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(float(sigma)), facts, name)
 
     @classmethod
     def deraining(
-        cls, clean: object, seed: int = 0, rain: tuple[Rain, np.ndarray] | None = None
+        cls,
+        clean: object,
+        seed: int = 0,
+        rain: tuple[Rain, np.ndarray] | None = None,
+        *,
+        name: str = "",
     ) -> "Scene":
         """A scene of deraining: synthetic rain, of which do() adds the same layer again.
 
@@ -150,6 +201,7 @@ class Scene:
             clean: uint8 or floating in [0, 1], [H, W, 3].
             seed: seed of the rain; the paper's code takes the number in the file's name.
             rain: parameters and uint8 layer [H, W] instead of drawn ones.
+            name: what the scene is called in records and reports.
 
         Raises:
             ValueError: not an image, or a layer of another size.
@@ -164,16 +216,24 @@ class Scene:
         degraded = np.asarray(add_rain(to_bytes(image), layer, drawn.beta), np.float32)
         mechanism = SameRain(jnp.asarray(layer, jnp.float32), drawn.beta)
         facts = dataclasses.asdict(drawn) | ({"seed": seed} if rain is None else {})
-        return cls(image, degraded / np.float32(255), 1, "DR", mechanism, facts)
+        return cls(image, degraded / np.float32(255), 1, "DR", mechanism, facts, name)
 
     @classmethod
-    def custom(cls, clean: object, degraded: object, intervene: Intervene | None = None) -> "Scene":
+    def custom(
+        cls,
+        clean: object,
+        degraded: object,
+        intervene: Intervene | None = None,
+        *,
+        name: str = "",
+    ) -> "Scene":
         """A scene of another task.
 
         Args:
             clean: uint8 or floating in [0, 1], [H, W, 3].
             degraded: uint8 or floating in [0, 1], [H / scale, W / scale, 3].
             intervene: the task's do(), see `Intervene`; None: only `outcomes` is possible.
+            name: what the scene is called in records and reports.
 
         Raises:
             ValueError: not images, or sizes without a whole ratio.
@@ -186,4 +246,13 @@ class Scene:
                 "must be a whole multiple"
             )
         mechanism = None if intervene is None else Custom(intervene)
-        return cls(target, source, scale, "custom", mechanism, {})
+        return cls(target, source, scale, "custom", mechanism, {}, name)
+
+
+def _cut(name: str, clean: object, factor: object) -> tuple[np.ndarray, int]:
+    """The clean image without what lies beyond a multiple of the factor, and the factor."""
+    image, factor = as_image("clean", clean), whole_number(name, factor, 2)
+    h, w = (side // factor * factor for side in image.shape[:2])
+    if min(h, w) == 0:
+        raise ValueError(f"{name}={factor}: larger than the image of {image.shape[:2]} pixels")
+    return image[:h, :w], factor

@@ -1,6 +1,9 @@
 """Maps in numbers: the table that goes with a figure."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -67,6 +70,13 @@ def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
 
     Returns:
         The table, without a line break at its end.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> print(cem.markdown_table([{"network": "EDSR", "positive": 12.34, "max": 0.5}]))
+        | network | positive | max   |
+        | ------- | -------- | ----- |
+        | EDSR    | 12.3 %   | 0.500 |
     """
 
     def cell(key: str, value: float | int | str) -> str:
@@ -84,3 +94,20 @@ def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
         "| " + " | ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def as_json(records: Sequence[Mapping[str, Any]]) -> str:
+    """Records as a JSON list for scripts.
+
+    Args:
+        records: of JSON values.
+
+    Returns:
+        The text; numbers that are not finite become null.
+    """
+
+    def finite(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    found = [{key: finite(value) for key, value in record.items()} for record in records]
+    return json.dumps(found, indent=1, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Makes the data that come with the package: the default pool, the scenes and their attribution.
+"""Makes the data that come with the package: default pool, scenes, attribution, checksums.
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS
     python -m cem_jax.experiments.bundle MANIFEST PHOTOS cem_jax/data
@@ -9,6 +9,7 @@ those under CC0, CC-BY, CC-BY-SA or in the public domain are used.
 
 import argparse
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -34,6 +35,17 @@ SCENES = {
     "facade": SceneCut("building-at-mit", 50, 130),
     "pagoda": SceneCut("china", 40, 90),
     "cabin": SceneCut("wooden-house", 50, 100),
+    "arcade": SceneCut("hallway_outdoors", 30, 20),
+    "bench": SceneCut("bench-with-view", 100, 130),
+    "bridge": SceneCut("Bridge_by_Sander_Klootwijk", 250, 570),
+    "castle": SceneCut("castle", 30, 190),
+    "coffee": SceneCut("coffee", 90, 180),
+    "corridor": SceneCut("hall", 10, 0),
+    "dog": SceneCut("friends_by_Aitzol_Berasategi", 430, 250),
+    "garage": SceneCut("parking-ramp", 0, 210),
+    "stairs": SceneCut("brick-wall-and-stairs", 40, 224),
+    "tracks": SceneCut("train-tracks1", 100, 110),
+    "warehouse": SceneCut("building-fireproof", 10, 60),
 }
 SIDE = 256
 
@@ -56,7 +68,7 @@ def _credit(record: dict) -> str:
 
 
 def bundle(manifest: Path, photos: Path, out: Path) -> None:
-    """Writes pool, scenes and attribution.
+    """Writes pool, scenes, attribution and checksums.
 
     Args:
         manifest: the photographs' records.
@@ -92,10 +104,15 @@ def bundle(manifest: Path, photos: Path, out: Path) -> None:
         "",
         *(f"- {_credit(record)}" for _, record in pool_files),
         "",
-        "Written by `cem_jax.experiments.bundle`.",
+        "Written by `cem_jax.experiments.bundle`, as `SHA256SUMS` is.",
         "",
     ]
     (out / "ATTRIBUTION.md").write_text("\n".join(lines))
+    sums = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(out)}\n"
+        for file in (out / "pool_8.npz", *sorted((out / "scenes").glob("*.png")))
+    ]
+    (out / "SHA256SUMS").write_text("".join(sums))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from cem_jax.degrade.bicubic import downsample
+from cem_jax.degrade.bicubic import downsample, upsample
 from cem_jax.degrade.noise import add_noise
 from cem_jax.degrade.rain import add_rain, draw_rain
 
@@ -100,14 +100,6 @@ def degrade_patch(random: np.random.Generator, clean: np.ndarray, task: str) -> 
     return np.round(255 * _DRAWN[task](random, clean)) / 255
 
 
-def enlarge(image: np.ndarray) -> np.ndarray:
-    """A reduced image at SR's full size again: bicubic, uint8 [h, w, 3] -> [4 h, 4 w, 3]."""
-    h, w = image.shape[:2]
-    return np.asarray(
-        Image.fromarray(image).resize((SCALE * w, SCALE * h), Image.Resampling.BICUBIC)
-    )
-
-
 def degrade(clean: np.ndarray, task: str, seed: int, scale: int) -> np.ndarray:
     """The task's input for a whole photograph; for SR, DN and DR as a scene makes it.
 
@@ -122,8 +114,8 @@ def degrade(clean: np.ndarray, task: str, seed: int, scale: int) -> np.ndarray:
         uint8 [h', w', 3].
     """
     if task == "SR":
-        small = np.asarray(downsample(clean, SCALE), np.uint8)
-        return small if scale == SCALE else enlarge(small)
+        small = downsample(clean, SCALE)
+        return np.asarray(small if scale == SCALE else upsample(small, SCALE), np.uint8)
     if task == "DN":
         return add_noise(clean, SIGMA, seed)
     if task == "DR":

@@ -26,10 +26,12 @@ def make_scene(task: str) -> cem.Scene:
         "SR": cem.Scene.super_resolution,
         "DN": cem.Scene.denoising,
         "DR": cem.Scene.deraining,
-    }[task](clean)
+    }[task](clean, name=SCENE)
 
 
-def demo(out: Path, plan: cem.Plan = PLAN, progress: bool = True) -> str:
+def demo(
+    out: Path, plan: cem.Plan = PLAN, progress: bool = True
+) -> list[dict[str, float | int | str]]:
     """Computes the three maps, draws figure and report, and writes the table.
 
     Args:
@@ -38,7 +40,7 @@ def demo(out: Path, plan: cem.Plan = PLAN, progress: bool = True) -> str:
         progress: show progress on a terminal.
 
     Returns:
-        The table, in Markdown.
+        The rows of the table: `cem.summarise`, and `psnr_in`, the region's PSNR before (dB).
 
     Raises:
         ValueError: the folder cannot be used, or holds other results.
@@ -60,11 +62,10 @@ def demo(out: Path, plan: cem.Plan = PLAN, progress: bool = True) -> str:
                 **summary,
             }
         )
-    table = cem.markdown_table(rows)
-    (out / "table.md").write_text(table + "\n")
+    (out / "table.md").write_text(cem.markdown_table(rows) + "\n")
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         figure = cem.plot_teaser(maps)
         for suffix in ("png", "pdf"):
             figure.savefig(out / f"teaser.{suffix}", dpi=200)
     cem.report(maps, out / "report.html")
-    return table
+    return rows

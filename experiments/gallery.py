@@ -60,6 +60,15 @@ def draw(maps: Path, out: Path) -> list[Path]:
         cem.plot_range(denoising, axes[3]).set_box_aspect(0.2)
         keep(figure, "parts.png")
 
+    figure, axes = plt.subplots(
+        1, 3, figsize=(7, 2.6), layout="constrained", width_ratios=(3, 1.5, 2)
+    )
+    cem.plot(denoising, axes[0], colour_map="PuOr_r")
+    cem.plot_colour_bar(denoising, axes[0], colour_map="PuOr_r")
+    cem.plot_shares(denoising, axes[1], colour_map="PuOr_r").set_title("blocks")
+    cem.plot_range(denoising, axes[2], colour_map="PuOr_r").set_box_aspect(0.2)
+    keep(figure, "colour-blind.png")
+
     keep(cem.plot_teaser(three), "teaser.jpg")  # noise makes a large PNG
     return written
 

@@ -16,6 +16,7 @@ convolutions, whose gradients are faster on CPU.
 import argparse
 import dataclasses
 import functools
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -150,11 +151,13 @@ def train(
                 saved = time.monotonic()
 
     final = nnx.merge(graph, state.average, constants)
-    save_file(to_torch(nnx.state(final)), out / f"{recipe.name}.safetensors")
+    weights = out / f"{recipe.name}.safetensors"
+    save_file(to_torch(nnx.state(final)), weights)
     before = {task: baseline(whole, task, scale) for task in tasks}
     averaged = functools.partial(forward, state.average)
     after = {task: validate(averaged, whole, task, scale) for task in tasks}
     record = make_record(recipe, seed, (len(images), len(whole)), before, after)
+    record["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     (out / f"{recipe.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     return record
 

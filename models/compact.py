@@ -21,6 +21,15 @@ _SRRESNET = {"num_feat": 32, "num_block": 6}
 _SWINIR = {"embed_dim": 36, "depths": (4, 4), "num_heads": (4, 4)}
 _RESTORMER = {"dim": 8, "num_blocks": (1, 1, 1, 2), "num_refinement_blocks": 1}
 
+_SEVERAL = {
+    "SRResNet_mix": _SRRESNET,
+    "RCAN_mix": _RCAN,
+    "SwinIR_mix": _SWINIR,
+    "SRResNet_MIO": _SRRESNET,
+    "SwinIR_MIO": _SWINIR,
+}
+"""Trained on several tasks, SR among them, whose input is enlarged beforehand."""
+
 
 def _compact(base: Entry, **small: Any) -> Entry:
     return dataclasses.replace(
@@ -69,11 +78,10 @@ _ALL = (
     _compact(_OFFICIAL["SRResNet_DR"], **_SRRESNET),
     _compact(_OFFICIAL["RCAN_DR"], **_RCAN),
     _compact(_OFFICIAL["SwinIR_DR"], **_SWINIR),
-    _compact(_OFFICIAL["SRResNet_mix"], **_SRRESNET),
-    _compact(_OFFICIAL["RCAN_mix"], **_RCAN),
-    _compact(_OFFICIAL["SwinIR_mix"], **_SWINIR),
-    _compact(_OFFICIAL["SRResNet_MIO"], **_SRRESNET),
-    _compact(_OFFICIAL["SwinIR_MIO"], **_SWINIR),
+    *(
+        dataclasses.replace(_compact(_OFFICIAL[name], **small), tasks=("SR", "DN", "DR"))
+        for name, small in _SEVERAL.items()
+    ),
 )
 COMPACT = {entry.name: entry for entry in _ALL}
 """Every compact network by name, trained or not yet."""

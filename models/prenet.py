@@ -74,7 +74,7 @@ ENTRIES = (
         "PReNet",
         PReNet,
         tasks=("DR",),
-        official_files=("PReNet6.pth", "net_latest.pth"),
+        official_files=("PReNet6.pth", "net_latest.pth", "PReNet6_Rain100H.pth"),
         published_at="github.com/csdwren/PReNet",
         licence="none stated",
     ),

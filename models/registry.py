@@ -280,6 +280,9 @@ def bundled_weights(name: str) -> Path | None:
 
     Returns:
         Its path, or None.
+
+    Raises:
+        ValueError: the name is unknown.
     """
     if not find(name).bundled:
         return None

@@ -33,7 +33,6 @@ def made_map(
         roi: the region; None takes one of 16 x 16 pixels.
         reach: farthest block with an effect, in blocks from the region's centre.
         few: distance beyond which blocks have three draws.
-        few: distance beyond which blocks have three draws.
         noise: grey levels by which every pixel of every restored region changes at random.
         changes: fields of the map to be replaced.
     """

@@ -284,6 +284,59 @@ def test_blocks_hold_the_sums_of_their_cells():
         attributed(values).in_blocks(0)
 
 
+def test_attributions_round_trip(tmp_path, scene, local):
+    found = (
+        cem.local_attribution_map(local, scene, ROI, steps=2),
+        cem.gradient_map(local, scene, ROI),
+        cem.occlusion_map(local, scene, ROI, block=24, fill="blur"),
+    )
+    for one in found:
+        one.save(tmp_path / "one.npz")
+        again = cem.Attribution.load(tmp_path / "one.npz")
+        for field in dataclasses.fields(one):
+            kept, given = getattr(again, field.name), getattr(one, field.name)
+            np.testing.assert_array_equal(kept, given)  # NaN equals NaN here
+            assert type(kept) is type(given)
+        assert again.attribution.dtype == np.float64 and again.degraded.dtype == np.uint8
+    assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
+
+
+def test_damaged_files_are_refused_or_read_as_they_were(tmp_path):
+    path, found = tmp_path / "one.npz", attributed(np.random.default_rng(0).random((7, 9)))
+    found.save(path)
+    whole = path.read_bytes()
+    for end in range(0, len(whole), 97):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match=r"one.npz.*no attribution"):
+            cem.Attribution.load(path)
+    refused, places = 0, range(0, len(whole), 5)
+    for middle in places:
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
+        try:
+            again = cem.Attribution.load(path)
+        except ValueError as error:
+            assert "one.npz" in str(error)
+            refused += 1
+        else:  # what was hit is not read, such as the time of the archive's entries
+            np.testing.assert_array_equal(again.attribution, found.attribution)
+            assert again.parameters == found.parameters and again.roi == found.roi
+    assert refused > 0.7 * len(places)
+    with pytest.raises(ValueError, match=r"missing.npz.*no attribution"):
+        cem.Attribution.load(tmp_path / "missing.npz")
+    with pytest.raises(ValueError, match="cannot be written"):
+        found.save(tmp_path / "no folder" / "one.npz")
+
+
+def test_a_newer_file_and_a_map_are_not_taken_for_an_attribution(tmp_path):
+    path, values = tmp_path / "one.npz", np.zeros((2, 2))
+    np.savez(path, record='{"format_version": 2}', attribution=values, degraded=values)
+    with pytest.raises(ValueError, match=r"format 2; .* up to 1"):
+        cem.Attribution.load(path)
+    np.savez(path, record='{"format_version": 2, "task": "DN"}', effect=values)
+    with pytest.raises(ValueError, match="no attribution"):
+        cem.Attribution.load(path)
+
+
 def test_figures_show_sign_and_place():
     clean = cem.example_image("facade")[:64, :96]
     scene = cem.Scene.super_resolution(clean)
@@ -310,6 +363,17 @@ def test_figures_show_sign_and_place():
     strong = np.abs(shown - 0.5 * light - 0.5).max(-1) > 0.05
     np.testing.assert_array_equal(redder[inside & strong], positive[inside & strong])
     assert not strong[~inside].any()
+    gradient = cem.gradient_map(network, scene, roi)
+    ends = plt.colormaps["PuOr_r"](np.array([0.0, 1.0]))[:, :3]
+    shown = np.asarray(cem.plot_attribution(gradient, colour_map="PuOr_r").images[0].get_array())
+    largest = np.unravel_index(np.abs(gradient.attribution).argmax(), (16, 24))
+    helps = int(gradient.attribution[largest] > 0)
+    place = (4 * largest[0], 4 * largest[1])
+    np.testing.assert_allclose((shown - 0.5 * light)[place], 0.5 * ends[helps], atol=0.01)
+    area = np.asarray(cem.plot_contribution(gradient, colour_map="PuOr_r").images[0].get_array())
+    np.testing.assert_allclose((area - 0.5 * light).reshape(-1, 3).min(0), 0.5 * ends[1], atol=0.05)
+    with pytest.raises(ValueError, match="colour_map='blue'"):
+        cem.plot_attribution(gradient, colour_map="blue")
     plt.close("all")
 
 

@@ -1,14 +1,23 @@
 """The command line, as a user types it."""
 
 import json
+import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 import cem_jax as cem
+from cem_jax import cli
+from cem_jax.image import read_image
+from cem_jax.summary import as_json
 
 
 def call(*arguments: str, cwd=None) -> subprocess.CompletedProcess:
@@ -42,10 +51,16 @@ def test_map_writes_map_figure_and_table_and_resumes(photograph, tmp_path):
     assert "seed was 0, is 3" in other.stderr
 
 
-def test_models_lists_the_names():
-    done = call("models")
-    assert done.returncode == 0
-    assert all(name in done.stdout for name in cem.models.names())
+def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograph, tmp_path):
+    done = call(
+        "map", "--model", "DnCNN-compact", "--task", "SR", "--image", photograph,
+        "--roi", "24,24,8,8", "--plan", "fixed:1", "--out", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    scene = cem.Scene.preupsampled(read_image(photograph), 4)
+    np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
+    assert (found.task, found.scale) == ("SR", 1)
 
 
 BAD = {
@@ -93,8 +108,109 @@ def test_the_demo_writes_what_it_says(tmp_path):
         assert found.counts.positive > 0
 
 
-def test_the_page_of_the_zoo_is_what_the_command_prints():
-    done = call("models", "--details")
-    assert done.returncode == 0
+def called(capsys, monkeypatch, *arguments: str) -> str:
+    """What the command line prints, run within this process; it must end with status 0."""
+    monkeypatch.setattr(sys, "argv", ["cem-jax", *arguments])
+    for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
+        monkeypatch.setattr(cem, setting, lambda: None)
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    assert not done.value.code
+    return capsys.readouterr().out
+
+
+def test_models_lists_the_names(capsys, monkeypatch):
+    printed = called(capsys, monkeypatch, "models")
+    assert all(f"| {name} " in printed for name in cem.models.names())
+
+
+def test_the_page_of_the_zoo_is_what_the_command_prints(capsys, monkeypatch):
     page = (Path(__file__).parents[1] / "docs" / "zoo.md").read_text()
-    assert page.endswith("\n\n" + done.stdout.strip() + "\n")
+    assert page.endswith("\n\n" + called(capsys, monkeypatch, "models", "--details"))
+
+
+def commands() -> dict[str, Any]:
+    """The commands by name, as the shell sees them."""
+    group = typer.main.get_command(cli.app)
+    with group.make_context("cem-jax", ["models"], resilient_parsing=True) as context:
+        return {name: group.get_command(context, name) for name in group.list_commands(context)}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_json_and_an_example(name):
+    command = commands()[name]
+    assert "--json" in {text for one in command.params for text in one.opts}
+    program, first, *rest = shlex.split(command.epilog.removeprefix("Example: "))
+    assert (program, first) == ("cem-jax", name)
+    command.make_context(name, rest)
+
+
+def test_json_holds_what_the_text_says(capsys, monkeypatch, photograph, tmp_path):
+    def records(*arguments: str) -> list[dict]:
+        return json.loads(called(capsys, monkeypatch, *arguments, "--json"))
+
+    facts = {one["name"]: one for one in records("models")}
+    assert facts.keys() == set(cem.models.names())
+    assert facts["DnCNN"]["receptive_radius"] == 20
+    (made,) = records(
+        "map", "--model", "DnCNN-compact", "--task", "DN", "--image", photograph, "--roi",
+        "24,24,8,8", "--plan", "fixed:1", "--out", str(tmp_path / "map"),
+    )  # fmt: skip
+    found = cem.EffectMap.load(tmp_path / "map" / "map.npz")
+    assert made["scene"] == found.provenance["scene_name"] == "photo"
+    assert made["roi"] == [24, 24, 8, 8] and made["psnr_out"] == found.baseline
+    assert made["positive"] == cem.summarise(found)["positive"]
+    saved = str(tmp_path / "map" / "map.npz")
+    table, page = str(tmp_path / "map.csv"), str(tmp_path / "report.html")
+    assert records("export", saved, "--format", "csv", "--out", table) == [{"written": table}]
+    assert records("report", saved, "--out", page) == [{"written": page}]
+    weights = str(cem.models.bundled_weights("DnCNN-compact"))
+    written = records("convert", weights, "--model", "DnCNN-compact", "--out", str(tmp_path))
+    assert [Path(one["written"]).name for one in written] == [
+        "DnCNN-compact.safetensors", "DnCNN-compact.orbax"
+    ]  # fmt: skip
+
+
+def test_what_is_not_known_is_null_in_json():
+    assert json.loads(as_json([{"a": float("nan"), "b": 1.5}])) == [{"a": None, "b": 1.5}]
+
+
+def test_json_of_a_job_is_its_list(capsys, clean, pool, local, tmp_path):
+    job = cem.Job(
+        {"local": lambda: local}, {"facade": lambda: cem.Scene.denoising(clean)},
+        [cem.MapOf("local", "facade", cem.ROI(24, 32, 16, 16))], pool=pool, plan=cem.Fixed(1),
+    )  # fmt: skip
+    cli.run_job(job, tmp_path, json=True)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == json.loads((tmp_path / "maps.json").read_text())
+    assert "1/1 local/facade" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("cem-jax mo", "models"),
+        ("cem-jax map --task D", "DN"),
+        ("cem-jax map --model DnCNN-", "DnCNN-compact"),
+        ("cem-jax map --ref", "--reference-config"),
+    ],
+)
+def test_the_shell_completes(words, completed, capsys, monkeypatch):
+    monkeypatch.setenv("_CEM_JAX_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    assert completed in called(capsys, monkeypatch).split()
+
+
+def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
+    command = [sys.executable, "-m", "cem_jax.cli", "map", "--model", "DnCNN-compact"]
+    command += ["--task", "DN", "--image", photograph, "--roi", "24,24,8,8"]
+    command += ["--plan", "fixed:5000", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "out" / "outcomes.0.log").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors == "cem-jax: interrupted; the same command continues\n"

@@ -1,41 +1,24 @@
-"""The pages: links lead somewhere, commands and programs are valid, public names are documented."""
+"""The pages: links lead somewhere, every page is in the menu, public names are documented."""
 
 import ast
 import dataclasses
 import importlib
 import inspect
 import re
-import shlex
 import textwrap
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
+import numpy as np
 import pytest
 import yaml
+from pages import FENCE, PAGES, ROOT, name_of
 
 import cem_jax as cem
-from cem_jax import cli, interchange, reference_config
+from cem_jax import interchange, reference_config
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-"""Pages to which the tests below apply."""
-
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_COMMAND = re.compile(r"cem-jax (?:[^`\n\\]|\\\n)+")
-
-
-def name_of(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return [
-        textwrap.dedent(body)
-        for _, found, body in _FENCE.findall(page.read_text())
-        if found == language
-    ]
 
 
 def anchors(page: Path) -> set[str]:
@@ -46,7 +29,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
-    text = _FENCE.sub("", page.read_text())
+    text = FENCE.sub("", page.read_text())
     for link in _LINK.findall(text):
         if re.match(r"\w+:", link):
             continue
@@ -71,99 +54,6 @@ def test_the_menu_of_the_site_has_every_page():
     assert sorted(named) == sorted(
         str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")
     )
-
-
-# Commands
-
-
-def commands(text: str) -> list[list[str]]:
-    """Every `cem-jax ...` of a page, its lines joined."""
-    found = [match.replace("\\\n", " ") for match in _COMMAND.findall(text)]
-    lines = [shlex.split(command, comments=True)[1:] for command in found]
-    return [line for line in lines if line and re.fullmatch(r"[a-z-]+", line[0])]
-
-
-def parse(arguments: list[str]) -> None:
-    """Reads a command line as `cem-jax` does, without running it."""
-    import typer
-
-    group = typer.main.get_command(cli.app)
-    name, *rest = arguments
-    with group.make_context("cem-jax", [name], resilient_parsing=True) as context:
-        command = group.get_command(context, name)
-        assert command is not None, f"no command {name}"
-        if rest == ["--help"]:
-            return
-        found = command.make_context(name, rest, parent=context).params
-    if found.get("plan"):
-        cli.parse_plan(found["plan"])
-    if found.get("roi"):
-        cli.parse_roi(found["roi"])
-
-
-def shell(page: Path) -> str:
-    """What a page shows as commands: shell blocks and indented lines."""
-    text = page.read_text()
-    indented = re.findall(r"^    .*cem-jax .*$", _FENCE.sub("", text), re.MULTILINE)
-    return "\n".join([*blocks(page, "bash"), *indented])
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_are_ones_that_the_command_line_knows(page):
-    for arguments in commands(shell(page)):
-        parse(arguments)
-
-
-def test_commands_are_found_and_faulty_ones_refused():
-    assert sum(len(commands(shell(page))) for page in PAGES) > 8
-    text = "x && cem-jax map --model A \\\n    --out b  # why\n"
-    assert commands(text) == [["map", "--model", "A", "--out", "b"]]
-    for line in ("mapp", "map --models A --out b", "map --out b --task XX", "map --model A"):
-        with pytest.raises((AssertionError, cli.TyperException)):
-            parse(shlex.split(line))
-
-
-# Programs
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_programs_compile(page):
-    for program in blocks(page, "python"):
-        compile(program, name_of(page), "exec")
-
-
-RUN = {
-    "docs/quick-start.md": "load(", "docs/reading-a-map.md": "load(", "docs/gallery.md": "load(",
-    "docs/map-format.md": "np.load", "docs/own-network.md": "wrap(",
-}  # fmt: skip
-"""Pages of which those programs are run that hold the given text and compute no map."""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with the map that the pages speak of."""
-    from conftest import curved
-
-    path = tmp_path_factory.mktemp("docs")
-    scene = cem.Scene.denoising(cem.example_image("facade")[:128, :128])
-    network = cem.wrap(curved, receptive_radius=2, name="small")
-    roi = cem.ROI(y=96, x=96, height=16, width=16)
-    found = cem.causal_effect_map(network, scene, roi, plan=cem.Fixed(2), progress=False)
-    found.save(path / "map.npz")
-    return path
-
-
-@pytest.mark.parametrize("page", RUN)
-def test_programs_run(page, folder, monkeypatch):
-    matplotlib.use("Agg")
-    monkeypatch.chdir(folder)
-    needs = {"wrap_onnx", "torch", "equinox", "causal_effect_map"}
-    ran = 0
-    for program in blocks(ROOT / page, "python"):
-        if RUN[page] in program and not any(word in program for word in needs):
-            exec(compile(program, page, "exec"), {})
-            ran += 1
-    assert ran
 
 
 # Docstrings
@@ -195,7 +85,8 @@ OF_A_PLAN = {name for name in vars(cem.Plan) if not name.startswith("_")}
 
 def sections(doc: str) -> dict[str, str]:
     """A Google docstring by section; "" is what comes first."""
-    parts = re.split(r"^(Args|Returns|Raises|Yields):$", inspect.cleandoc(doc), flags=re.MULTILINE)
+    heads = r"^(Args|Returns|Raises|Yields|Examples):$"
+    parts = re.split(heads, inspect.cleandoc(doc), flags=re.MULTILINE)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
@@ -208,20 +99,44 @@ def parameters(value: object) -> list[str]:
     return [name for name in inspect.signature(value).parameters if name not in ("self", "cls")]
 
 
-def raises_value_error(value: object) -> bool:
-    """Whether it does so itself, or by a check of its arguments."""
+def raises_value_error(value: object, known: tuple[object, ...] = ()) -> bool:
+    """Whether it does so itself, or calls one of ours by name that does, outside of a `try`."""
     source = value.__dict__.get("__post_init__") if isinstance(value, type) else value
-    if source is None:
+    if not isinstance(source, types.FunctionType) or source in known:
         return False
     tree = ast.parse(textwrap.dedent(inspect.getsource(source)))
-    own = {"whole_number", "check_tolerance", "check_pair", "as_image", "as_unit"}
-    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
-        for names, nodes in (({"ValueError"}, raised), (own, calls))
-        for node in nodes
-    )
+    nodes = list(uncaught(tree))
+    raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]
+    if any(isinstance(one, ast.Call) and named(one.func) == "ValueError" for one in raised):
+        return True
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    return any(raises_value_error(one, (*known, source)) for one in ours(calls, source))
+
+
+def uncaught(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, but for what stands in a `try` that catches a ValueError."""
+    yield node
+    for below in ast.iter_child_nodes(node):
+        caught = [named(one.type) for one in getattr(node, "handlers", ())]
+        if any("ValueError" in names for names in caught) and below in getattr(node, "body", ()):
+            continue
+        yield from uncaught(below)
+
+
+def named(node: ast.AST | None) -> str:
+    return "" if node is None else ast.unparse(node)
+
+
+def ours(calls: list[ast.expr], source: types.FunctionType) -> Iterator[object]:
+    """The functions and classes of the package that a function calls by name."""
+    for call in calls:
+        first, *rest = named(call).split(".")
+        found = source.__globals__.get(first)
+        for name in rest:
+            found = getattr(found, name, None)
+        found = getattr(found, "__func__", found)  # of a classmethod
+        if str(getattr(found, "__module__", "")).startswith("cem_jax"):
+            yield found
 
 
 def complaints(name: str, value: object) -> list[str]:
@@ -247,8 +162,35 @@ def complaints(name: str, value: object) -> list[str]:
         returns = "" if isinstance(value, type) else _returned(value)
         if returns not in ("", "None", *CLASSES) and "Returns" not in found:
             wrong.append(f"what it returns ({returns})")
+    wrong += unmeasured(value, found)
     if raises_value_error(value) and "    ValueError: " not in found.get("Raises", ""):
         wrong.append("Raises ValueError")
+    return wrong
+
+
+ARRAY = r"(numpy\.ndarray|jax\.Array|jax\.jaxlib\._jax\.Array)( \| None)?"
+SHAPE, UNIT = r"\[|shape", r"dB|unit|pixel|level|between|share|0 or more"
+
+
+def unmeasured(value: object, found: dict[str, str]) -> list[str]:
+    """Arrays without a shape, and numbers without a unit, among a docstring's sections."""
+    assert callable(value)
+    signature = inspect.signature(value)
+    told = {
+        name: re.search(rf"^    {name}: (.*?)(?=^    \S|\Z)", found.get("Args", ""), re.M | re.S)
+        for name in signature.parameters
+    }
+    texts = {name: match[1] for name, match in told.items() if match}
+    asked = {name: one.annotation for name, one in signature.parameters.items() if name in texts}
+    if "Returns" in found:
+        texts["Returns"], asked["Returns"] = found["Returns"], signature.return_annotation
+    wrong = []
+    for name, annotation in asked.items():
+        kind = inspect.formatannotation(annotation)
+        if re.fullmatch(ARRAY, kind) and not re.search(f"{SHAPE}|dB|unit", texts[name]):
+            wrong.append(f"the shape of {name}")
+        if re.fullmatch(r"float( \| None)?", kind) and not re.search(UNIT, texts[name]):
+            wrong.append(f"the unit of {name}")
     return wrong
 
 
@@ -275,6 +217,32 @@ def test_a_poor_docstring_is_found():
 
     assert complaints("poor", poor) == [
         "argument y", "what it returns (int)", "Raises ValueError"
+    ]  # fmt: skip
+
+    def trusting(y: int) -> None:
+        """Makes a region.
+
+        Args:
+            y: a number.
+        """
+        cem.ROI(y, 0, 8, 8)
+
+    assert complaints("trusting", trusting) == ["Raises ValueError"]
+
+    def vague(image: np.ndarray, sigma: float) -> np.ndarray:
+        """Blurs.
+
+        Args:
+            image: what is blurred.
+            sigma: how much.
+
+        Returns:
+            The blurred image.
+        """
+        return image * sigma
+
+    assert complaints("vague", vague) == [
+        "the shape of image", "the unit of sigma", "the shape of Returns"
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Jobs: files are checked as a whole, maps are made once by whoever is free, failures are told."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -97,6 +98,37 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     ]  # fmt: skip
     assert job.plan == cem.Fixed(2, 0.5)
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
+
+
+def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkeypatch):
+    several = dataclasses.replace(cem.models.describe("DnCNN-compact"), tasks=("SR", "DN"))
+    monkeypatch.setattr(cem.models, "describe", lambda name: several)
+    file = written / "full size.toml"
+    text = """
+        block = 6
+        network = [{name = "DnCNN-compact"}]
+        scene = [{task = "preupsampled", factor = 3, example = "cabin", rois = [[239, 0, 16, 17]]}]
+    """
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"pool: .*8 x 8.*block = 6"):
+        cem.read_job(file)
+    file.write_text(text.replace("block = 6", "block = 8"))
+    with pytest.raises(ValueError, match=r"\[\[scene\]\] 1: block: block=8: .*multiple of 3"):
+        cem.read_job(file)
+    file.write_text(text.replace("block = 6", "").replace("factor = 3, ", ""))
+    job = cem.read_job(file)
+    assert [str(one) for one in job.maps] == ["DnCNN-compact/cabin/y239-x0-16x17"]
+    scene = job.scenes["cabin"]()
+    assert (scene.task, scene.scale, scene.facts["factor"]) == ("SR", 1, 4)
+    file.write_text(text.replace("factor = 3", "scale = 4"))
+    with pytest.raises(ValueError, match="scale: a scene of task preupsampled has none"):
+        cem.read_job(file)
+    file.write_text(text.replace("factor = 3", "factor = 1"))
+    with pytest.raises(ValueError, match="factor: 1: expected at least 2"):
+        cem.read_job(file)
+    file.write_text(text.replace("preupsampled", "SR").replace("factor = 3", "scale = 1"))
+    with pytest.raises(ValueError, match="scale: 1: expected at least 2"):
+        cem.read_job(file)
 
 
 def code_in(language: str) -> list[str]:

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from report_maps import largest_maps, made_map
 
 import cem_jax as cem
@@ -23,24 +25,25 @@ HOSTILE = '</script ><script>alert(1)</script><img src=x onerror="alert(1)">&amp
 
 
 class Page(HTMLParser):
-    """Every tag with its attributes, and the text of scripts and styles."""
+    """Every tag with its attributes, and the text of scripts and styles by class or tag."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.raw: list[tuple[str, str]] = []
         self.feed(path.read_text("utf-8"))
-        self.scenes = [json.loads(text) for tag, text in self.raw[:-1] if tag == "script"]
+        self.scenes = [json.loads(text) for kind, text in self.raw if kind == "scene"]
+        self.inputs = [json.loads(text) for kind, text in self.raw if kind == "input"]
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
         if tag in ("script", "style"):
-            self.raw.append((tag, ""))
+            self.raw.append((dict(attrs).get("class") or tag, ""))
 
     def handle_data(self, data):
         if self.cdata_elem:
-            tag, before = self.raw[-1]
-            self.raw[-1] = tag, before + data
+            kind, before = self.raw[-1]
+            self.raw[-1] = kind, before + data
 
 
 def unpacked(value):
@@ -68,6 +71,15 @@ def test_maps_of_one_input_and_region_are_one_scene(maps, page):
     assert [[id(one) for one in scene] for scene in scenes] == [
         [id(maps[0]), id(maps[1])], [id(other)], [id(ssim)],
     ]  # fmt: skip
+
+
+def test_an_input_is_in_the_file_once(maps, page):
+    (found,) = page.inputs
+    png = base64.b64decode(found["picture"].removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(png)) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), maps[0].degraded)
+    numbers = [a["data-input"] for _, a in page.tags if a.get("class") == "scene"]
+    assert numbers == ["0", "0"]
 
 
 def test_maps_of_one_network_are_told_apart_by_what_differs(maps):
@@ -126,7 +138,7 @@ def test_pictures_of_the_strongest_blocks_come_first_when_room_is_short(maps):
 
 
 def test_names_cannot_become_tags_or_scripts(page):
-    assert [tag for tag, _ in page.tags].count("script") == len(page.scenes) + 1
+    assert [kind for kind, _ in page.raw] == ["style", "input", "scene", "scene", "script"]
     assert all(not name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert page.scenes[0]["maps"][1]["name"] == HOSTILE
     assert not any(re.search("[<>&]", text) for _, text in page.raw[1:-1])
@@ -175,15 +187,17 @@ def test_a_file_that_cannot_be_written_is_refused(maps, tmp_path):
 
 
 def test_the_command_gathers_the_maps_of_folders(maps, tmp_path):
-    for i, effect_map in enumerate(maps):
-        (tmp_path / "maps" / str(i)).mkdir(parents=True)
-        effect_map.save(tmp_path / "maps" / str(i) / "map.npz")
+    for name, effect_map in zip(("y8-0", "y32-1", "y112-2"), maps, strict=True):
+        (tmp_path / "maps" / name).mkdir(parents=True)
+        effect_map.save(tmp_path / "maps" / name / "map.npz")
     (tmp_path / "empty").mkdir()
     command = [sys.executable, "-m", "cem_jax.cli", "report"]
-    command += ["maps/0", "maps/1/map.npz", "maps/2", "--out", "all.html"]
+    command += ["maps/y8-0", "maps/y32-1/map.npz", "maps/y112-2", "--out", "all.html"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [len(scene["maps"]) for scene in Page(tmp_path / "all.html").scenes] == [2, 1]
+    cli.report([tmp_path / "maps"], tmp_path / "again.html")  # y8, y32, y112: by their numbers
+    assert Page(tmp_path / "again.html").scenes == Page(tmp_path / "all.html").scenes
     with pytest.raises(ValueError, match=r"empty: no map\.npz"):
         cli.report([tmp_path / "maps", tmp_path / "empty"], tmp_path / "none.html")
 

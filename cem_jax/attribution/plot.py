@@ -66,31 +66,44 @@ def _over_input(found: Attribution, rgb: np.ndarray, ax: "Axes | None") -> "Axes
 
 
 def plot_attribution(
-    found: Attribution, ax: "Axes | None" = None, limit: float | None = None
+    found: Attribution,
+    ax: "Axes | None" = None,
+    limit: float | None = None,
+    colour_map: str = "seismic",
 ) -> "Axes":
     """Draws signed attributions over the input: red raises the outcome, blue lowers it.
 
     Args:
         found: the attribution.
         ax: where to draw; None makes a figure.
-        limit: attribution at which the colours end; None takes the largest in size.
+        limit: attribution at which the colours end, in its unit; None takes the largest in size.
+        colour_map: name of matplotlib's diverging colours; the upper end raises the outcome.
 
     Returns:
         The axes.
+
+    Raises:
+        ValueError: there is no such colour map.
     """
     largest = float(np.abs(found.attribution).max()) or 1.0
-    rgb = colours(found.attribution, largest if limit is None else limit)
+    rgb = colours(found.attribution, largest if limit is None else limit, colour_map)
     return _over_input(found, rgb, ax)
 
 
-def plot_contribution(found: Attribution, ax: "Axes | None" = None) -> "Axes":
+def plot_contribution(
+    found: Attribution, ax: "Axes | None" = None, colour_map: str = "seismic"
+) -> "Axes":
     """Draws the area of contribution over the input, its density in red, sign left out.
 
     Args:
         found: the attribution.
         ax: where to draw; None makes a figure.
+        colour_map: name of matplotlib's diverging colours, of which the upper half is used.
 
     Returns:
         The axes.
+
+    Raises:
+        ValueError: there is no such colour map.
     """
-    return _over_input(found, colours(area_of_contribution(found), 1.0), ax)
+    return _over_input(found, colours(area_of_contribution(found), 1.0, colour_map), ax)

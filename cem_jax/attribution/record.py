@@ -1,12 +1,27 @@
 """The result of an attribution method: a number for each cell of the input, and its summaries."""
 
 import dataclasses
+import io
+import json
+import math
+import zipfile
+import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cem_jax.grid import ROI
+from cem_jax.store import write_atomically
+
+FORMAT_VERSION = 1
+
+_ARRAYS = ("attribution", "degraded")
+_DAMAGE = (
+    OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+"""What reading a damaged file may raise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,9 +32,9 @@ class Attribution:
         method: "local attribution map", "integrated gradients", "gradient" or "occlusion".
         attribution: float64 [rows, columns], summed over channels; positive where the cell raises
             the outcome. In the outcome's unit; for "gradient" per unit of pixel value.
-        outcome: the outcome of the input.
-        outcome_at_start: the outcome of the image from which the path starts; NaN for methods
-            without a path.
+        outcome: the outcome of the input, in its unit.
+        outcome_at_start: the outcome of the image from which the path starts, in its unit; NaN for
+            methods without a path.
         unit: of the outcome, "dB" or "".
         roi: the region, in output pixels.
         cell: side of a cell, in input pixels: 1 for gradients, the block for occlusion.
@@ -92,3 +107,61 @@ class Attribution:
         rows, columns = self.attribution.shape
         padded = np.pad(self.attribution, ((0, -rows % side), (0, -columns % side)))
         return padded.reshape(-(-rows // side), side, -1, side).sum((1, 3))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the attribution to a `.npz` file, whole or not at all.
+
+        The file holds both arrays by name and one JSON text `record` with the rest: see
+        `docs/map-format.md`.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: the file cannot be written.
+        """
+        record = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in _ARRAYS
+        }
+        record |= {"roi": dataclasses.asdict(self.roi), "parameters": dict(self.parameters)}
+        if math.isnan(self.outcome_at_start):
+            record["outcome_at_start"] = None
+        record["format_version"] = FORMAT_VERSION
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            allow_pickle=False,
+            record=json.dumps(record),
+            attribution=self.attribution,
+            degraded=self.degraded,
+        )
+        try:
+            write_atomically(Path(path), buffer.getvalue())
+        except OSError as error:
+            raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Attribution":
+        """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: the file is missing, damaged, or of a newer format.
+        """
+        try:
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in _ARRAYS}
+                record = json.loads(str(file["record"]))
+            version = record.pop("format_version")
+            if version != FORMAT_VERSION:
+                raise ValueError(f"format {version}; this version reads up to {FORMAT_VERSION}")
+            record["roi"] = ROI(**record["roi"])
+            if record["outcome_at_start"] is None:
+                record["outcome_at_start"] = math.nan
+            return cls(**arrays, **record)
+        except _DAMAGE as error:
+            raise ValueError(f"path={str(path)!r} holds no attribution: {error}") from error

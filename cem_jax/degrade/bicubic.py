@@ -1,4 +1,4 @@
-"""Antialiased bicubic reduction in integers, equal to Pillow's bit for bit on every device."""
+"""Bicubic reduction and enlargement in integers, equal to Pillow's bit for bit on every device."""
 
 import functools
 
@@ -19,26 +19,35 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _weights(size: int, scale: int) -> np.ndarray:
-    """Fixed-point filter of one axis: int32 [size // scale, size]."""
-    out = size // scale
-    centre = (np.arange(out) + 0.5) * scale
-    support = 2.0 * scale
+def _weights(size: int, out: int) -> np.ndarray:
+    """Fixed-point filter of one axis: int32 [out, size]."""
+    step = size / out
+    stretch = max(step, 1.0)  # only a reduction needs a wider kernel, against aliasing
+    centre = (np.arange(out) + 0.5) * step
+    support = 2.0 * stretch
     # The filter is cut to whole pixels before it is normalised, as Pillow does at the borders.
     first = np.maximum((centre - support + 0.5).astype(int), 0)
     last = np.minimum((centre + support + 0.5).astype(int), size)
     pixel = np.arange(size)
-    weight = _cubic((pixel - centre[:, None] + 0.5) / scale)
+    weight = _cubic((pixel - centre[:, None] + 0.5) / stretch)
     weight = np.where((pixel >= first[:, None]) & (pixel < last[:, None]), weight, 0.0)
     weight /= weight.sum(axis=1, keepdims=True)
     return np.trunc(weight * 2**_PRECISION + np.copysign(0.5, weight)).astype(np.int32)
 
 
-def _reduce(image: jax.Array, axis: int, scale: int) -> jax.Array:
+def _pass(image: jax.Array, axis: int, out: int) -> jax.Array:
     """One pass along `axis`, rounded to 8 bits."""
-    weights = jnp.asarray(_weights(image.shape[axis], scale))
+    if image.shape[axis] == out:
+        return image
+    weights = jnp.asarray(_weights(image.shape[axis], out))
     total = jnp.moveaxis(jnp.tensordot(weights, image, ((1,), (axis,))), 0, axis)
     return jnp.clip((total + 2 ** (_PRECISION - 1)) >> _PRECISION, 0, 255)
+
+
+def _resize(image: jax.Array | np.ndarray, height: int, width: int) -> jax.Array:
+    """Both passes in Pillow's order, along the rows first."""
+    pixels = jnp.asarray(image, jnp.int32)
+    return _pass(_pass(pixels, pixels.ndim - 2, width), pixels.ndim - 3, height)
 
 
 def downsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
@@ -51,7 +60,19 @@ def downsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
     Returns:
         int32 0 .. 255, [..., h / scale, w / scale, c].
     """
-    pixels = jnp.asarray(image, jnp.int32)
-    if scale == 1:
-        return pixels
-    return _reduce(_reduce(pixels, pixels.ndim - 2, scale), pixels.ndim - 3, scale)
+    height, width = image.shape[-3:-1]
+    return _resize(image, height // scale, width // scale)
+
+
+def upsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
+    """Enlarges 8-bit images by an integer factor as `PIL.Image.resize(..., BICUBIC)` does.
+
+    Args:
+        image: integers 0 .. 255, [..., h, w, c].
+        scale: factor, at least 1.
+
+    Returns:
+        int32 0 .. 255, [..., h * scale, w * scale, c].
+    """
+    height, width = image.shape[-3:-1]
+    return _resize(image, height * scale, width * scale)

@@ -29,7 +29,7 @@ const running = (counts) => {
 async function readScene(source) {
   const scene = await unpack(JSON.parse(source.textContent));
   scene.image = new Image();
-  scene.image.src = scene.input;
+  scene.image.src = inputs[source.dataset.input].picture;
   await scene.image.decode();
   scene.size = scene.rows * scene.columns;
   let largest = 0, strongest = 0;

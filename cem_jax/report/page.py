@@ -11,16 +11,27 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cem_jax.effect_map import EffectMap
 from cem_jax.plot import plot_teaser
 from cem_jax.report.pack import data_url, picture
-from cem_jax.report.scenes import by_scene, digits, network_names, scene_name, scene_values
+from cem_jax.report.scenes import (
+    by_scene,
+    digits,
+    input_of,
+    network_names,
+    scene_name,
+    scene_values,
+)
 from cem_jax.store import write_atomically
 from cem_jax.summary import summarise
 
 _SCRIPTS = ("arrays.js", "colour.js", "parts.js", "map.js", "strip.js", "block.js", "report.js")
 _PICTURE_BYTES = 2**22
 """Room for the compressed regions of all maps."""
+_LONGEST = 1024
+"""Longest side of an input's picture, in pixels; larger inputs are shown reduced."""
 _THUMBNAIL = 96
 """Longest side of the picture by which a scene is chosen, in pixels."""
 _STATIC_SCENES = 8
@@ -61,6 +72,8 @@ def render(maps: Sequence[EffectMap]) -> str:
         maps: one or more.
     """
     scenes = by_scene(maps)
+    inputs = {input_of(one): one.degraded for one in maps}
+    numbers = {place: number for number, place in enumerate(inputs)}
     room = _PICTURE_BYTES // len(maps)
     folder = resources.files("cem_jax.report")
     style = (folder / "style.css").read_text("utf-8")
@@ -72,17 +85,24 @@ def render(maps: Sequence[EffectMap]) -> str:
         style=style,
         static="\n".join(_static_picture(scene) for scene in scenes[:_STATIC_SCENES]),
         table="\n".join(_table(scene) for scene in scenes),
-        data="\n".join(_data(scene, room) for scene in scenes),
+        inputs="\n".join(map(_input, inputs.values())),
+        data="\n".join(_data(scene, numbers[input_of(scene[0])], room) for scene in scenes),
         script=script,
     )
 
 
-def _data(maps: Sequence[EffectMap], room: int) -> str:
-    """A scene's values in an element that browsers do not run, its name and picture beside."""
-    name, small = html.escape(scene_name(maps[0])), picture(maps[0].degraded, _THUMBNAIL)
+def _input(image: np.ndarray) -> str:
+    """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
+    pictures = {"picture": picture(image, _LONGEST), "small": picture(image, _THUMBNAIL)}
+    return f'<script type="application/json" class="input">{_json(pictures)}</script>'
+
+
+def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
+    """A scene's values, with its name and the number of its input beside."""
+    name = html.escape(scene_name(maps[0]))
     return (
-        f'<script type="application/json" class="scene" data-name="{name}" '
-        f'data-small="{small}">{_json(scene_values(maps, room))}</script>'
+        f'<script type="application/json" class="scene" data-name="{name}" data-input="{number}">'
+        f"{_json(scene_values(maps, room))}</script>"
     )
 
 

@@ -1,5 +1,7 @@
 // The page: which scene is shown, how, and which blocks are looked at.
 const sources = document.querySelectorAll("script.scene");
+const inputs = Array.from(document.querySelectorAll("script.input"),
+  (source) => JSON.parse(source.textContent));
 const read = new Map();
 const state = { opacity: 0.85, tolerance: 0, limit: 1, hide: false, view: null, cursor: 0, pins: [] };
 let scene, views, tolerances;
@@ -162,10 +164,11 @@ if (typeof DecompressionStream === "undefined") {
 } else {
   document.querySelector("main").hidden = false;
   if (sources.length > 1) {
+    if (sources.length > 8) byId("scenes").className = "many";
     byId("scenes").replaceChildren(...Array.from(sources, (source, i) => {
-      const { name, small } = source.dataset;
+      const { name, input } = source.dataset;
       const button = element("button", { type: "button", value: i },
-        element("img", { src: small, alt: "" }), element("span", {}, name));
+        element("img", { src: inputs[input].small, alt: "" }), element("span", {}, name));
       button.addEventListener("click", () => show(i));
       return button;
     }));

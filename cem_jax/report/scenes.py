@@ -12,13 +12,15 @@ import numpy as np
 
 from cem_jax.effect_map import EffectMap
 from cem_jax.extremes import Extremes
-from cem_jax.report.pack import pack, picture
+from cem_jax.report.pack import pack
 
 _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
 """Facts that tell maps of one network apart."""
 
-_LONGEST = 1024
-"""Longest side of the input's picture, in pixels; larger inputs are shown reduced."""
+
+def input_of(effect_map: EffectMap) -> tuple[tuple[int, ...], bytes]:
+    """What tells a map's input from others."""
+    return effect_map.degraded.shape, effect_map.degraded.tobytes()
 
 
 def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
@@ -26,15 +28,16 @@ def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
     scenes = collections.defaultdict(list)
     for one in maps:
         place = (one.roi, one.block, one.scale, one.task, one.outcome, one.unit)
-        scenes[*place, one.degraded.shape, one.degraded.tobytes()].append(one)
+        scenes[place, input_of(one)].append(one)
     return list(scenes.values())
 
 
 def scene_name(effect_map: EffectMap) -> str:
-    """Task, region and outcome in a few words."""
-    roi = effect_map.roi
-    text = f"{effect_map.task}, region {roi.height} \u00d7 {roi.width} at y {roi.y}, x {roi.x}"
-    return text if effect_map.outcome == "psnr" else f"{text}, {effect_map.outcome}"
+    """The scene's own name, its task, region and outcome in a few words."""
+    roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
+    region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
+    outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
+    return ", ".join(str(part) for part in (name, effect_map.task, region, outcome) if part)
 
 
 def network_names(maps: Sequence[EffectMap]) -> list[str]:
@@ -111,7 +114,6 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
         "height": height,
         "width": width,
         "roi": dataclasses.asdict(first.roi),
-        "input": picture(first.degraded, _LONGEST),
         "inside": pack(first.inside_roi.astype(np.uint8)),
         "patches": pack(patches),
         "patchSide": patches.shape[1],

@@ -1,0 +1,151 @@
+"""What becomes of a region when many blocks are replaced together.
+
+Blocks are chosen by one half of a map's draws and replaced by fresh ones, so that nothing is judged
+by the draws that chose it.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import cem_jax as cem
+from cem_jax.experiments.figures.measures import distance, halves
+
+SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Of the blocks outside the region, along a curve."""
+_BATCH = 8
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _written(treedef: Any, leaves: Any, patches: jax.Array, corners: jax.Array, keys: jax.Array):
+    """Input pixels of patches [n, side, side, 3] at corners [n, 2]."""
+    intervene = jax.tree.unflatten(treedef, leaves)
+    return jax.vmap(intervene)(patches, corners[:, 0], corners[:, 1], keys)
+
+
+def replaced(
+    scene: cem.Scene, cells: np.ndarray, side: int, pool: cem.PatchPool, key: jax.Array
+) -> np.ndarray:
+    """The input with every one of the cells replaced by a patch of its own.
+
+    Args:
+        scene: with a do().
+        cells: int [n, 2], row and column.
+        side: of a block, in input pixels.
+        pool: patches to draw from.
+        key: of patches and noise.
+
+    Returns:
+        float32 [h, w, 3].
+    """
+    image = np.array(scene.degraded)
+    if not len(cells):
+        return image
+    which, noise = jax.random.split(key)
+    # As many for every number of cells, so that one program serves all.
+    room = 1 << (len(cells) - 1).bit_length()
+    drawn = np.asarray(jax.random.randint(which, (room,), 0, len(pool)))
+    corners = np.zeros((room, 2), np.int32)
+    corners[: len(cells)] = cells * side
+    leaves, treedef = jax.tree.flatten(scene.intervene)
+    patches = jnp.asarray(pool.patches[drawn], jnp.float32) / 255
+    pixels = np.asarray(_written(treedef, leaves, patches, corners, jax.random.split(noise, room)))
+    for (y, x), patch in zip(corners[: len(cells)], pixels, strict=False):
+        place = image[y : y + side, x : x + side]
+        place[:] = patch[: place.shape[0], : place.shape[1]]
+    return image
+
+
+def region_psnr(
+    network: cem.Network, scene: cem.Scene, roi: cem.ROI, inputs: Sequence[np.ndarray]
+) -> np.ndarray:
+    """PSNR of the region for each of the inputs, [n] in dB."""
+    rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
+    target = jnp.asarray(scene.clean[rows, columns])
+    found: list[float] = []
+    for first in range(0, len(inputs), _BATCH):
+        part = list(inputs[first : first + _BATCH])
+        batch = np.stack(part + part[:1] * (_BATCH - len(part)))
+        restored = jnp.clip(network(batch)[:, rows, columns], 0, 1)
+        found += jax.vmap(cem.psnr, (0, None))(restored, target).tolist()[: len(part)]
+    return np.array(found)
+
+
+def masked(
+    network: cem.Network, scene: cem.Scene, effect_map: cem.EffectMap, draws: int
+) -> dict[str, float | int | None]:
+    """Replaces the blocks that harm by the first half of the draws, all together.
+
+    Args:
+        network: of the map.
+        scene: of the map.
+        effect_map: with a `Fixed` plan.
+        draws: fresh ones for the joint replacement.
+
+    Returns:
+        "blocks" chosen; "gain": PSNR of the region with all of them replaced minus that without,
+        in dB; "harmful_again": share of them that harm by the second half too, in %; "single_gain":
+        mean gain of replacing one of them, by the second half, in dB.
+    """
+    first, second = halves(effect_map)
+    chosen = np.nan_to_num(first) < -effect_map.tolerance
+    cells = np.argwhere(chosen)
+    if not len(cells):
+        return {"blocks": 0, "gain": 0.0, "harmful_again": None, "single_gain": None}
+    keys = jax.random.split(jax.random.key(1), draws)
+    pool = cem.PatchPool.default()
+    inputs = [replaced(scene, cells, effect_map.block, pool, key) for key in keys]
+    after = region_psnr(network, scene, effect_map.roi, inputs)
+    return {
+        "blocks": len(cells),
+        "gain": float(after.mean() - effect_map.baseline),
+        "harmful_again": float(100 * (second[chosen] < 0).mean()),
+        "single_gain": float(-second[chosen].mean()),
+    }
+
+
+def curves(
+    network: cem.Network, scene: cem.Scene, effect_map: cem.EffectMap, draws: int
+) -> dict[str, dict[str, list[float]]]:
+    """Deletion and insertion: PSNR of the region as blocks are replaced, or put back, in an order.
+
+    Deletion replaces the first blocks of the order; insertion replaces all others. Orders: by the
+    effect (first half of the draws, most helpful first), by nearness to the region, at random.
+
+    Args:
+        network: of the map.
+        scene: of the map.
+        effect_map: with a `Fixed` plan.
+        draws: for each point.
+
+    Returns:
+        {"deletion" | "insertion": {order: PSNR in dB at each of `SHARES`}}.
+    """
+    outside = np.flatnonzero(~effect_map.inside_roi)
+    helps = halves(effect_map)[0].reshape(-1)[outside]
+    near = -distance(effect_map).reshape(-1)[outside]
+    orders = {
+        "effect": outside[np.argsort(-helps, kind="stable")],
+        "nearness": outside[np.argsort(-near, kind="stable")],
+        "random": np.random.default_rng(0).permutation(outside),
+    }
+    pool = cem.PatchPool.default()
+    columns = effect_map.effect.shape[1]
+    keys = jax.random.split(jax.random.key(2), draws)
+    found: dict[str, dict[str, list[float]]] = {"deletion": {}, "insertion": {}}
+    for name, order in orders.items():
+        ends = [round(share * len(order)) for share in SHARES]
+        parts = {"deletion": [order[:end] for end in ends], "insertion": [order[e:] for e in ends]}
+        for kind, chosen in parts.items():
+            inputs = [
+                replaced(scene, np.stack(np.divmod(cells, columns), 1), effect_map.block, pool, key)
+                for cells in chosen
+                for key in keys
+            ]
+            psnr = region_psnr(network, scene, effect_map.roi, inputs)
+            found[kind][name] = psnr.reshape(len(SHARES), draws).mean(axis=1).tolist()
+    return found

@@ -1,0 +1,114 @@
+"""Networks of one task beside networks of several: what training on more tasks does to a map.
+
+Claim: trained on three tasks (mix) or seven (MIO, multiple-in-one), a network relies on what is
+near: shares and ranges shrink (Hu et al., finding 3). Means over scenes, with 95 % intervals.
+
+    cem-jax figures multi-task
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+
+from cem_jax.experiments.figures import counted
+from cem_jax.experiments.figures.panels import WIDTH, foot, legend, map_cell
+from cem_jax.experiments.figures.store import Store
+from cem_jax.experiments.figures.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TASKS = ("SR", "DN", "DR")
+KINDS = ("single", "mix", "MIO")
+NUMBERS = ("psnr", "positive", "negative", "involved", "low", "high", "strength", "reach")
+FAMILIES = {
+    family: {
+        "single": {"SR": family, "DN": f"{family}_DN", "DR": f"{family}_DR"},
+        "mix": dict.fromkeys(TASKS, f"{family}_mix"),
+        "MIO": dict.fromkeys(TASKS, f"{family}_MIO"),
+    }
+    for family in ("SRResNet", "SwinIR", "RCAN")
+}
+"""Names of networks by family, kind and task. There is no RCAN_MIO."""
+_NETWORKS = 3
+"""Kinds of networks in a family, of as many as a gallery may hold."""
+
+
+def compute(study: Study) -> dict[str, Any]:
+    """Every network's map of one scene in each task, and its measures at the counted places."""
+    chosen = dict(list(FAMILIES.items())[: study.preset.most // _NETWORKS])
+    names = [
+        name
+        for kinds in chosen.values()
+        for tasks in kinds.values()
+        for name in tasks.values()
+        if name != "RCAN_MIO"
+    ]
+    subjects = study.subjects(tuple(dict.fromkeys(names)))
+    families: dict[str, Any] = {}
+    for family, kinds in chosen.items():
+        found: dict[str, Any] = {}
+        for kind, tasks in kinds.items():
+            for task, name in tasks.items():
+                if name in subjects:
+                    rows = counted.rows(study, subjects[name], task)
+                    key = study.map(subjects[name], task, study.shown[0])
+                    means = {number: counted.mean(rows, number) for number in NUMBERS}
+                    found.setdefault(task, {})[kind] = {"map": key, "rows": rows, "means": means}
+        for by_kind in found.values():
+            for kind in ("mix", "MIO"):
+                if kind in by_kind and "single" in by_kind:
+                    by_kind[kind]["against"] = {
+                        number: counted.difference(
+                            by_kind[kind]["rows"], by_kind["single"]["rows"], number
+                        )
+                        for number in NUMBERS
+                    }
+        if found:
+            families[family] = found
+    scenes = {place.name for place in study.counted}
+    return {"scene": study.shown[0].name, "scenes": len(scenes), "places": len(study.counted),
+            "families": families}  # fmt: skip
+
+
+def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
+    """For each family a block of tasks by kinds: the map of one scene, pie and range."""
+    families = results["families"]
+    side, gap, title, under, label = 0.98, 0.1, 0.3, 0.46, 0.2
+    each = title + side + under
+    columns = len(families) * len(KINDS)
+    width = max(label + columns * (side + gap), WIDTH)
+    height = len(TASKS) * each + 0.75
+    figure = plt.figure(figsize=(width, height))
+    for block, (family, found) in enumerate(families.items()):
+        left = label + block * len(KINDS) * (side + gap)
+        middle = (left + len(KINDS) * (side + gap) / 2) / width
+        figure.text(middle, 1 - 0.14 / height, family, ha="center", va="center", fontsize=9)
+        for row, task in enumerate(TASKS):
+            y = height - 0.25 - row * each - title - side
+            for column, kind in enumerate(KINDS):
+                one = found.get(task, {}).get(kind)
+                if one is not None:
+                    corner = (left + column * (side + gap), y)
+                    map_cell(figure, corner, side, store.map(one["map"]), kind, colour_map)
+    for row, task in enumerate(TASKS):
+        y = height - 0.25 - row * each - title - side / 2
+        figure.text(
+            0.08 / width, y / height, task, ha="center", va="center", rotation=90, fontsize=9
+        )
+    foot(figure, legend(colour_map))
+    return figure
+
+
+def expected(results: dict[str, Any]) -> str:
+    """The numbers in words."""
+    parts = []
+    for family, found in results["families"].items():
+        for task, kinds in found.items():
+            for kind, one in kinds.items():
+                means = one["means"]
+                parts.append(
+                    f"{family} {kind} {task} {means['psnr']['mean']:.2f} dB, "
+                    f"{means['involved']['mean']:.0f} % of the blocks"
+                )
+    return f"{results['places']} regions of {results['scenes']} scenes: " + "; ".join(parts) + "."

@@ -1,0 +1,125 @@
+"""Panels that several figures share: a map with pie, range and PSNR; galleries of them."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+
+import cem_jax as cem
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 7.16
+"""Of a page of two columns, in inches."""
+STYLE: dict[Any, Any] = {
+    "font.size": 7, "axes.titlesize": 7, "axes.labelsize": 7, "xtick.labelsize": 6,
+    "ytick.labelsize": 6, "legend.fontsize": 6, "axes.linewidth": 0.6, "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+}  # fmt: skip
+"""For `matplotlib.rc_context`: readable in print at this width."""
+
+_GAP = 0.12
+_TITLE = 0.27
+_UNDER = 0.46
+_FOOT = 0.36
+_MOST_COLUMNS = 6
+_LETTERS = 23
+"""In an inch of the small print at the lower end."""
+
+
+def legend(colour_map: str) -> str:
+    """What colours and pies mean, and their unit."""
+    from matplotlib import colormaps
+
+    def named(level: float) -> str:
+        red, green, blue, _ = colormaps[colour_map](level)
+        if blue > red:
+            return "blue" if red < 0.2 or green > red else "purple"
+        return "red" if green < 0.2 else "orange"
+
+    helps, harms = (named(level).capitalize() for level in (0.85, 0.15))
+    return (
+        f"{helps} blocks help the region (green), {harms.lower()} ones harm it, white ones do "
+        "neither; pie: shares of the blocks. Bar: smallest and largest effect in dB; colours end "
+        "there or at the paper's limit of the task. Above a map: PSNR of the region."
+    )
+
+
+def map_cell(
+    figure: "Figure",
+    corner: tuple[float, float],
+    side: float,
+    effect_map: cem.EffectMap,
+    title: str,
+    colour_map: str,
+) -> None:
+    """Draws a map, and under it the pie and the bar of its range.
+
+    Args:
+        figure: to draw in.
+        corner: left and lower end of the map, in inches.
+        side: of the map, in inches.
+        effect_map: the map.
+        title: above it; the region's PSNR follows.
+        colour_map: diverging colours by name.
+    """
+    x, y = corner
+    ax = _axes(figure, x, y, side, side)
+    cem.plot(effect_map, ax, colour_map=colour_map)
+    ax.set_title(f"{title}\n{effect_map.baseline:.2f} dB", pad=3)
+    pie = 0.36
+    cem.plot_shares(effect_map, _axes(figure, x, y - 0.06 - pie, pie, pie), colour_map=colour_map)
+    left = x + pie + 0.3
+    bar = _axes(figure, left, y - 0.06 - pie / 2 - 0.05, max(side - pie - 0.58, 0.1), 0.1)
+    cem.plot_range(effect_map, bar, colour_map=colour_map).set_xlabel("")
+
+
+def _axes(figure: "Figure", x: float, y: float, width: float, height: float) -> "Axes":
+    w, h = figure.get_size_inches()
+    return figure.add_axes((x / w, y / h, width / w, height / h))
+
+
+def gallery(
+    rows: Sequence[tuple[str, Sequence[tuple[str, cem.EffectMap]]]], colour_map: str
+) -> "Figure":
+    """Rows of maps, each after the input that they share.
+
+    Args:
+        rows: what stands above the row's input, and its maps with their titles.
+        colour_map: diverging colours by name.
+
+    Returns:
+        The figure; rows that are too long go on below.
+    """
+    longest = max(len(maps) for _, maps in rows)
+    columns = min(longest, _MOST_COLUMNS - 1)
+    side = min((WIDTH - _GAP) / (columns + 1) - _GAP, 1.7)
+    width = (columns + 1) * (side + _GAP) + _GAP
+    lines = [
+        (label, maps[first : first + columns], first)
+        for label, maps in rows
+        for first in range(0, len(maps), columns)
+    ]
+    each = _TITLE + side + _UNDER + _GAP
+    height = len(lines) * each + _FOOT
+    figure = plt.figure(figsize=(width, height))
+    for number, (label, maps, first) in enumerate(lines):
+        y = height - number * each - _TITLE - side
+        if first == 0:
+            ax = _axes(figure, _GAP, y, side, side)
+            cem.plot_input(maps[0][1], ax).set_title(f"{label}\ninput and region", pad=3)
+        for column, (title, effect_map) in enumerate(maps, 1):
+            corner = (_GAP + column * (side + _GAP), y)
+            map_cell(figure, corner, side, effect_map, title, colour_map)
+    foot(figure, legend(colour_map))
+    return figure
+
+
+def foot(figure: "Figure", text: str) -> None:
+    """Writes what holds for the whole figure at its lower end."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.fill(text, int(_LETTERS * width))
+    figure.text(0.5, 0.06 / height, lines, ha="center", va="bottom", fontsize=6)

@@ -1,0 +1,202 @@
+"""Makes figures: computes what is not there yet, keeps it, draws it."""
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.metadata
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+
+import cem_jax as cem
+from cem_jax.experiments.figures.panels import STYLE
+from cem_jax.experiments.figures.preset import PRESETS
+from cem_jax.experiments.figures.store import Store
+from cem_jax.experiments.figures.study import Study
+
+NAMES = (
+    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "channel-attention",
+    "multi-task", "patch-size", "pool", "sampling",
+)  # fmt: skip
+"""In the order of the paper."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What became of a figure.
+
+    Args:
+        name: of the figure.
+        files: pictures that were drawn.
+        expected: its numbers, in words.
+        missing: a line for each network that was not there.
+        problem: why it could not be made; empty if it was.
+        seconds: of computing, in this run or the one that made the results.
+    """
+
+    name: str
+    files: tuple[Path, ...] = ()
+    expected: str = ""
+    missing: tuple[str, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
+
+
+def find(name: str) -> ModuleType:
+    """A figure's module.
+
+    Args:
+        name: one of `NAMES`.
+
+    Raises:
+        ValueError: there is no such figure.
+    """
+    if name not in NAMES:
+        raise ValueError(f"figure {name!r}: expected one of {', '.join(NAMES)}")
+    return importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
+
+
+def claim(name: str) -> str:
+    """What a figure shows, in a line."""
+    return (find(name).__doc__ or "").partition("\n")[0]
+
+
+def make(
+    wanted: Sequence[str],
+    out: Path,
+    preset: str = "quick",
+    weights: Path | None = None,
+    *,
+    colour_map: str = "seismic",
+    tell: Callable[[str], None] = lambda line: None,
+    progress: bool = True,
+) -> Iterator[Made]:
+    """Computes and draws figures, one after another; one that fails does not stop the others.
+
+    What was computed with the same preset and the same networks is not computed again.
+
+    Args:
+        wanted: names of figures.
+        out: folder for OUT/PRESET/NAME.png, .pdf and .json, and the maps behind them.
+        preset: one of `PRESETS`.
+        weights: folder with official checkpoints under their published names.
+        colour_map: diverging colours by their name in matplotlib; "PuOr_r" suits the colour-blind.
+        tell: receives a line for each network that is not there.
+        progress: show each map's progress on a terminal.
+
+    Yields:
+        What became of each figure.
+
+    Raises:
+        ValueError: no such figure, preset or folder of weights.
+    """
+    modules = {name: find(name) for name in wanted}
+    if preset not in PRESETS:
+        raise ValueError(f"preset={preset!r}: expected one of {', '.join(PRESETS)}")
+    if weights is not None and not weights.is_dir():
+        raise ValueError(f"weights={str(weights)!r}: no such folder")
+    store = Store(out / preset)
+    for name, module in modules.items():
+        missing: list[str] = []
+
+        def note(line: str, name: str = name, missing: list[str] = missing) -> None:
+            missing.append(line)
+            tell(f"{name}: {line}")
+
+        study = Study(PRESETS[preset], store, weights, note, progress)
+        basis = _basis(preset, weights)
+        record = store.read(name)
+        try:
+            if record is None or record["basis"] != basis:
+                begun = time.perf_counter()
+                results = module.compute(study)
+                record = {
+                    "figure": name,
+                    "preset": preset,
+                    "command": _command(name, preset, weights),
+                    "commit": _commit(),
+                    "version": importlib.metadata.version("cem-jax"),
+                    "basis": basis,
+                    "seconds": round(time.perf_counter() - begun, 1),
+                    "missing": missing,
+                    "results": results,
+                }
+                store.write(name, record)
+            yield _draw(store, record, module, colour_map)
+        except (ValueError, OSError, MemoryError, RuntimeError) as error:
+            yield Made(name, problem=" ".join(str(error).split()), missing=tuple(missing))
+
+
+def redraw(
+    wanted: Sequence[str], out: Path, preset: str = "quick", *, colour_map: str = "seismic"
+) -> Iterator[Made]:
+    """Draws figures again from what was computed.
+
+    Args:
+        wanted: names of figures.
+        out: folder that `make` wrote.
+        preset: one of `PRESETS`.
+        colour_map: diverging colours by their name in matplotlib.
+
+    Yields:
+        What became of each figure.
+    """
+    store = Store(out / preset)
+    for name in wanted:
+        module, record = find(name), store.read(name)
+        if record is None:
+            yield Made(name, problem=f"{store.folder} holds no results of this figure")
+            continue
+        try:
+            yield _draw(store, record, module, colour_map)
+        except ValueError as error:
+            yield Made(name, problem=" ".join(str(error).split()))
+
+
+def _draw(store: Store, record: dict[str, Any], module: ModuleType, colour_map: str) -> Made:
+    name, results = record["figure"], record["results"]
+    with matplotlib.rc_context(STYLE):
+        figure = module.draw(store, results, colour_map)
+        files = tuple(store.folder / f"{name}.{suffix}" for suffix in ("png", "pdf"))
+        for file in files:
+            figure.savefig(file)
+        plt.close(figure)
+    expected, missing = module.expected(results), tuple(record["missing"])
+    return Made(name, files, expected, missing, seconds=record["seconds"])
+
+
+def _basis(preset: str, weights: Path | None) -> str:
+    """Digest of what results depend on: preset, scenes, version, networks."""
+    bundled = map(cem.models.bundled_weights, cem.models.names())
+    files = [path for path in bundled if path is not None]
+    scenes = cem.example_names()
+    facts = (PRESETS[preset], scenes, importlib.metadata.version("cem-jax"))
+    digest = hashlib.sha256(repr(facts).encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    for path in sorted(weights.rglob("*")) if weights is not None else ():
+        if path.is_file():
+            digest.update(f"{path} {path.stat().st_size}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _command(name: str, preset: str, weights: Path | None) -> str:
+    return f"cem-jax figures {name} --preset {preset}" + (" --weights DIR" if weights else "")
+
+
+def _commit() -> str | None:
+    """The commit of the clone that the package is run from."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,82 @@
+"""Means over scenes, with intervals that take the scene as the unit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+
+CONFIDENCE = 0.95
+
+
+def over_scenes(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Mean of all scenes' means, with its t interval.
+
+    Args:
+        values: by scene, one for each of its regions; those that are not finite are left out.
+
+    Returns:
+        "mean", "low", "high" (None where there are fewer than two scenes), "scenes".
+    """
+    finite = [[v for v in each if np.isfinite(v)] for each in values.values()]
+    means = np.array([np.mean(each) for each in finite if each])
+    if not len(means):
+        return {"mean": None, "low": None, "high": None, "scenes": 0}
+    mean = float(means.mean())
+    if len(means) == 1:
+        return {"mean": mean, "low": None, "high": None, "scenes": 1}
+    half = float(
+        t.ppf((1 + CONFIDENCE) / 2, len(means) - 1) * means.std(ddof=1) / len(means) ** 0.5
+    )
+    return {"mean": mean, "low": mean - half, "high": mean + half, "scenes": len(means)}
+
+
+def paired(
+    first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]
+) -> dict[str, Any]:
+    """The mean difference first - second, region by region, with its interval over scenes.
+
+    Args:
+        first: by scene, one value for each of its regions.
+        second: the same scenes and regions.
+
+    Returns:
+        As `over_scenes`, and "effect_size": the mean over the scenes' standard deviation.
+    """
+    pairs = {
+        scene: [a - b for a, b in zip(first[scene], second[scene], strict=True)] for scene in first
+    }
+    found = over_scenes(pairs)
+    means = np.array([np.mean(each) for each in pairs.values()])
+    spread = means.std(ddof=1) if len(means) > 1 else np.nan
+    size = float(means.mean() / spread) if spread > 0 else None
+    return {**found, "effect_size": size}
+
+
+def written(found: Mapping[str, Any], unit: str = "", digits: int = 2) -> str:
+    """A mean with its interval, for a table."""
+    if found["mean"] is None:
+        return "-"
+    text = f"{found['mean']:+.{digits}f}" if unit.startswith("+") else f"{found['mean']:.{digits}f}"
+    if found["low"] is not None:
+        text += f" [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"
+    unit = unit.removeprefix("+")
+    return f"{text} {unit}".rstrip()
+
+
+def verdict(found: Mapping[str, Any], least: float) -> str:
+    """What an interval says of a claim that the mean exceeds `least`.
+
+    Args:
+        found: see `over_scenes`.
+        least: the smallest mean that supports the claim.
+
+    Returns:
+        "supported" where the whole interval lies above, "refuted" where it lies below, else
+        "undecided".
+    """
+    if found["low"] is None:
+        return "undecided"
+    if found["low"] > least:
+        return "supported"
+    return "refuted" if found["high"] < least else "undecided"

@@ -1,0 +1,174 @@
+"""What a figure computes with: maps of named networks and scenes, kept in one folder.
+
+Maps that several figures share are made once; an unfinished one resumes.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cem_jax as cem
+from cem_jax.experiments.figures import scenes
+from cem_jax.experiments.figures.preset import Preset
+from cem_jax.experiments.figures.store import Store
+from cem_jax.experiments.figures.subjects import Missing, Subject, find
+
+
+@functools.lru_cache(maxsize=4)
+def load(subject: Subject) -> cem.Network:
+    """A subject's network; the last few are kept."""
+    return subject.load()
+
+
+@functools.lru_cache(maxsize=4)
+def other_photographs(but: str, block: int) -> cem.PatchPool:
+    """A pool of patches of all bundled photographs but one."""
+    images = [cem.example_image(name) for name in cem.example_names() if name != but]
+    pool = cem.PatchPool.from_images(images, size=block, count=4_000, seed=0)
+    return dataclasses.replace(pool, name=f"photographs but {but}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A region of a photograph.
+
+    Args:
+        name: of the photograph.
+        side: of the part of it that is used, in output pixels.
+        roi: the region, in output pixels.
+    """
+
+    name: str
+    side: int
+    roi: cem.ROI
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Where and how large the figures are computed.
+
+    Args:
+        preset: how much.
+        store: the folder.
+        weights: folder with official checkpoints, or None.
+        tell: receives a line for each network that is not there.
+        progress: show each map's progress on a terminal.
+    """
+
+    preset: Preset
+    store: Store
+    weights: Path | None
+    tell: Callable[[str], None]
+    progress: bool = True
+
+    def subjects(self, names: Sequence[str], most: int | None = None) -> dict[str, Subject]:
+        """The networks among the named ones that are there, by name; a line tells of the others.
+
+        Args:
+            names: architectures, see `subjects.find`.
+            most: how many at most.
+
+        Raises:
+            Missing: not one is there.
+        """
+        found: dict[str, Subject] = {}
+        without = []
+        for name in names:
+            try:
+                found[name] = self._ready(name)
+            except Missing:
+                without.append(name)
+            except ValueError as problem:
+                self.tell(str(problem))
+        if without:
+            self.tell(f"left out for want of weights: {', '.join(without)}")
+        if not found:
+            raise Missing(self._none_of(names))
+        return dict(list(found.items())[:most])
+
+    def first(self, names: Sequence[str]) -> Subject:
+        """The first of the named networks that is there.
+
+        Raises:
+            Missing: not one is there.
+        """
+        for name in names:
+            with contextlib.suppress(ValueError):
+                return self._ready(name)
+        raise Missing(self._none_of(names))
+
+    def _none_of(self, names: Sequence[str]) -> str:
+        where = "is bundled" if self.preset.networks == "bundled" else "is there"
+        if self.weights is not None:
+            where += f", nor are weights in {self.weights}"
+        return f"none of {', '.join(names)} {where}; `cem-jax models` names their official files"
+
+    def _ready(self, name: str) -> Subject:
+        subject = find(name, self.preset.networks, self.weights)
+        load(subject)  # a damaged file is found before any work
+        return subject
+
+    @property
+    def shown(self) -> list[Place]:
+        """The gallery's photographs, each with its region of most structure."""
+        return self._places(self.preset.shown, self.preset.side, 1)
+
+    @property
+    def counted(self) -> list[Place]:
+        """The photographs and regions of the statistics."""
+        return self._places(self.preset.counted, self.preset.counted_side, self.preset.regions)
+
+    def _places(self, count: int, side: int, each: int) -> list[Place]:
+        return [
+            Place(name, side, roi)
+            for name in scenes.names(count)
+            for roi in scenes.regions(scenes.photograph(name, side), each)
+        ]
+
+    def scene(self, subject: Subject, task: str, place: Place) -> cem.Scene:
+        """The scene as the network takes it."""
+        return scenes.make(task, place.name, place.side, load(subject).scale)
+
+    def map(
+        self,
+        subject: Subject,
+        task: str,
+        place: Place,
+        *,
+        plan: cem.Plan | None = None,
+        block: int = 8,
+        pool: str = "default",
+    ) -> str:
+        """Makes a map, unless it is there.
+
+        Args:
+            subject: the network.
+            task: "SR", "DN" or "DR".
+            place: photograph and region.
+            plan: draws for each block; None takes the preset's.
+            block: side of a block, in output pixels.
+            pool: "default", or "others": patches of the other bundled photographs.
+
+        Returns:
+            Its key in the store.
+        """
+        plan = self.preset.plan if plan is None else plan
+        roi = place.roi
+        parts = (
+            subject.name, task, f"{place.name}-{place.side}",
+            f"y{roi.y}-x{roi.x}-{roi.height}-block{block}-{pool}-{_slug(plan)}",
+        )  # fmt: skip
+        key = "/".join(parts)
+        patches = None if pool == "default" else other_photographs(place.name, block)
+        cem.causal_effect_map(
+            load(subject), self.scene(subject, task, place), roi, plan=plan, block=block,
+            pool=patches, directory=self.store.directory(key), progress=self.progress,
+        )  # fmt: skip
+        return key
+
+
+def _slug(plan: cem.Plan) -> str:
+    return re.sub(r"[^\w.]+", "-", repr(plan)).strip("-")

@@ -1,0 +1,113 @@
+"""Puts computed figures into the documentation: pictures, results, and every number of the pages.
+
+    cem-jax figures --all --preset compact --out figures
+    python -m cem_jax.experiments.publish figures/compact docs
+
+Written are docs/results/NAME.json, docs/figures/NAME.png, the list in docs/paper-figures.md, the
+tables in docs/findings.md, and the expected numbers in the docstring of each figure's module.
+"""
+
+import argparse
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from cem_jax.experiments import figures
+from cem_jax.experiments.findings import tables, with_tables
+
+_PIXELS = 1400
+"""Width of a published picture at most."""
+_LIST = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+_EXPECTED = re.compile(r'\n\nExpected \(.*?(?=\n""")', re.DOTALL)
+
+
+def expected(record: dict[str, Any]) -> str:
+    """A figure's numbers and time as one paragraph."""
+    numbers = figures.find(record["figure"]).expected(record["results"])
+    return f"Expected ({record['preset']}, {record['seconds']:.0f} s on two cores): {numbers}"
+
+
+def with_expected(source: str, record: dict[str, Any]) -> str:
+    """A module's source with the numbers at the end of its docstring."""
+    lines = textwrap.fill(expected(record), 100, break_on_hyphens=False, break_long_words=False)
+    head, mark, rest = source.partition('\n"""\n')
+    head = _EXPECTED.sub("", head + mark).removesuffix(mark)
+    return f"{head.rstrip()}\n\n{lines}{mark}{rest}"
+
+
+def section(record: dict[str, Any]) -> str:
+    """A figure's part of the page, in Markdown."""
+    name = record["figure"]
+    doc = (figures.find(name).__doc__ or "").split("\n\n")
+    claim = " ".join(doc[1].split())
+    made = f"`{record['command']}`, commit {record['commit']}"
+    parts = [
+        f"## {name}", f"{doc[0]} {claim}", f"![{doc[0]}](figures/{name}.png)",
+        f"Made by {made}, in {record['seconds']:.0f} s on two cores.",
+        expected(record).partition("): ")[2],
+        *(f"Not there: {line}." for line in record["missing"]),
+    ]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def with_list(page: str, records: list[dict[str, Any]]) -> str:
+    """The page with the parts of all figures."""
+    text = "\n\n".join(map(section, records))
+    return _LIST.sub(lambda _: f"\n{text}\n\n", page)
+
+
+def published(docs: Path) -> list[dict[str, Any]]:
+    """The records that the documentation holds, in the order of the figures."""
+    store = figures.Store(docs / "results")
+    return [record for record in map(store.read, figures.NAMES) if record is not None]
+
+
+def write_pages(docs: Path) -> None:
+    """Writes every number of the pages, and of the figures' docstrings, from docs/results."""
+    records = published(docs)
+    page = docs / "paper-figures.md"
+    page.write_text(with_list(page.read_text(), records))
+    page = docs / "findings.md"
+    page.write_text(with_tables(page.read_text(), tables(figures.Store(docs / "results"))))
+    for record in records:
+        module = Path(str(figures.find(record["figure"]).__file__))
+        module.write_text(with_expected(module.read_text(), record))
+
+
+def publish(results: Path, docs: Path) -> None:
+    """Copies what was computed, and writes the pages.
+
+    Args:
+        results: folder of a preset, as `cem-jax figures` writes it.
+        docs: folder of the documentation.
+    """
+    store = figures.Store(results)
+    (docs / "results").mkdir(exist_ok=True)
+    for name in figures.NAMES:
+        record = store.read(name)
+        if record is None:
+            continue
+        (docs / "results" / f"{name}.json").write_text(json.dumps(record) + "\n")
+        picture = Image.open(results / f"{name}.png").convert("RGB")
+        picture.thumbnail((_PIXELS, 4 * _PIXELS))
+        picture.quantize(256).save(docs / "figures" / f"{name}.png", optimize=True)
+    write_pages(docs)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path, help="folder of a preset's results")
+    parser.add_argument("docs", type=Path, help="folder of the documentation")
+    args = parser.parse_args()
+    publish(args.results, args.docs)
+
+
+if __name__ == "__main__":
+    main()
