@@ -35,6 +35,7 @@ PLANS = {
     "Adaptive()": cem.Adaptive(),
     "Adaptive(equivalent=30)": cem.Adaptive(equivalent=30),
     "Adaptive(equivalent=50)": cem.Adaptive(equivalent=50),
+    "Adaptive(most=16, confidence=0.9)": cem.Adaptive(most=16, confidence=0.9),
     "Adaptive(most=64)": cem.Adaptive(most=64),
     "Stratified(8)": cem.Stratified(8),
     "Stratified(16)": cem.Stratified(16),

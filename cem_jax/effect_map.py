@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from cem_jax.grid import ROI
 from cem_jax.store import write_atomically
 
 FORMAT_VERSION = 2
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What a file that `save` did not write, or not to its end, may raise."""
 
 _ARRAYS = (
     "effect", "standard_error", "samples", "undecided", "inside_roi", "values", "degraded",
@@ -252,7 +255,7 @@ class EffectMap:
                 extremes = None
                 if "extremes_cells" in file:
                     extremes = Extremes(*(file[f"extremes_{name}"] for name in _EXTREMES))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        except _DAMAGED as error:
             raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
         if version == 1:  # before maps said which blocks are undecided, and of which outcome
             n = arrays["samples"] - 1.0

@@ -196,7 +196,7 @@ def _write_index(path: Path, results: Sequence[MapResult]) -> None:
     def entry(result: MapResult, row: Mapping[str, Any]) -> dict[str, Any]:
         roi = dataclasses.astuple(result.asked.roi)
         place = {"directory": str(result.asked), "scene": result.asked.scene, "roi": roi}
-        return place | row | {"network": result.asked.network}
+        return {**place, **row, "network": result.asked.network}
 
     rows = [
         entry(result, row)

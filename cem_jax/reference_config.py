@@ -130,7 +130,7 @@ def _seed(found: Mapping[str, Any], name: str) -> int:
 
 def _scene(task: str, image: np.ndarray, scale: int, seed: int) -> Scene:
     if task == "SR":
-        return Scene.super_resolution(image, scale)
+        return Scene.super_resolution(image, scale) if scale > 1 else Scene.preupsampled(image)
     return (Scene.denoising if task == "DN" else Scene.deraining)(image, seed=seed)
 
 

@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 import cem_jax as cem
 from cem_jax.experiments.attribution import rank_correlation
 from cem_jax.experiments.figures import galleries
-from cem_jax.experiments.figures.panels import WIDTH, foot
+from cem_jax.experiments.figures.panels import WIDTH, note
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study, load
 
@@ -79,7 +79,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         "LAM: attribution of the region's gradients along a path from a blurred input; DI: its "
         "diffusion index. Effects are in dB of PSNR."
     )
-    foot(figure, text)
+    note(figure, text)
     return figure
 
 

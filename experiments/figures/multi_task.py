@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 
 from cem_jax.experiments.figures import counted
-from cem_jax.experiments.figures.panels import WIDTH, foot, legend, map_cell
+from cem_jax.experiments.figures.panels import WIDTH, foot, map_cell
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
 
@@ -96,7 +96,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         figure.text(
             0.08 / width, y / height, task, ha="center", va="center", rotation=90, fontsize=9
         )
-    foot(figure, legend(colour_map))
+    foot(figure, colour_map)
     return figure
 
 

@@ -24,28 +24,11 @@ STYLE: dict[Any, Any] = {
 _GAP = 0.12
 _TITLE = 0.27
 _UNDER = 0.46
-_FOOT = 0.36
+_FOOT = 0.5
+_ROI = (0.0, 0.75, 0.2)
 _MOST_COLUMNS = 6
 _LETTERS = 23
 """In an inch of the small print at the lower end."""
-
-
-def legend(colour_map: str) -> str:
-    """What colours and pies mean, and their unit."""
-    from matplotlib import colormaps
-
-    def named(level: float) -> str:
-        red, green, blue, _ = colormaps[colour_map](level)
-        if blue > red:
-            return "blue" if red < 0.2 or green > red else "purple"
-        return "red" if green < 0.2 else "orange"
-
-    helps, harms = (named(level).capitalize() for level in (0.85, 0.15))
-    return (
-        f"{helps} blocks help the region (green), {harms.lower()} ones harm it, white ones do "
-        "neither; pie: shares of the blocks. Bar: smallest and largest effect in dB; colours end "
-        "there or at the paper's limit of the task. Above a map: PSNR of the region."
-    )
 
 
 def map_cell(
@@ -114,12 +97,42 @@ def gallery(
         for column, (title, effect_map) in enumerate(maps, 1):
             corner = (_GAP + column * (side + _GAP), y)
             map_cell(figure, corner, side, effect_map, title, colour_map)
-    foot(figure, legend(colour_map))
+    foot(figure, colour_map)
     return figure
 
 
-def foot(figure: "Figure", text: str) -> None:
-    """Writes what holds for the whole figure at its lower end."""
+def foot(figure: "Figure", colour_map: str) -> None:
+    """Draws what colours, pies and bars mean at the lower end of a figure of maps."""
+    from matplotlib import colormaps
+    from matplotlib.patches import Patch
+
+    helps, harms = colormaps[colour_map](0.85), colormaps[colour_map](0.15)
+    swatches = {"helps the region": helps, "harms it": harms, "neither": "white", "region": _ROI}
     width, height = figure.get_size_inches()
-    lines = textwrap.fill(text, int(_LETTERS * width))
-    figure.text(0.5, 0.06 / height, lines, ha="center", va="bottom", fontsize=6)
+    patches = [
+        Patch(facecolor=colour, edgecolor="black", linewidth=0.4, label=label)
+        for label, colour in swatches.items()
+    ]
+    below = _words(
+        figure,
+        "Pie: shares of the blocks. Bar: smallest and largest effect in dB; colours end there, or "
+        "at the paper's limit of the task. Above a map: PSNR of the region.",
+    )
+    figure.legend(
+        handles=patches, loc="lower center", ncols=len(patches) if width > 3 else 2, frameon=False,
+        fontsize=6, bbox_to_anchor=(0.5, below / height), handlelength=1.2, columnspacing=1.2,
+        borderaxespad=0,
+    )  # fmt: skip
+
+
+def note(figure: "Figure", text: str) -> None:
+    """Writes what holds for the whole figure at its lower end."""
+    _words(figure, text)
+
+
+def _words(figure: "Figure", text: str) -> float:
+    """Small print at the lower end; returns where it ends, in inches."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(text, int(_LETTERS * width))
+    figure.text(0.5, 0.05 / height, "\n".join(lines), ha="center", va="bottom", fontsize=6)
+    return 0.1 + 0.1 * len(lines)
