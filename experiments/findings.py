@@ -102,11 +102,12 @@ TABLES = {
 
 
 def tables(store: Store) -> dict[str, str]:
-    """The tables, in Markdown, of the figures that the folder holds."""
+    """The tables, in Markdown, of the figures that the folder holds; not of the quick preset."""
     found = {}
     for name, rows in TABLES.items():
         record = store.read(name.replace("_", "-"))
-        lines = [] if record is None else list(rows(record["results"]))
+        counts = record is not None and record["preset"] != "quick"  # too few scenes to judge by
+        lines = list(rows(record["results"])) if counts else []
         if lines:
             found[name] = cem.markdown_table([dict(line) for line in lines])
     return found

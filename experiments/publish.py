@@ -28,7 +28,8 @@ _EXPECTED = re.compile(r'\n\nExpected \(.*?(?=\n""")', re.DOTALL)
 def expected(record: dict[str, Any]) -> str:
     """A figure's numbers and time as one paragraph."""
     numbers = figures.find(record["figure"]).expected(record["results"])
-    return f"Expected ({record['preset']}, {record['seconds']:.0f} s on two cores): {numbers}"
+    spent = f"{record['seconds']:.0f} s on {record['devices']}"
+    return f"Expected (preset {record['preset']}, {spent}): {numbers}"
 
 
 def with_expected(source: str, record: dict[str, Any]) -> str:
@@ -47,9 +48,8 @@ def section(record: dict[str, Any]) -> str:
     made = f"`{record['command']}`, commit {record['commit']}"
     parts = [
         f"## {name}", f"{doc[0]} {claim}", f"![{doc[0]}](figures/{name}.png)",
-        f"Made by {made}, in {record['seconds']:.0f} s on two cores.",
-        expected(record).partition("): ")[2],
-        *(f"Not there: {line}." for line in record["missing"]),
+        f"Made by {made}. {expected(record)}",
+        *(f"{line[:1].upper()}{line[1:]}." for line in record["missing"]),
     ]  # fmt: skip
     return "\n\n".join(parts)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ import typer
 
 import cem_jax as cem
 from cem_jax import cli
-from cem_jax.experiments import figures, findings
+from cem_jax.experiments import figures, findings, publish
 from cem_jax.experiments.figures import masking, measures, scenes, statistics
 from cem_jax.experiments.figures.replay import replay
 from cem_jax.experiments.figures.subjects import Missing, find
@@ -269,6 +270,7 @@ def mean(value, low, high):
 def test_tables_of_findings_follow_the_results(tmp_path):
     against = {number: mean(1.0, 0.5, 1.5) for number in ("psnr", "involved", "reach", "strength")}
     record = {"results": {"tasks": {"SR": {"CA": {"against": against}, "no CA": {}}}}}
+    record["preset"] = "compact"
     store = figures.Store(tmp_path)
     store.write("channel-attention", record)
     page = "x\n<!-- channel_attention -->\nold\n<!-- end of channel_attention -->\ny\n"
@@ -277,6 +279,34 @@ def test_tables_of_findings_follow_the_results(tmp_path):
     lines = [line for line in text.splitlines() if "SR, CA - no CA" in line]
     assert ["supported" in line for line in lines] == [True, True, False]
     assert "refuted" in lines[2]  # 1 pixel of reach is less than a block
+
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_pages_and_docstrings_say_what_the_published_results_say():
+    records = publish.published(DOCS)
+    page = (DOCS / "paper-figures.md").read_text()
+    assert page == publish.with_list(page, records)
+    page = (DOCS / "findings.md").read_text()
+    assert page == findings.with_tables(page, findings.tables(figures.Store(DOCS / "results")))
+    for record in records:
+        source = Path(figures.find(record["figure"]).__file__).read_text()
+        assert source == publish.with_expected(source, record)
+        assert (DOCS / "figures" / f"{record['figure']}.png").is_file()
+
+
+def test_a_docstring_receives_its_numbers_once():
+    record = {"figure": "graph", "preset": "quick", "seconds": 1.2, "results": {}}
+    record["devices"] = "2 cpu"
+    source = '"""A graph.\n\nClaim: none.\n\n    cem-jax figures graph\n"""\n\nx = """\n"""\n'
+    once = publish.with_expected(source, record)
+    assert publish.with_expected(once, {**record, "seconds": 9.0}) == once.replace(
+        "1 s on", "9 s on"
+    )
+    assert once.count("Expected (preset quick, 1 s on 2 cpu)") == 1 and once.endswith(
+        'x = """\n"""\n'
+    )
 
 
 @pytest.mark.long

@@ -4,6 +4,9 @@ Claim: at sigma 50 effects are local and small, with or without global operation
 gallery of denoisers).
 
     cem-jax figures dn
+
+Expected (preset quick, 10 s on 1 cpu): cabin: DnCNN 23.19 dB, [-0.07, +0.63] dB, 3 % help, 1 %
+harm; FFDNet 24.39 dB, [-0.24, +0.73] dB, 6 % help, 3 % harm.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -5,6 +5,8 @@ the block from the rest of the image, so that the difference is an effect (Hu et
 graph).
 
     cem-jax figures graph
+
+Expected (preset quick, 0 s on 1 cpu): a drawing, without numbers.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -4,6 +4,9 @@ Claim: LAM shows where a network looks, without sign; effects say that much of w
 harms the region (Hu et al., the comparison with LAM of Gu and Dong, CVPR 2021).
 
     cem-jax figures lam
+
+Expected (preset quick, 8 s on 1 cpu): cabin: EDSR DI 2.7, rank correlation of |LAM| and |effect|
++0.93, signed +0.09.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -4,6 +4,9 @@ Claim: signs and places agree between sides, sizes do not: an effect is that of 
 al., the ablation of the patch size). All pools hold patches of the same photographs.
 
     cem-jax figures patch-size
+
+Expected (preset quick, 23 s on 1 cpu): cabin: EDSR 32: [-0.09, +0.40] dB, 8: [-0.15, +0.26] dB, 4:
+[-0.27, +0.59] dB.
 """
 
 from typing import TYPE_CHECKING, Any

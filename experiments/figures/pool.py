@@ -5,6 +5,9 @@ ablation of the pool, DIV2K against Flickr2K). Here: the bundled pool of trainin
 against patches of the bundled scenes, the one of the map left out.
 
     cem-jax figures pool
+
+Expected (preset quick, 0 s on 1 cpu): cabin: EDSR [-0.33, +0.35] dB and [-0.15, +0.26] dB,
+correlation 0.83.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 import matplotlib
 import matplotlib.pyplot as plt
 
@@ -124,6 +125,7 @@ def make(
                     "version": importlib.metadata.version("cem-jax"),
                     "basis": basis,
                     "seconds": round(time.perf_counter() - begun, 1),
+                    "devices": f"{jax.device_count()} {jax.default_backend()}",
                     "missing": missing,
                     "results": results,
                 }

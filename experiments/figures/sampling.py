@@ -5,6 +5,11 @@ draws at a fraction of the cost (Hu et al., the acceleration); plans that stop w
 decided need fewer still. Errors are against other draws, whose own error is taken off.
 
     cem-jax figures sampling
+
+Expected (preset quick, 36 s on 1 cpu): cabin: SR CoarseToFine(3, 1) 618 evaluations, error 53.6
+mdB; SR Adaptive(0.01 dB) 496 evaluations, error 16.1 mdB; DN CoarseToFine(3, 1) 109 evaluations,
+error 10.6 mdB; DN Adaptive(0.01 dB) 118 evaluations, error 4.6 mdB; DR CoarseToFine(3, 1) 114
+evaluations, error 34.8 mdB; DR Adaptive(0.01 dB) 118 evaluations, error 47.8 mdB.
 """
 
 import dataclasses

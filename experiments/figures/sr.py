@@ -4,6 +4,10 @@ Claim: networks that see more of the image draw on more blocks, many of which ha
 higher PSNR does not mean fewer of them (Hu et al., the gallery of SR networks).
 
     cem-jax figures sr
+
+Expected (preset quick, 110 s on 1 cpu): cabin: EDSR 16.47 dB, [-0.33, +0.35] dB, 6 % help, 7 %
+harm; IMDN 17.32 dB, [-0.56, +1.34] dB, 55 % help, 30 % harm; RFDN 17.25 dB, [-0.37, +1.08] dB, 32 %
+help, 25 % harm.
 """
 
 from typing import TYPE_CHECKING, Any
