@@ -67,8 +67,8 @@ def make(task: str, name: str, side: int, scale: int) -> cem.Scene:
     clean, seed = photograph(name, side), zlib.crc32(name.encode()) % 1000
     if task == "SR":
         if scale > 1:
-            return cem.Scene.super_resolution(clean, scale)
-        return cem.Scene.preupsampled(clean, 4)
+            return cem.Scene.super_resolution(clean, scale, name=name)
+        return cem.Scene.preupsampled(clean, 4, name=name)
     if task == "DN":
-        return cem.Scene.denoising(clean, 50 / 255, seed)
-    return cem.Scene.deraining(clean, seed)
+        return cem.Scene.denoising(clean, 50 / 255, seed, name=name)
+    return cem.Scene.deraining(clean, seed, name=name)
