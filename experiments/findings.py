@@ -106,8 +106,9 @@ def tables(store: Store) -> dict[str, str]:
     found = {}
     for name, rows in TABLES.items():
         record = store.read(name.replace("_", "-"))
-        counts = record is not None and record["preset"] != "quick"  # too few scenes to judge by
-        lines = list(rows(record["results"])) if counts else []
+        if record is None or record["preset"] == "quick":  # too few scenes to judge by
+            continue
+        lines = list(rows(record["results"]))
         if lines:
             found[name] = cem.markdown_table([dict(line) for line in lines])
     return found
