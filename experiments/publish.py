@@ -19,7 +19,7 @@ from PIL import Image
 from cem_jax.experiments import figures
 from cem_jax.experiments.findings import tables, with_tables
 
-_PIXELS = 1400
+_PIXELS = 1100
 """Width of a published picture at most."""
 _LIST = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 _EXPECTED = re.compile(r'\n\nExpected \(.*?(?=\n""")', re.DOTALL)
@@ -94,7 +94,7 @@ def publish(results: Path, docs: Path) -> None:
         (docs / "results" / f"{name}.json").write_text(json.dumps(record) + "\n")
         picture = Image.open(results / f"{name}.png").convert("RGB")
         picture.thumbnail((_PIXELS, 4 * _PIXELS))
-        picture.quantize(256).save(docs / "figures" / f"{name}.png", optimize=True)
+        picture.save(docs / "figures" / f"{name}.png", optimize=True)
     write_pages(docs)
 
 
