@@ -48,10 +48,7 @@ def compute(study: Study) -> dict[str, Any]:
         for variant, one in found.items():
             one["means"] = {number: counted.mean(one["rows"], number) for number in NUMBERS}
             if plain is not None and variant != WITHOUT:
-                one["against"] = {
-                    number: counted.difference(one["rows"], plain["rows"], number)
-                    for number in NUMBERS
-                }
+                one["against"] = counted.differences(one["rows"], plain["rows"], NUMBERS)
         if found:
             tasks[task] = found
     scenes = {place.name for place in study.counted}

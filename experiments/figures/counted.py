@@ -39,8 +39,13 @@ def mean(found: Sequence[Mapping[str, Any]], number: str) -> dict[str, Any]:
     return statistics.over_scenes(by_scene(found, number))
 
 
-def difference(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], number: str
-) -> dict[str, Any]:
-    """The paired mean difference first - second of a number."""
-    return statistics.paired(by_scene(first, number), by_scene(second, number))
+def differences(
+    first: Sequence[Mapping[str, Any]],
+    second: Sequence[Mapping[str, Any]],
+    numbers: Sequence[str],
+) -> dict[str, dict[str, Any]]:
+    """The paired mean differences first - second, by number."""
+    return {
+        number: statistics.paired(by_scene(first, number), by_scene(second, number))
+        for number in numbers
+    }

@@ -58,12 +58,8 @@ def compute(study: Study) -> dict[str, Any]:
         for by_kind in found.values():
             for kind in ("mix", "MIO"):
                 if kind in by_kind and "single" in by_kind:
-                    by_kind[kind]["against"] = {
-                        number: counted.difference(
-                            by_kind[kind]["rows"], by_kind["single"]["rows"], number
-                        )
-                        for number in NUMBERS
-                    }
+                    one, single = by_kind[kind], by_kind["single"]["rows"]
+                    one["against"] = counted.differences(one["rows"], single, NUMBERS)
         if found:
             families[family] = found
     scenes = {place.name for place in study.counted}

@@ -3,7 +3,6 @@
 Maps that several figures share are made once; an unfinished one resumes.
 """
 
-import contextlib
 import dataclasses
 import functools
 import re
@@ -96,8 +95,12 @@ class Study:
             Missing: not one is there.
         """
         for name in names:
-            with contextlib.suppress(ValueError):
+            try:
                 return self._ready(name)
+            except Missing:
+                continue
+            except ValueError as problem:
+                self.tell(str(problem))
         raise Missing(self._none_of(names))
 
     def _none_of(self, names: Sequence[str]) -> str:
