@@ -227,6 +227,22 @@ def test_figures_are_made_kept_and_drawn_again(tiny, tmp_path, monkeypatch):
     assert [one.problem for one in drawn] == [""] * 3
 
 
+def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
+    """With stand-ins: the same network on both sides of a comparison differs by nothing."""
+    attention, tasks = figures.find("channel-attention"), figures.find("multi-task")
+    monkeypatch.setattr(attention, "VARIANTS", {"SR": {"CA": "EDSR", "no CA": "EDSR"}})
+    kinds = {kind: {"DR": "SRResNet_DR"} for kind in ("single", "mix")}
+    monkeypatch.setattr(tasks, "FAMILIES", {"SRResNet": kinds})
+    names = ("channel-attention", "multi-task")
+    made = list(figures.make(names, tmp_path, "tiny", progress=False))
+    assert [one.problem for one in made] == ["", ""]
+    store = figures.Store(tmp_path / "tiny")
+    first, second = (store.read(name)["results"] for name in names)
+    for one in (first["tasks"]["SR"]["CA"], second["families"]["SRResNet"]["DR"]["mix"]):
+        assert one["against"]["psnr"]["mean"] == 0 and one["against"]["psnr"]["scenes"] == 2
+    assert len(findings.tables(store)) == 2
+
+
 def test_a_figure_that_cannot_be_made_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.import_module(f"{figures.__name__}.pool"), "NETWORKS", ("HAT",))
     told = []
