@@ -31,9 +31,16 @@ def records() -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: list(DEGRADATIONS).index(record["task"]))
 
 
-def _row(name: str, task: str, steps: str, before: float, after: float) -> dict[str, Any]:
+def _length(record: dict[str, Any]) -> dict[str, str]:
+    """How long a network was trained, where its record says so."""
+    return {"steps": str(record["steps"]), "minutes": str(record.get("minutes", "-"))}
+
+
+def _row(
+    name: str, task: str, length: dict[str, str], before: float, after: float
+) -> dict[str, Any]:
     parameters = cem.models.describe(name).parameters
-    facts = {"network": name, "task": task, "parameters": parameters, "steps": steps}
+    facts = {"network": name, "task": task, "parameters": parameters, **length}
     return facts | {"input (dB)": before, "output (dB)": after, "gain (dB)": after - before}
 
 
@@ -43,7 +50,7 @@ def recorded() -> str:
     for record in records():
         single = {record["task"]: (record["psnr_val_input"], record["psnr_val"])}
         rows += [
-            _row(record["name"], task, str(record["steps"]), before, after)
+            _row(record["name"], task, _length(record), before, after)
             for task, (before, after) in record.get("psnr_by_task", single).items()
         ]
     return cem.markdown_table(rows)
@@ -63,17 +70,18 @@ def evaluate(photos: Path, dncnn: Path | None) -> str:
     if not images:
         raise ValueError(f"photos={photos}: needs PNG files in val/")
     subjects = [
-        (cem.load(record["name"]), DEGRADATIONS[record["task"]], str(record["steps"]))
+        (cem.load(record["name"]), DEGRADATIONS[record["task"]], _length(record))
         for record in records()
     ]
     if dncnn is not None:
-        subjects.append((cem.load("DnCNN", dncnn), ("DN",), "official"))
+        official = {"steps": "official", "minutes": "-"}
+        subjects.append((cem.load("DnCNN", dncnn), ("DN",), official))
     rows = []
-    for network, tasks, steps in subjects:
+    for network, tasks, length in subjects:
         for task in tasks:
             before = baseline(images, task, network.scale)
             after = validate(network, images, task, network.scale)
-            rows.append(_row(network.name, task, steps, before, after))
+            rows.append(_row(network.name, task, length, before, after))
     return cem.markdown_table(rows)
 
 

@@ -1,8 +1,8 @@
 """What each network is trained on: architecture, task, patches, optimiser, length.
 
-Preset `compact`: the architectures made small, on one CPU core. Preset `full`: the papers' sizes,
-on accelerators. Within a preset all networks of one scale have the same steps, batch and patch, so
-that their budgets are equal.
+Preset `compact`: the architectures made small, half an hour or more on one CPU core. Preset
+`full`: the papers' sizes, on accelerators. Within a preset all networks of one scale have the same
+batch and patch, and siblings (one architecture at one scale) the same steps: equal budgets.
 """
 
 import dataclasses
@@ -14,6 +14,13 @@ from cem_jax.models.compact import COMPACT
 from cem_jax.models.entry import Entry
 
 _KINDS = ("mix", "MIO")
+_STEPS = {
+    ("SRCNN", 4): 5_000, ("FSRCNN", 4): 24_000, ("EDSR", 4): 12_000, ("SRResNet", 4): 9_000,
+    ("RCAN", 4): 12_000, ("SwinIR", 4): 4_000, ("RNAN", 4): 10_000, ("DnCNN", 1): 20_000,
+    ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 6_000,
+    ("Restormer", 1): 12_000, ("PReNet", 1): 5_000,
+}  # fmt: skip
+"""Of compact networks, by architecture and scale: half an hour of one core, of SwinIR more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +73,7 @@ def _compact(entry: Entry) -> Recipe:
     return _recipe(
         entry,
         "compact",
-        steps=6_000,
+        steps=_STEPS[entry.name.removesuffix("-compact").split("_")[0], entry.scale],
         patch=patch,
         batch=batch,
         learning_rate=1e-3,

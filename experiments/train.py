@@ -1,16 +1,14 @@
-r"""Trains the networks that are bundled with the package (preset `compact`), or full-size ones.
+"""Trains the networks that are bundled with the package (preset `compact`), or full-size ones.
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS
-    XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= \
-        python -m cem_jax.experiments.train EDSR --preset compact --photos PHOTOS --out RUNS
+    python -m cem_jax.experiments.train EDSR --preset compact --photos PHOTOS --out RUNS
 
 L1 loss, see `recipes`, `degradations` and `optimizer`; exponential moving average of the weights;
 the batch is spread over all devices. Batches are a function of (seed, step), so a run that was
 stopped continues exactly, and one that is started again with more steps continues from the end of
 its constant phase (orbax checkpoints). RUNS/NAME receives losses.txt (every step), log.jsonl (loss,
 validation PSNR) and sheet.png (input, output, truth); at the end the averaged weights and their
-record are written to RUNS/NAME.safetensors and RUNS/NAME.json. The flag selects XLA's Eigen
-convolutions, whose gradients are faster on CPU.
+record are written to RUNS/NAME.safetensors and RUNS/NAME.json.
 """
 
 import argparse
@@ -133,7 +131,7 @@ def train(
             raise ValueError(f"steps={recipe.steps}: {folder} holds a run that is longer")
         state = jax.device_put(state, on_all)
         log = TrainingLog.make(folder, first)
-        start = saved = time.monotonic()
+        reported = saved = time.monotonic()
         for step, pair in enumerate(ahead(batch, range(first, recipe.steps)), first):
             state, loss = update(state, *pair)
             log.add(loss)
@@ -141,8 +139,10 @@ def train(
             if done % recipe.report == 0 or last:
                 current = functools.partial(forward, state.average)
                 values = {task: round(validate(current, crops, task, scale), 3) for task in tasks}
-                pace = (time.monotonic() - start) / (done - first)
-                report(f"{recipe.name} {log.report(values, recipe.report, pace)}")
+                now = time.monotonic()
+                line = log.report(values, recipe.report, now - reported)
+                reported = now
+                report(f"{recipe.name} {line}")
                 picture = sheet(current, crops[:_SHOWN], tasks, scale)
                 Image.fromarray(picture).save(folder / "sheet.png")
             if time.monotonic() - saved > seconds or done == turn or last:
@@ -157,6 +157,7 @@ def train(
     averaged = functools.partial(forward, state.average)
     after = {task: validate(averaged, whole, task, scale) for task in tasks}
     record = make_record(recipe, seed, (len(images), len(whole)), before, after)
+    record["minutes"] = round(log.minutes)
     record["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     (out / f"{recipe.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     return record

@@ -17,11 +17,13 @@ class TrainingLog:
         folder: receives losses.txt (a line a step) and log.jsonl (a line a validation).
         losses: of all steps so far.
         written: how many of them losses.txt holds.
+        minutes: that the run took up to its last validation.
     """
 
     folder: Path
     losses: list[Any]
     written: int
+    minutes: float
 
     @classmethod
     def make(cls, folder: Path, first: int) -> "TrainingLog":
@@ -38,7 +40,8 @@ class TrainingLog:
         reports = log.read_text().splitlines() if log.exists() else []
         kept = [line for line in reports if json.loads(line)["step"] <= first]
         log.write_text("".join(f"{line}\n" for line in kept))
-        return cls(folder, [float(line) for line in lines], len(lines))
+        minutes = json.loads(kept[-1])["minutes"] if kept else 0.0
+        return cls(folder, [float(line) for line in lines], len(lines), minutes)
 
     def add(self, loss: jax.Array) -> None:
         """The loss of the next step."""
@@ -53,20 +56,21 @@ class TrainingLog:
             file.writelines(f"{loss!r}\n" for loss in self.losses[self.written :])
         self.written = len(self.losses)
 
-    def report(self, psnr: dict[str, float], steps: int, pace: float) -> str:
+    def report(self, psnr: dict[str, float], steps: int, seconds: float) -> str:
         """Writes a validation, and gives its line.
 
         Args:
             psnr: in dB, by task.
             steps: number of steps over which the loss is averaged.
-            pace: seconds for a step.
+            seconds: since the last validation, or since the run was started or taken up.
         """
         self.flush()
+        self.minutes += seconds / 60
         record = {
             "step": len(self.losses),
             "loss": float(np.mean(self.losses[-steps:])),
             "psnr": psnr,
-            "seconds_per_step": round(pace, 4),
+            "minutes": round(self.minutes, 2),
         }
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")

@@ -114,7 +114,7 @@ ELSEWHERE = {
     "cem-jax figures sr dn --preset compact": _FIGURES,
     "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
-    "XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= python -m cem_jax.experiments.train RCAN "
+    "python -m cem_jax.experiments.train RCAN "
     "--photos PHOTOS --out RUNS": "takes hours; tests/test_training.py trains for a few steps",
 }
 """Commands that are not run here, and why."""
