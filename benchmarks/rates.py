@@ -126,7 +126,7 @@ class Subject:
         grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
         outside = ~grid.near(roi.in_input(scene.scale), 0)
         begun = time.perf_counter()
-        sweep = Sweep.make(network, scene, roi, grid, outside, clip, (psnr,), draws=_DRAWS)
+        sweep = Sweep.make(network, scene, (roi,), grid, outside, clip, (psnr,), draws=_DRAWS)
         seconds = time.perf_counter() - begun
         pool = cem.PatchPool.default()
         if block != pool.size:

@@ -16,6 +16,7 @@ from cem_jax.difference import difference as difference
 from cem_jax.effect import causal_effect_map as causal_effect_map
 from cem_jax.effect import causal_effect_maps as causal_effect_maps
 from cem_jax.effect import outcomes as outcomes
+from cem_jax.effect import region_maps as region_maps
 from cem_jax.effect_map import EffectMap as EffectMap
 from cem_jax.examples import example_image as example_image
 from cem_jax.examples import example_names as example_names

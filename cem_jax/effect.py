@@ -1,70 +1,28 @@
-"""Outcomes of given interventions, and the map that a plan estimates from drawn ones."""
+"""Outcomes of given interventions, and the maps that a plan estimates from drawn ones."""
 
-import contextlib
 import dataclasses
-import hashlib
-import importlib.metadata
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.assembly import estimated_maps, extremes_of
 from cem_jax.effect_map import EffectMap
-from cem_jax.extremes import Extremes, extreme_draws
-from cem_jax.grid import ROI, Grid
-from cem_jax.image import as_unit, to_bytes
+from cem_jax.grid import ROI
+from cem_jax.image import as_unit
 from cem_jax.network import Network
-from cem_jax.outcome import Outcome, clip, clip_and_round, psnr, unit
-from cem_jax.plan import CoarseToFine, Plan
+from cem_jax.outcome import Outcome, clip, clip_and_round, psnr
+from cem_jax.plan import Plan
 from cem_jax.pool import PatchPool
-from cem_jax.processes import own_share, together
-from cem_jax.progress import show_progress
-from cem_jax.resume import finished_maps, keep_outcomes, map_paths, open_directory
+from cem_jax.request import Request, check_chunk, check_pair, grid_of
+from cem_jax.resume import finished_maps, map_paths, open_directory
+from cem_jax.rounds import draw, opened
 from cem_jax.scene import Scene
-from cem_jax.store import Log, read_outcomes
-from cem_jax.sweep import Sweep, Work
-
-_EXTREME_BYTES = 2**24
-"""Room for the regions that a map keeps."""
-
-
-def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
-    """Refuses a network, a scene and a region that do not belong together."""
-    for name, value, kind in (
-        ("network", network, Network), ("scene", scene, Scene), ("roi", roi, ROI)
-    ):  # fmt: skip
-        if not isinstance(value, kind):
-            raise ValueError(f"{name}={value!r}: expected a cem_jax.{kind.__name__}")
-    if network.scale != scene.scale:
-        raise ValueError(
-            f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
-        )
-    height, width = scene.clean.shape[:2]
-    roi.check(height, width, scene.scale)
-
-
-def _grid(scene: Scene, block: int) -> Grid:
-    height, width = scene.degraded.shape[:2]
-    return Grid.make(height, width, block, scene.scale)
-
-
-def _check_do(scene: Scene, block: int, side: int) -> None:
-    """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
-    if scene.intervene is None:
-        raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
-    patch = jax.ShapeDtypeStruct((block, block, 3), np.float32)
-    corner = jax.ShapeDtypeStruct((), np.int32)
-    found = jax.eval_shape(scene.intervene, patch, corner, corner, jax.random.key(0)).shape
-    if found != (side, side, 3):
-        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, 3)}")
-
-
-def _check_chunk(chunk: int | None) -> int | None:
-    return None if chunk is None else whole_number("chunk", chunk, 1)
+from cem_jax.sweep import Sweep
 
 
 def outcomes(
@@ -99,7 +57,7 @@ def outcomes(
         ValueError: arguments that do not fit; the message names them.
     """
     check_pair(network, scene, roi)
-    grid = _grid(scene, block)
+    grid = grid_of(scene, block)
     cells, pixels = np.asarray(blocks), np.asarray(patches)
     if cells.ndim != 2 or cells.shape[1] != 2 or not np.issubdtype(cells.dtype, np.integer):
         raise ValueError(f"blocks is {cells.dtype} {cells.shape}; expected integers [n, 2]")
@@ -117,8 +75,8 @@ def outcomes(
     asked.flat[flat] = True
     each = -(-len(flat) // int(asked.sum()))
     sweep = Sweep.make(
-        network, scene, roi, grid, asked, clip_and_round if rounded else clip, (outcome,),
-        draws=(each, each), chunk=_check_chunk(chunk),
+        network, scene, (roi,), grid, asked, clip_and_round if rounded else clip, (outcome,),
+        draws=(each, each), chunk=check_chunk(chunk),
     )  # fmt: skip
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(sweep.reach.flat[flat])
@@ -237,155 +195,121 @@ def causal_effect_maps(
         ValueError: arguments that do not fit, or outcomes without different names.
         OSError: the directory's disk is full; what was computed is kept.
     """
-    check_pair(network, scene, roi)
-    grid = _grid(scene, block)
-    _check_do(scene, block, grid.block)
-    pool = PatchPool.default() if pool is None else pool
-    if pool.size != block:
-        raise ValueError(f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}")
-    plan = CoarseToFine() if plan is None else plan
-    seed = whole_number("seed", seed, 0)
-    scores = {getattr(score, "__name__", repr(score)): score for score in outcomes}
-    if not scores or len(scores) != len(outcomes):
-        raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
-    chosen = plan.patches(pool)
-    chunk = _check_chunk(chunk)
-
-    inside = grid.near(roi.in_input(scene.scale), 0)
-    configuration = {
-        "network": network.name,
-        "parameters": _digest(jax.tree.leaves(network.params)),
-        "scene": {"task": scene.task, "scale": scene.scale, **scene.facts},
-        "images": _digest([scene.clean, scene.degraded, *jax.tree.leaves(scene.intervene)]),
-        "roi": [roi.y, roi.x, roi.height, roi.width],
-        "pool": f"{pool.name} {pool.digest}",
-        "block": block,
-        "plan": repr(plan),
-        "outcomes": list(scores),
-        "rounded": rounded,
-        "seed": seed,
-    }
-    shared = devices is None and jax.process_count() > 1
-    folder = None if directory is None else open_directory(directory, configuration, shared)
-    if folder is not None:
-        kept = finished_maps(folder, list(scores))
-        if kept is not None:
-            return kept
-
+    request = Request.make(
+        network, scene, (roi,), outcomes, pool=pool, block=block, plan=plan, seed=seed,
+        rounded=rounded, chunk=chunk, devices=devices,
+    )  # fmt: skip
+    folder, kept = _directory(request, roi, directory)
+    if kept is not None:
+        return kept
     begun = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        log = None
-        if folder is not None:  # before any work: who cannot keep it need not begin
-            log = stack.enter_context(Log(folder, jax.process_index() if shared else 0))
-        # What every block gets at first, and what those that matter may get at most.
-        nothing = np.full((inside.size, plan.capacity), np.nan, np.float32)
-        begins = plan.wanted(nothing, 0.0, ~inside.reshape(-1)).sum() / max((~inside).sum(), 1)
-        expected = (max(round(float(begins)), 1), plan.capacity)
-        sweep = Sweep.make(
-            network, scene, roi, grid, ~inside, clip_and_round if rounded else clip,
-            tuple(scores.values()), draws=expected, chunk=chunk, devices=devices,
-        )  # fmt: skip
-        active = (sweep.reach & ~inside).reshape(-1)
-        values = np.full((active.size, plan.capacity, len(scores)), np.nan, np.float32)
-
-        def work(cells: np.ndarray, draws: np.ndarray) -> Work:
-            return sweep.work(scene.intervene, pool.patches, seed, cells, draws, chosen)  # type: ignore[arg-type]
-
-        baseline, restored = sweep.baseline(work(np.zeros(1, np.int64), np.zeros(1, np.int64)))
-        if not np.isfinite(baseline).all():
-            raise ValueError(f"network={network.name}: the region's outcome is {baseline.tolist()}")
-        spent = 0.0 if folder is None else read_outcomes(folder, values)
-        bar = stack.enter_context(show_progress(network.name, grid.shape)) if progress else None
-        values = together(values) if shared else values
-        resumed = int(np.isfinite(values[..., 0]).sum())
-        while True:
-            first = values[..., 0]
-            wanted = plan.wanted(first, float(baseline[0]), active) & np.isnan(first)
-            if not wanted.any():
-                break
-            cells, draws = np.nonzero(wanted)
-            if shared:
-                cells, draws = own_share(cells, draws)
-            chunks = sweep.evaluate(work(cells, draws))
-            for part, found in keep_outcomes(chunks, log, cells, draws):
-                if not np.isfinite(found).all():
-                    row, column = divmod(int(cells[part][0]), grid.columns)
-                    raise ValueError(
-                        f"network={network.name}: an outcome is not finite after an intervention "
-                        f"at block ({row}, {column})"
-                    )
-                values[cells[part], draws[part]] = found
-                if bar is not None:
-                    bar.advance(len(part), len(cells), first, float(baseline[0]))
-            values = together(values) if shared else values
-
-    first = plan.estimate(values[..., 0], float(baseline[0]), pool)
-    strong = np.where(active, np.abs(first.effect), 0.0)
-    cells, extremes = extreme_draws(values[..., 0], _strongest(strong, plan.tolerance, restored))
-    behind = None
-    if len(cells):
-        shown = work(np.repeat(cells, 2), extremes.reshape(-1))
-        behind = Extremes(
-            cells, extremes, pool.patches[shown.items[2]].reshape(len(cells), 2, block, block, 3),
-            sweep.regions(shown).reshape(len(cells), 2, *restored.shape), restored,
-            to_bytes(scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
-        )  # fmt: skip
-    provenance = configuration | {
-        "scene_name": scene.name,
-        "computed": sweep.note,
-        "evaluations": int(np.isfinite(values[..., 0]).sum()),
-        "evaluations_resumed": resumed,
-        "seconds": round(time.perf_counter() - begun + spent, 2),
-        "devices": f"{sweep.mesh.size} {jax.default_backend()}",
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("cem-jax", "jax", "flax", "numpy")
-        },
-    }
-    maps = {}
-    # The plan's tolerance is in the unit of the first outcome.
-    at_zero = dataclasses.replace(plan, tolerance=0.0) if dataclasses.is_dataclass(plan) else plan
-    for number, name in enumerate(scores):
-        own, start = values[..., number], float(baseline[number])
-        estimate = (plan if number == 0 else at_zero).estimate(own, start, pool)
-        blank = np.where(inside, np.nan, 0.0)
-        maps[name] = EffectMap(
-            effect=estimate.effect.reshape(grid.shape) + blank,
-            standard_error=estimate.standard_error.reshape(grid.shape) + blank,
-            samples=estimate.samples.reshape(grid.shape),
-            undecided=estimate.undecided.reshape(grid.shape),
-            inside_roi=inside,
-            values=own.reshape(*grid.shape, -1),
-            baseline=start,
-            tolerance=plan.tolerance if number == 0 else 0.0,
-            roi=roi,
-            block=grid.block,
-            scale=scene.scale,
-            task=scene.task,
-            degraded=to_bytes(scene.degraded),
-            provenance=provenance,
-            outcome=name,
-            unit=unit(scores[name]),
-            extremes=behind if number == 0 else None,
-        )
-    if folder is not None and (not shared or jax.process_index() == 0):
-        for name, path in map_paths(folder, list(scores)).items():
-            maps[name].save(path)
+    with opened(request, folder) as log:
+        sweep = request.sweep((roi,))
+        active = (sweep.reach & ~request.inside(roi)).reshape(-1)
+        drawn = draw(request, sweep, [active], folder, log, progress, begun)
+    maps = estimated_maps(request, roi, 0, drawn)
+    steering = next(iter(maps))
+    behind = extremes_of(request, sweep, drawn, maps[steering])
+    maps[steering] = dataclasses.replace(maps[steering], extremes=behind)
+    _save(request, folder, maps)
     return maps
 
 
-def _strongest(effect: np.ndarray, tolerance: float, region: np.ndarray) -> np.ndarray:
-    """The blocks of which extremes are kept: those with an effect, as many as there is room for."""
-    most = max(_EXTREME_BYTES // (2 * region.nbytes), 1)
-    chosen = np.zeros(len(effect), bool)
-    chosen[np.argsort(-effect, kind="stable")[:most]] = True
-    return chosen & (effect >= tolerance) & (effect > 0)
+def region_maps(
+    network: Network,
+    scene: Scene,
+    rois: Sequence[ROI],
+    *,
+    pool: PatchPool | None = None,
+    block: int = 8,
+    plan: Plan | None = None,
+    outcome: Outcome | None = None,
+    seed: int = 0,
+    directory: str | Path | None = None,
+    progress: bool = True,
+    rounded: bool = False,
+    chunk: int | None = None,
+    devices: Sequence[Any] | None = None,
+) -> tuple[EffectMap, ...]:
+    """Maps of several regions of one image; otherwise like `causal_effect_map`.
+
+    One sweep scores all regions where that computes less than a sweep of each: as a rule where the
+    network attends to, or pools over, the whole image. A region's map is that of
+    `causal_effect_map` but for the last bits of its numbers, and keeps no extreme draws.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        rois: the regions, in output pixels.
+        pool: patches of `block` x `block` pixels; None takes the default pool.
+        block: side of a block, in output pixels.
+        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
+        outcome: the score of (restored region, true region), larger is better; None takes PSNR.
+        seed: seed of all draws.
+        directory: where the maps are kept, each in a folder that is named by its region; those that
+            are there are not made again, unfinished ones resume.
+        progress: show rate, time left and the first region's map so far on a terminal.
+        rounded: score the output rounded to 8 bits.
+        chunk: interventions evaluated together; None chooses.
+        devices: that compute; None takes all.
+
+    Returns:
+        The maps, in the order of the regions.
+
+    Raises:
+        ValueError: arguments that do not fit, no region, or one that is named twice.
+        OSError: the directory's disk is full; what was computed is kept.
+    """
+    rois = tuple(rois)
+    if not rois or len(set(rois)) != len(rois):
+        raise ValueError(f"rois={rois!r}: expected different regions, at least one")
+    scores = (psnr if outcome is None else outcome,)
+    request = Request.make(
+        network, scene, rois, scores, pool=pool, block=block, plan=plan, seed=seed,
+        rounded=rounded, chunk=chunk, devices=devices,
+    )  # fmt: skip
+    folder = None if directory is None else Path(directory)
+    own = {roi: _directory(request, roi, folder and folder / roi.label) for roi in rois}
+    left = [roi for roi in rois if own[roi][1] is None]
+    for several in _companies(request, left):
+        begun = time.perf_counter()
+        at = own[several[0]][0]
+        if len(several) > 1 and folder is not None:
+            shared = zlib.crc32(" ".join(roi.label for roi in several).encode())
+            configuration = request.configuration(several)
+            at = open_directory(folder / f"together-{shared:08x}", configuration, request.shared)
+        with opened(request, at) as log:
+            sweep = request.sweep(several)
+            active = [
+                (request.sweep((roi,)).reach & ~request.inside(roi)).reshape(-1) for roi in several
+            ]
+            drawn = draw(request, sweep, active, at, log, progress, begun)
+        for number, roi in enumerate(several):
+            own[roi] = own[roi][0], estimated_maps(request, roi, number, drawn)
+            _save(request, *own[roi])
+    return tuple(next(iter(maps.values())) for _, maps in own.values() if maps)
 
 
-def _digest(arrays: list[Any]) -> str:
-    """A fingerprint of arrays: their shapes, types and bytes."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        value = np.ascontiguousarray(np.asarray(array))
-        digest.update(f"{value.shape} {value.dtype}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()[:16]
+def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]:
+    """Regions by the sweeps that they share: all where that computes less, else each alone."""
+    alone = [[roi] for roi in rois]
+    if len(rois) < 2:
+        return alone
+    each = sum(request.sweep((roi,)).cost for roi in rois)
+    return [rois] if request.sweep(rois).cost < each else alone
+
+
+def _directory(
+    request: Request, roi: ROI, directory: str | Path | None
+) -> tuple[Path | None, dict[str, EffectMap] | None]:
+    """A region's directory, and its maps if they are there."""
+    if directory is None:
+        return None, None
+    folder = open_directory(directory, request.configuration((roi,)), request.shared)
+    return folder, finished_maps(folder, list(request.scores))
+
+
+def _save(request: Request, folder: Path | None, maps: Mapping[str, EffectMap]) -> None:
+    if folder is not None and (not request.shared or jax.process_index() == 0):
+        for name, path in map_paths(folder, list(request.scores)).items():
+            maps[name].save(path)

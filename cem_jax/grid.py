@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,6 +52,19 @@ class ROI:
             raise ValueError(f"roi={self} leaves the image of {height} x {width} pixels")
         if any(side % scale for side in (self.y, self.x, self.height, self.width)):
             raise ValueError(f"roi={self}: at scale {scale} all four must be multiples of {scale}")
+
+    @property
+    def label(self) -> str:
+        """The region as part of a file's name."""
+        return f"y{self.y}-x{self.x}-{self.height}x{self.width}"
+
+    @classmethod
+    def around(cls, rois: Sequence["ROI"]) -> "ROI":
+        """The smallest rectangle that holds all of the regions, at least one."""
+        top, left = min(roi.y for roi in rois), min(roi.x for roi in rois)
+        bottom = max(roi.y + roi.height for roi in rois)
+        right = max(roi.x + roi.width for roi in rois)
+        return cls(top, left, bottom - top, right - left)
 
     def in_input(self, scale: int) -> "ROI":
         """The same region in input pixels.

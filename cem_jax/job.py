@@ -48,8 +48,7 @@ class MapOf:
     roi: ROI
 
     def __str__(self) -> str:
-        roi = self.roi
-        return f"{self.network}/{self.scene}/y{roi.y}-x{roi.x}-{roi.height}x{roi.width}"
+        return f"{self.network}/{self.scene}/{self.roi.label}"
 
 
 @dataclasses.dataclass(frozen=True)

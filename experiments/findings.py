@@ -24,7 +24,7 @@ Row = dict[str, str]
 HARMFUL = 50.0
 """Per cent of the blocks chosen as harmful that must harm by other draws too: chance alone."""
 LOCAL = 8.0
-"""Output pixels by which reach may grow and still be called the same: one block."""
+"""Output pixels by which reach may grow and still be called the same: half a block."""
 
 _TABLES = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
@@ -71,10 +71,11 @@ def channel_attention(results: Mapping[str, Any]) -> Iterator[Row]:
             if task == "SR":
                 yield _row("PSNR grows, dB", name, against["psnr"], 0.0, "+dB")
                 yield _row("more blocks take part, %", name, against["involved"], 0.0, "+%")
-                yield _row("reach grows by over a block, px", name, against["reach"], LOCAL, "+px")
+                further = against["reach"]
+                yield _row("reach grows by over half a block, px", name, further, LOCAL, "+px")
             else:
                 near = _negated(against["reach"])
-                yield _row("reach grows by less than a block, -px", name, near, -LOCAL, "+px")
+                yield _row("reach grows by less than half a block, -px", name, near, -LOCAL, "+px")
 
 
 def multi_task(results: Mapping[str, Any]) -> Iterator[Row]:

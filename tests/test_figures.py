@@ -18,8 +18,8 @@ from cem_jax.experiments.figures.replay import replay
 from cem_jax.experiments.figures.subjects import Missing, find
 
 TINY = figures.Preset(
-    "tiny", "bundled", side=64, shown=1, plan=cem.Fixed(2), counted_side=64, counted=2, regions=1,
-    draws=2, joint_draws=2, recorded=4, most=3,
+    "tiny", "bundled", side=64, large_side=64, shown=1, plan=cem.Fixed(2), counted_side=64,
+    counted=2, regions=2, draws=2, compared_draws=2, joint_draws=2, recorded=4, most=3,
 )  # fmt: skip
 ROI = cem.ROI(24, 24, 8, 8)
 
@@ -294,7 +294,7 @@ def test_tables_of_findings_follow_the_results(tmp_path):
     assert "old" not in text and text.startswith("x\n") and text.endswith("y\n")
     lines = [line for line in text.splitlines() if "SR, CA - no CA" in line]
     assert ["supported" in line for line in lines] == [True, True, False]
-    assert "refuted" in lines[2]  # 1 pixel of reach is less than a block
+    assert "refuted" in lines[2]  # 1 pixel of reach is less than half a block
 
 
 DOCS = Path(__file__).parents[1] / "docs"

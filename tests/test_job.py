@@ -266,7 +266,7 @@ def test_finished_maps_are_found_again(tmp_path, clean, pool, local, monkeypatch
     def never(*args, **more):
         raise AssertionError("nothing is left to compute")
 
-    monkeypatch.setattr("cem_jax.effect.Sweep.make", never)
+    monkeypatch.setattr("cem_jax.sweep.Sweep.make", never)
     again = cem.run_job(job, tmp_path, progress=False)
     assert [result.rows for result in again] == [result.rows for result in first]
     assert all(result.found for result in again)

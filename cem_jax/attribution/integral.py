@@ -15,10 +15,10 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from cem_jax.attribution.path import Path
-from cem_jax.effect import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network import Apply, Network
 from cem_jax.outcome import Outcome
+from cem_jax.request import check_pair
 from cem_jax.scene import Scene
 
 _EACH = PartitionSpec("path")

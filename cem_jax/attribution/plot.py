@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cem_jax.attribution.record import Attribution
-from cem_jax.plot import colours
+from cem_jax.plot import colours, outline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _INPUT_SHARE = 0.5
-_ROI_COLOUR = (0.0, 0.75, 0.2)
 
 
 def area_of_contribution(found: Attribution) -> np.ndarray:
@@ -46,7 +45,6 @@ def area_of_contribution(found: Attribution) -> np.ndarray:
 def _over_input(found: Attribution, rgb: np.ndarray, ax: "Axes | None") -> "Axes":
     """Draws colours of cells over the input, the region in green, in output pixels."""
     import matplotlib.pyplot as plt
-    from matplotlib.patches import Rectangle
 
     def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
         return image.repeat(factor, 0).repeat(factor, 1)
@@ -55,11 +53,7 @@ def _over_input(found: Attribution, rgb: np.ndarray, ax: "Axes | None") -> "Axes
     image = enlarge(found.degraded, found.scale) / 255
     overlay = enlarge(rgb, found.cell * found.scale)[: image.shape[0], : image.shape[1]]
     ax.imshow((1 - _INPUT_SHARE) * overlay + _INPUT_SHARE * image)
-    roi = found.roi
-    corner = (roi.x - 0.5, roi.y - 0.5)
-    ax.add_patch(
-        Rectangle(corner, roi.width, roi.height, fill=False, color=_ROI_COLOUR, linewidth=1.5)
-    )
+    outline(found.roi, ax, 1.5)
     ax.set_xticks([])
     ax.set_yticks([])
     return ax

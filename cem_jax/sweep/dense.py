@@ -15,7 +15,7 @@ from cem_jax.compiler_options import OPTIONS
 from cem_jax.grid import Grid
 from cem_jax.network import Apply
 from cem_jax.sweep.programs import compiled, room, workspace
-from cem_jax.sweep.score import Score
+from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Source, Work
 
 _EACH = PartitionSpec("sweep")
@@ -29,10 +29,10 @@ class DenseProgram:
     Args:
         apply: the network's function.
         block: side of a block, in input pixels.
-        region: height and width of the region, in output pixels.
-        corner: the region's first row and column in the output, where only what it needs is
-            computed; None if the whole output is, and then one program serves all regions.
-        score: what becomes of the region.
+        region: height and width of what is scored, in output pixels.
+        corner: its first row and column in the output, where only what it needs is computed; None
+            if the whole output is, and then one program serves all regions.
+        score: what becomes of it.
     """
 
     apply: Apply
@@ -65,7 +65,7 @@ def _evaluate(
     mesh: Mesh,
     params: Any,
     image: jax.Array,
-    target: jax.Array,
+    target: Target,
     corner: jax.Array,
     origin: jax.Array,
     source: Source,
@@ -96,15 +96,15 @@ class Dense:
         program: what is compiled.
         mesh: the devices, along one axis.
         grid: the blocks of the input.
-        fixed: on every device: parameters, the image's crop, the clean region, the region's corner
-            in the crop's output, the crop's corner in the input.
+        fixed: on every device: parameters, the image's crop, what is compared with, the corner of
+            that in the crop's output, the crop's corner in the input.
         note: what is computed, in words.
     """
 
     program: DenseProgram
     mesh: Mesh
     grid: Grid
-    fixed: tuple[Any, jax.Array, jax.Array, jax.Array, jax.Array]
+    fixed: tuple[Any, jax.Array, Target, jax.Array, jax.Array]
     note: str
 
     @property

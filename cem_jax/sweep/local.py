@@ -14,7 +14,7 @@ from cem_jax import cone as cones
 from cem_jax.compiler_options import OPTIONS
 from cem_jax.grid import Grid
 from cem_jax.sweep.programs import compiled, room, workspace
-from cem_jax.sweep.score import Score
+from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Source, Work
 
 _QUICK = (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False))
@@ -31,7 +31,7 @@ def _evaluate(
     score: Score,
     mesh: Mesh,
     caches: Sequence[jax.Array],
-    target: jax.Array,
+    target: Target,
     source: Source,
     offsets: jax.Array,
     at: jax.Array,
@@ -53,7 +53,7 @@ def _evaluate(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score: Score, region: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _score(score: Score, region: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
     return score(region[None], target)
 
 
@@ -67,7 +67,7 @@ class Local:
         score: what becomes of the region.
         mesh: the devices, along one axis.
         grid: the blocks of the input.
-        target: the clean region, on every device.
+        target: what is compared with, on every device.
         note: what is computed, in words.
     """
 
@@ -76,7 +76,7 @@ class Local:
     score: Score
     mesh: Mesh
     grid: Grid
-    target: jax.Array
+    target: Target
     note: str
 
     @property

@@ -1,4 +1,4 @@
-"""What becomes of a restored region: it is finished (clipped, rounded), then scored."""
+"""What becomes of what is restored: it is finished (clipped, rounded), then its regions scored."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,45 +9,67 @@ import jax.numpy as jnp
 from cem_jax.outcome import Outcome
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Score:
-    """Several outcomes of one restored region.
+class Target:
+    """What a restoration is compared with.
 
     Args:
-        finish: what happens to the region before it is scored.
+        clean: the true pixels of all that is restored, [h, w, c].
+        corners: first row and column of each region in it, int [r, 2].
+    """
+
+    clean: jax.Array
+    corners: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Several outcomes of one or more regions.
+
+    Args:
+        finish: what happens to the pixels before they are scored.
         outcomes: the scores.
+        sizes: height and width of each region.
     """
 
     finish: Callable[[jax.Array], jax.Array]
     outcomes: tuple[Outcome, ...]
+    sizes: tuple[tuple[int, int], ...]
 
-    def check(self, shape: tuple[int, ...]) -> None:
+    def check(self, channels: int) -> None:
         """Refuses outcomes that do not turn two regions [h, w, c] into one number.
 
         Raises:
             ValueError: the message names the outcome.
         """
-        region = jax.ShapeDtypeStruct(shape, jnp.float32)
+        region = jax.ShapeDtypeStruct((*self.sizes[0], channels), jnp.float32)
         for outcome in self.outcomes:
             found = jax.eval_shape(outcome, region, region)
             if getattr(found, "shape", None) != ():
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
 
-    def __call__(self, regions: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Scores regions.
+    def __call__(self, restored: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+        """Scores what was restored.
 
         Args:
-            regions: as the network restored them, [n, h, w, c].
-            target: the clean one, [h, w, c].
+            restored: as it comes from the network, [n, h, w, c].
+            target: what it should be.
 
         Returns:
-            The outcomes [n, k], and the finished regions in 8 bits [n, h, w, c], which stay on the
-            devices unless somebody asks for them.
+            The outcomes [n, r * k], region by region, and the finished pixels in 8 bits
+            [n, h, w, c], which stay on the devices unless somebody asks for them.
         """
 
-        def one(region: jax.Array) -> tuple[jax.Array, jax.Array]:
-            finished = self.finish(region)
-            values = jnp.stack([outcome(finished, target) for outcome in self.outcomes])
-            return values, jnp.round(255 * jnp.clip(finished, 0.0, 1.0)).astype(jnp.uint8)
+        def one(pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
+            finished = self.finish(pixels)
+            values = []
+            for number, size in enumerate(self.sizes):
+                at, size = (*target.corners[number], 0), (*size, pixels.shape[2])
+                region, clean = (
+                    jax.lax.dynamic_slice(image, at, size) for image in (finished, target.clean)
+                )
+                values += [outcome(region, clean) for outcome in self.outcomes]
+            return jnp.stack(values), jnp.round(255 * jnp.clip(finished, 0, 1)).astype(jnp.uint8)
 
-        return jax.vmap(one)(regions)
+        return jax.vmap(one)(restored)

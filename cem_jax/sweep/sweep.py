@@ -23,7 +23,7 @@ from cem_jax.scene import Intervene, Scene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense, DenseProgram
 from cem_jax.sweep.local import Local
-from cem_jax.sweep.score import Score
+from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Drawn, Work, Written, draw_patches
 
 _RESTRICTED = 0.8
@@ -47,27 +47,29 @@ def _plan(
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """A network, a scene and a region, laid out on the devices.
+    """A network, a scene and one or more regions, laid out on the devices.
 
     Args:
         way: what is computed for an intervention.
-        reach: which blocks can reach the region, bool [rows, columns]; the effect of the others is
+        reach: which blocks can reach a region, bool [rows, columns]; the effect of the others is
             exactly zero.
         chunk: how many interventions go together.
         mesh: the devices, along one axis.
+        cost: multiply-adds of one intervention at each block that reaches a region.
     """
 
     way: Dense | Local
     reach: np.ndarray
     chunk: Chunk
     mesh: Mesh
+    cost: float
 
     @classmethod
     def make(
         cls,
         network: Network,
         scene: Scene,
-        roi: ROI,
+        rois: Sequence[ROI],
         grid: Grid,
         wanted: np.ndarray,
         finish: Callable[[jax.Array], jax.Array],
@@ -82,12 +84,12 @@ class Sweep:
         Args:
             network: the network.
             scene: clean image and input.
-            roi: region of interest, in output pixels.
+            rois: the regions, in output pixels; several are scored in one restored image.
             grid: the blocks of the input.
             wanted: blocks that may be asked for, bool [rows, columns].
-            finish: what happens to the restored region before it is scored.
-            outcomes: the scores.
-            draws: interventions expected at blocks far from the region, and near it.
+            finish: what happens to the restored pixels before they are scored.
+            outcomes: the scores of each region.
+            draws: interventions expected at blocks far from a region, and near it.
             chunk: interventions in one call; None chooses.
             devices: that compute; None takes this process's.
 
@@ -96,8 +98,9 @@ class Sweep:
                 scalar.
         """
         h, w, c = scene.degraded.shape
-        score = Score(finish, tuple(outcomes))
-        score.check((roi.height, roi.width, c))
+        score = Score(finish, tuple(outcomes), tuple((roi.height, roi.width) for roi in rois))
+        score.check(c)
+        roi = ROI.around(rois)
         crop = Crop.make(h, w, roi, scene.scale, network.receptive_radius, network.anchor)
         _check_size(network, scene, crop)
         devices = jax.local_devices() if devices is None else list(devices)
@@ -105,11 +108,13 @@ class Sweep:
             (len(devices),), ("sweep",), axis_types=(AxisType.Auto,), devices=devices
         )
         put = functools.partial(jax.device_put, device=NamedSharding(mesh, PartitionSpec()))
-        rows = slice(crop.top, crop.top + crop.height)
-        columns = slice(crop.left, crop.left + crop.width)
-        image = jnp.asarray(scene.degraded[rows, columns])
-        region = scene.clean[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
-        target = put(jnp.asarray(region))
+        bottom, right = crop.top + crop.height, crop.left + crop.width
+        image = jnp.asarray(scene.degraded[crop.top : bottom, crop.left : right])
+
+        def target(frame: ROI) -> Target:
+            clean = scene.clean[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
+            corners = np.array([(one.y - frame.y, one.x - frame.x) for one in rois], np.int32)
+            return put(Target(jnp.asarray(clean), jnp.asarray(corners)))
 
         part = ROI(crop.top, crop.left, crop.height, crop.width)
         place = np.flatnonzero(wanted & grid.near(part, 0))
@@ -129,21 +134,28 @@ class Sweep:
         way: Dense | Local
         if plan.dense or not reach.any():
             saves = plan.work.crop < _RESTRICTED * plan.work.dense
+            if len(rois) > 1 and not saves:  # all of the output, so that one program serves all
+                inner = ROI(0, 0, crop.height * scene.scale, crop.width * scene.scale)
+                roi = dataclasses.replace(
+                    inner, y=crop.top * scene.scale, x=crop.left * scene.scale
+                )
             program = DenseProgram(
-                network.apply, grid.block, (roi.height, roi.width),
+                network.apply, grid.block, (inner.height, inner.width),
                 (inner.y, inner.x) if saves else None, score,
             )  # fmt: skip
             corner = np.array([inner.y, inner.x], np.int32)
             origin = np.array([crop.top, crop.left], np.int32)
-            fixed = (network.params, image, target, corner, origin)
+            fixed = (network.params, image, target(roi), corner, origin)
             way = Dense(program, mesh, grid, put(fixed), plan.note)
+            cost = plan.work.crop * float(reach.sum())
         else:
             numbers = np.full(reach.size, -1)
             numbers[place] = np.arange(len(place))
             ready = plan.prepare(image[None], network.params)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
-            way = Local(on_mesh, numbers, score, mesh, grid, target, plan.note)
-        return cls(way, reach, _chunk(way, plan.work.crop, chunk), mesh)
+            way = Local(on_mesh, numbers, score, mesh, grid, target(roi), plan.note)
+            cost = float(plan.work.programs[plan.program_of >= 0].sum())
+        return cls(way, reach, _chunk(way, plan.work.crop, chunk), mesh, cost)
 
     @property
     def note(self) -> str:
@@ -184,7 +196,7 @@ class Sweep:
         return Work(Written(), cells.astype(np.int32), patches)
 
     def baseline(self, work: Work) -> tuple[np.ndarray, np.ndarray]:
-        """Outcomes [k] and region, uint8 [h, w, c], without an intervention.
+        """Outcomes [r * k] and what is scored, uint8 [h, w, c], without an intervention.
 
         Args:
             work: interventions of the kind to come, at least one.
@@ -192,15 +204,15 @@ class Sweep:
         return fitting(functools.partial(self.way.baseline, work), self.chunk)
 
     def evaluate(self, work: Work) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Outcomes of interventions at blocks that reach the region.
+        """Outcomes of interventions at blocks that reach a region.
 
         Yields:
-            Which of them, int [m], and their outcomes, float32 [m, k]; in any order.
+            Which of them, int [m], and their outcomes, float32 [m, r * k]; in any order.
         """
         return evaluate(self.way, work, self.chunk)
 
     def regions(self, work: Work) -> np.ndarray:
-        """The restored regions after interventions at blocks that reach it, by the same programs.
+        """What is scored after interventions at blocks that reach a region, by the same programs.
 
         Returns:
             uint8 [n, h, w, c], n of at least 1.

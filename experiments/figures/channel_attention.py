@@ -41,8 +41,8 @@ def compute(study: Study) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for variant, name in variants.items():
             if name in there and len(found) < study.preset.most:
-                rows = counted.rows(study, there[name], task)
-                key = study.map(there[name], task, study.shown[0])
+                rows = counted.compared(study, there[name], task)
+                key = study.map(there[name], task, study.shown(task)[0])
                 found[variant] = {"map": key, "rows": rows}
         plain = found.get(WITHOUT)
         for variant, one in found.items():
@@ -52,7 +52,7 @@ def compute(study: Study) -> dict[str, Any]:
         if found:
             tasks[task] = found
     scenes = {place.name for place in study.counted}
-    return {"scene": study.shown[0].name, "scenes": len(scenes), "places": len(study.counted),
+    return {"scene": study.shown("SR")[0].name, "scenes": len(scenes), "places": len(study.counted),
             "tasks": tasks}  # fmt: skip
 
 

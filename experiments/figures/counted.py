@@ -13,16 +13,33 @@ Rows = list[dict[str, Any]]
 """One for each region: "scene", "region" and its numbers."""
 
 
+LARGE = 16
+"""Side of the blocks by which variants of a network are compared, in output pixels: a quarter of
+the usual number, for networks that must restore the whole image for every block."""
+
+
 def rows(study: Study, subject: Subject, task: str) -> Rows:
     """The maps of one network at all counted places, with their measures and keys."""
-    plan = cem.Fixed(study.preset.draws)
-    found = []
-    for place in study.counted:
-        key = study.map(subject, task, place, plan=plan)
-        roi = [place.roi.y, place.roi.x]
-        row = {"scene": place.name, "region": roi, "map": key, **measure(study.store.map(key))}
-        found.append(row)
-    return found
+    keys = study.counted_maps(subject, task, cem.Fixed(study.preset.draws))
+    return _measured(study, keys)
+
+
+def compared(study: Study, subject: Subject, task: str) -> Rows:
+    """The same by large blocks, replaced by patches of the other photographs."""
+    plan = cem.Fixed(study.preset.compared_draws)
+    return _measured(study, study.counted_maps(subject, task, plan, block=LARGE, pool="others"))
+
+
+def _measured(study: Study, keys: Sequence[str]) -> Rows:
+    return [
+        {
+            "scene": place.name,
+            "region": [place.roi.y, place.roi.x],
+            "map": key,
+            **measure(study.store.map(key)),
+        }
+        for place, key in zip(study.counted, keys, strict=True)
+    ]
 
 
 def by_scene(found: Sequence[Mapping[str, Any]], number: str) -> dict[str, list[float]]:

@@ -23,9 +23,9 @@ def make(study: Study, task: str, names: Sequence[str]) -> dict[str, Any]:
         {"rows": [{"scene", "maps": [{"network", "map", numbers}]}]}.
     """
     found = study.subjects(names, study.preset.most)
-    cells: dict[str, list[dict[str, Any]]] = {place.name: [] for place in study.shown}
+    cells: dict[str, list[dict[str, Any]]] = {place.name: [] for place in study.shown(task)}
     for subject in found.values():  # a network's scenes in turn, so that it is compiled once
-        for place in study.shown:
+        for place in study.shown(task):
             key = study.map(subject, task, place)
             cells[place.name].append({"network": subject.label, "map": key, **numbers(study, key)})
     return {"rows": [{"scene": name, "maps": maps} for name, maps in cells.items()]}

@@ -31,7 +31,7 @@ NETWORKS = ("RCAN", "SwinIR", "RNAN", "EDSR", "SRResNet", "SAN", "HAT")
 
 def compute(study: Study) -> dict[str, Any]:
     """Map, LAM and their rank correlation over the blocks outside the region."""
-    place, columns = study.shown[0], []
+    place, columns = study.shown("SR")[0], []
     for subject in study.subjects(NETWORKS, 3).values():
         key = study.map(subject, "SR", place)
         file = study.store.directory(key) / "lam.npz"

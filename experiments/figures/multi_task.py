@@ -46,13 +46,14 @@ def compute(study: Study) -> dict[str, Any]:
     ]
     subjects = study.subjects(tuple(dict.fromkeys(names)))
     families: dict[str, Any] = {}
+    place = study.shown("DN")[0]  # inputs are as large as outputs here, also in SR
     for family, kinds in chosen.items():
         found: dict[str, Any] = {}
         for kind, tasks in kinds.items():
             for task, name in tasks.items():
                 if name in subjects:
-                    rows = counted.rows(study, subjects[name], task)
-                    key = study.map(subjects[name], task, study.shown[0])
+                    rows = counted.compared(study, subjects[name], task)
+                    key = study.map(subjects[name], task, place)
                     means = {number: counted.mean(rows, number) for number in NUMBERS}
                     found.setdefault(task, {})[kind] = {"map": key, "rows": rows, "means": means}
         for by_kind in found.values():
@@ -63,7 +64,7 @@ def compute(study: Study) -> dict[str, Any]:
         if found:
             families[family] = found
     scenes = {place.name for place in study.counted}
-    return {"scene": study.shown[0].name, "scenes": len(scenes), "places": len(study.counted),
+    return {"scene": place.name, "scenes": len(scenes), "places": len(study.counted),
             "families": families}  # fmt: skip
 
 

@@ -29,7 +29,7 @@ POOLS = {"default": "bundled pool", "others": "other scenes"}
 
 def compute(study: Study) -> dict[str, Any]:
     """Maps of one scene with both pools, and how far they agree."""
-    place, networks = study.shown[0], []
+    place, networks = study.shown("SR")[0], []
     for subject in study.subjects(NETWORKS, 3).values():
         keys = {pool: study.map(subject, "SR", place, pool=pool) for pool in POOLS}
         first, second = (study.store.map(key) for key in keys.values())

@@ -16,13 +16,16 @@ class Preset:
     Args:
         name: "quick", "compact" or "full".
         networks: "bundled" or "official" ones come first.
-        side: side of the scenes that are shown, in output pixels; a region has an eighth of it.
+        side: side of the scenes of super-resolution that are shown, in output pixels; a region has
+            an eighth of it.
+        large_side: the same where inputs are as large as outputs, whose pixels cost more.
         shown: number of scenes in a gallery.
         plan: draws of the maps that are shown.
         counted_side: side of the scenes that are counted, in output pixels.
         counted: number of scenes that are counted; intervals take them as the unit.
         regions: regions in each of them.
         draws: for each block there, half of them to choose by and half to judge by.
+        compared_draws: the same where variants of a network are compared, by larger blocks.
         joint_draws: draws for blocks that are replaced together.
         recorded: draws for each block from which plans are replayed, half of them the truth.
         most: networks of a gallery at most.
@@ -31,12 +34,14 @@ class Preset:
     name: str
     networks: Literal["bundled", "official"]
     side: int
+    large_side: int
     shown: int
     plan: cem.Plan
     counted_side: int
     counted: int
     regions: int
     draws: int
+    compared_draws: int
     joint_draws: int
     recorded: int
     most: int
@@ -46,16 +51,19 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset(
-            "quick", "bundled", side=128, shown=1, plan=cem.Fixed(4), counted_side=128,
-            counted=2, regions=1, draws=4, joint_draws=4, recorded=8, most=3,
+            "quick", "bundled", side=128, large_side=128, shown=1, plan=cem.Fixed(4),
+            counted_side=128, counted=2, regions=1, draws=4, compared_draws=4, joint_draws=4,
+            recorded=8, most=3,
         ),
         Preset(
-            "compact", "bundled", side=256, shown=2, plan=cem.CoarseToFine(3, 12),
-            counted_side=128, counted=14, regions=3, draws=8, joint_draws=8, recorded=64, most=12,
+            "compact", "bundled", side=256, large_side=128, shown=2,
+            plan=cem.CoarseToFine(3, 12), counted_side=128, counted=14, regions=3, draws=8,
+            compared_draws=4, joint_draws=8, recorded=64, most=12,
         ),
         Preset(
-            "full", "official", side=256, shown=4, plan=cem.CoarseToFine(3, 50),
-            counted_side=256, counted=14, regions=3, draws=20, joint_draws=20, recorded=100,
+            "full", "official", side=256, large_side=256, shown=4,
+            plan=cem.CoarseToFine(3, 50), counted_side=256, counted=14, regions=3, draws=20,
+            compared_draws=20, joint_draws=20, recorded=100,
             most=40,
         ),
     )

@@ -5,6 +5,7 @@ Maps that several figures share are made once; an unfinished one resumes.
 
 import dataclasses
 import functools
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,10 +115,10 @@ class Study:
         load(subject)  # a damaged file is found before any work
         return subject
 
-    @property
-    def shown(self) -> list[Place]:
-        """The gallery's photographs, each with its region of most structure."""
-        return self._places(self.preset.shown, self.preset.side, 1)
+    def shown(self, task: str) -> list[Place]:
+        """The gallery's photographs for a task, each with its region of most structure."""
+        side = self.preset.side if task == "SR" else self.preset.large_side
+        return self._places(self.preset.shown, side, 1)
 
     @property
     def counted(self) -> list[Place]:
@@ -159,18 +160,39 @@ class Study:
             Its key in the store.
         """
         plan = self.preset.plan if plan is None else plan
-        roi = place.roi
-        parts = (
-            subject.name, task, f"{place.name}-{place.side}",
-            f"y{roi.y}-x{roi.x}-{roi.height}-block{block}-{pool}-{_slug(plan)}",
-        )  # fmt: skip
-        key = "/".join(parts)
+        key = f"{_image(subject, task, place, plan, block, pool)}/{place.roi.label}"
         patches = None if pool == "default" else other_photographs(place.name, block)
         cem.causal_effect_map(
-            load(subject), self.scene(subject, task, place), roi, plan=plan, block=block,
+            load(subject), self.scene(subject, task, place), place.roi, plan=plan, block=block,
             pool=patches, directory=self.store.directory(key), progress=self.progress,
         )  # fmt: skip
         return key
+
+    def counted_maps(
+        self, subject: Subject, task: str, plan: cem.Plan, *, block: int = 8, pool: str = "default"
+    ) -> list[str]:
+        """Makes the maps of all counted places, those of one image together; otherwise like `map`.
+
+        Returns:
+            Their keys in the store, in the order of the places.
+        """
+        keys = []
+        for _, group in itertools.groupby(self.counted, lambda place: place.name):
+            places = list(group)
+            image = _image(subject, task, places[0], plan, block, pool)
+            patches = None if pool == "default" else other_photographs(places[0].name, block)
+            cem.region_maps(
+                load(subject), self.scene(subject, task, places[0]),
+                [place.roi for place in places], plan=plan, block=block, pool=patches,
+                directory=self.store.directory(image), progress=self.progress,
+            )  # fmt: skip
+            keys += [f"{image}/{place.roi.label}" for place in places]
+        return keys
+
+
+def _image(subject: Subject, task: str, place: Place, plan: cem.Plan, block: int, pool: str) -> str:
+    """The part of a key that the maps of one image share."""
+    return f"{subject.name}/{task}/{place.name}-{place.side}/block{block}-{pool}-{_slug(plan)}"
 
 
 def _slug(plan: cem.Plan) -> str:

@@ -33,7 +33,7 @@ _STYLE: dict[Any, Any] = {"font.size": 10, "axes.labelsize": "medium"}
 
 def compute(study: Study) -> dict[str, Any]:
     """One network for each task, one scene."""
-    place, columns = study.shown[0], []
+    place, columns = study.shown("DN")[0], []  # one size for all tasks
     for task, names in NETWORKS.items():
         subject = study.first(names)
         key = study.map(subject, task, place)
