@@ -232,7 +232,8 @@ class _Builder:
             return list(self.rewrite(name, eqn.params, inputs))
         scalar = all(v.aval.shape == () for v in eqn.outvars)
         if scalar and inputs and all(isinstance(i, Known) for i in inputs) and not eqn.effects:
-            values = _binder(eqn)(*(i.value for i in inputs))
+            with jax.ensure_compile_time_eval():  # also while an outer function is traced
+                values = _binder(eqn)(*(i.value for i in inputs))
             return [Known(np.asarray(v)) for v in values]
         outputs = [(v.aval.shape, v.aval.dtype) for v in eqn.outvars]
         return list(self.add(name, eqn.params, inputs, outputs, _binder(eqn)))

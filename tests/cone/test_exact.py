@@ -1,6 +1,7 @@
 """The cone equals the dense computation, for any local function, region and block."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -93,3 +94,14 @@ def test_windows_smaller_than_a_transposed_kernel():
 @given(cases())
 def test_cone_equals_dense_on_many_networks(case):
     check(case)
+
+
+def test_a_region_comes_out_of_a_traced_function_whose_scalars_are_known():
+    def f(x):
+        return x * jax.lax.exp(jax.lax.neg(jnp.float32(0.5)))
+
+    def region(x):
+        return cones.restricted(f, None, x, (2, 3, 4, 5))
+
+    x = jnp.arange(2 * 9 * 9 * 3, dtype=jnp.float32).reshape(2, 9, 9, 3)
+    np.testing.assert_allclose(jax.jit(region)(x), f(x)[:, 2:6, 3:8], rtol=1e-6)
