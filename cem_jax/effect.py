@@ -269,11 +269,15 @@ def region_maps(
         rounded=rounded, chunk=chunk, devices=devices,
     )  # fmt: skip
     folder = None if directory is None else Path(directory)
-    own = {roi: _directory(request, roi, folder and folder / roi.label) for roi in rois}
-    left = [roi for roi in rois if own[roi][1] is None]
-    for several in _companies(request, left):
+    own: dict[ROI, Path | None] = {}
+    found: dict[ROI, dict[str, EffectMap]] = {}
+    for roi in rois:
+        own[roi], kept = _directory(request, roi, folder and folder / roi.label)
+        if kept is not None:
+            found[roi] = kept
+    for several in _companies(request, [roi for roi in rois if roi not in found]):
         begun = time.perf_counter()
-        at = own[several[0]][0]
+        at = own[several[0]]
         if len(several) > 1 and folder is not None:
             shared = zlib.crc32(" ".join(roi.label for roi in several).encode())
             configuration = request.configuration(several)
@@ -285,9 +289,9 @@ def region_maps(
             ]
             drawn = draw(request, sweep, active, at, log, progress, begun)
         for number, roi in enumerate(several):
-            own[roi] = own[roi][0], estimated_maps(request, roi, number, drawn)
-            _save(request, *own[roi])
-    return tuple(next(iter(maps.values())) for _, maps in own.values() if maps)
+            found[roi] = estimated_maps(request, roi, number, drawn)
+            _save(request, own[roi], found[roi])
+    return tuple(next(iter(found[roi].values())) for roi in rois)
 
 
 def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]:
