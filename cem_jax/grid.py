@@ -60,7 +60,11 @@ class ROI:
 
     @classmethod
     def around(cls, rois: Sequence["ROI"]) -> "ROI":
-        """The smallest rectangle that holds all of the regions, at least one."""
+        """The smallest rectangle that holds several regions.
+
+        Args:
+            rois: at least one.
+        """
         top, left = min(roi.y for roi in rois), min(roi.x for roi in rois)
         bottom = max(roi.y + roi.height for roi in rois)
         right = max(roi.x + roi.width for roi in rois)
