@@ -6,6 +6,9 @@ Variants: RCAN with it, with it in half of the groups, without it, and with stat
 4x4 or 16x16 pixels, or to 2x2 or 3x3 values. Means over scenes, with 95 % intervals.
 
     cem-jax figures channel-attention
+
+Expected (preset quick, 7 s on 1 cpu): 2 regions of 2 scenes: SR CA 15.88 dB, 34 % of the blocks,
+reach 10 px; SR no CA 15.79 dB, 13 % of the blocks, reach 34 px.
 """
 
 from typing import TYPE_CHECKING, Any

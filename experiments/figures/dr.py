@@ -5,8 +5,8 @@ of derainers).
 
     cem-jax figures dr
 
-Expected (preset quick, 125 s on 1 cpu): cabin: PReNet 23.58 dB, [-0.97, +1.49] dB, 11 % help, 8 %
-harm; SRResNet_DR 19.83 dB, [-1.08, +0.12] dB, 3 % help, 2 % harm.
+Expected (preset quick, 85 s on 1 cpu): cabin: PReNet 23.58 dB, [-0.97, +1.49] dB, 11 % help, 8 %
+harm; SRResNet_DR 18.98 dB, [-0.81, +0.17] dB, 3 % help, 4 % harm.
 """
 
 from typing import TYPE_CHECKING, Any

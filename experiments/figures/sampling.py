@@ -6,10 +6,10 @@ decided need fewer still. Errors are against other draws, whose own error is tak
 
     cem-jax figures sampling
 
-Expected (preset quick, 36 s on 1 cpu): cabin: SR CoarseToFine(3, 1) 618 evaluations, error 53.6
+Expected (preset quick, 16 s on 1 cpu): cabin: SR CoarseToFine(3, 1) 618 evaluations, error 53.6
 mdB; SR Adaptive(0.01 dB) 496 evaluations, error 16.1 mdB; DN CoarseToFine(3, 1) 109 evaluations,
-error 10.6 mdB; DN Adaptive(0.01 dB) 118 evaluations, error 4.6 mdB; DR CoarseToFine(3, 1) 114
-evaluations, error 34.8 mdB; DR Adaptive(0.01 dB) 118 evaluations, error 47.8 mdB.
+error 10.6 mdB; DN Adaptive(0.01 dB) 118 evaluations, error 4.6 mdB; DR CoarseToFine(3, 1) 117
+evaluations, error 38.1 mdB; DR Adaptive(0.01 dB) 118 evaluations, error 57.9 mdB.
 """
 
 import dataclasses

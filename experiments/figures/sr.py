@@ -5,9 +5,9 @@ higher PSNR does not mean fewer of them (Hu et al., the gallery of SR networks).
 
     cem-jax figures sr
 
-Expected (preset quick, 110 s on 1 cpu): cabin: EDSR 16.47 dB, [-0.33, +0.35] dB, 6 % help, 7 %
-harm; IMDN 17.32 dB, [-0.56, +1.34] dB, 55 % help, 30 % harm; RFDN 17.25 dB, [-0.37, +1.08] dB, 32 %
-help, 25 % harm.
+Expected (preset quick, 3 s on 1 cpu): cabin: EDSR 16.47 dB, [-0.33, +0.35] dB, 6 % help, 7 % harm;
+SRResNet 16.34 dB, [-0.34, +0.40] dB, 4 % help, 8 % harm; IMDN 17.32 dB, [-0.56, +1.34] dB, 55 %
+help, 30 % harm.
 """
 
 from typing import TYPE_CHECKING, Any
