@@ -2,8 +2,8 @@
 
 SR, DN and DR are those of a `Scene`. The others follow the seven tasks of Kong et al., "Towards
 Effective Multiple-in-One Image Restoration" (arXiv 2401.03379), with ranges of our own: a small
-network sees too little of an image to tell a dim or pale scene from low light or thick haze, so
-these are milder, and low light is noisy, as it is in a camera.
+network sees too little of an image to tell a dim or pale scene from low light or haze by brightness
+alone. So these are milder, and noisy, as a camera's pictures are in such light.
 """
 
 from collections.abc import Callable
@@ -55,8 +55,13 @@ def compress(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(file)) / 255
 
 
+def _noisy(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """With a camera's noise of 1.5 to 3 % of white, clipped."""
+    return np.clip(image + random.normal(0, random.uniform(0.015, 0.03), image.shape), 0, 1)
+
+
 def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """Grey light scattered by air over a sloping depth; float [h, w, 3] in and out.
+    """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3] in and out.
 
     clean * t + light * (1 - t) with the transmission t = exp(-depth), the depth being a plane.
     """
@@ -64,16 +69,13 @@ def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
     y, x = (np.linspace(-0.5, 0.5, side) for side in clean.shape[:2])
     depth = middle + slope * (np.sin(angle) * y[:, None] + np.cos(angle) * x)
     transmission = np.exp(-np.maximum(depth, 0))[:, :, None]
-    return clean * transmission + light * (1 - transmission)
+    return _noisy(random, clean * transmission + light * (1 - transmission))
 
 
 def darken(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """Low light: a gamma of 1.2 to 2, 60 to 100 % of the light, and noise of 1 to 3 % of white.
-
-    Float [h, w, 3] in and out.
-    """
-    gamma, light, sigma = random.uniform([1.2, 0.6, 0.01], [2, 1, 0.03])
-    return np.clip(light * clean**gamma + random.normal(0, sigma, clean.shape), 0, 1)
+    """Low light: a gamma of 1.2 to 2, 60 to 100 % of the light, noise; float [h, w, 3] in and out."""
+    gamma, light = random.uniform([1.2, 0.6], [2, 1])
+    return _noisy(random, light * clean**gamma)
 
 
 Degradation = Callable[[np.random.Generator, np.ndarray], np.ndarray]
