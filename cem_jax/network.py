@@ -197,8 +197,8 @@ def wrap(
         scale: output pixels per input pixel.
         name: what it is called; by default the function's own name.
         params: a pytree of parameters, passed through to `f(params, x)`.
-        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown, and
-            then the whole image is computed for every intervention.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown: the
+            function's locality is then found where its operations show it.
 
     Raises:
         ValueError: fn is no function, scale or receptive_radius is out of range, or the function

@@ -61,7 +61,7 @@ def _noisy(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3] in and out.
+    """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3].
 
     clean * t + light * (1 - t) with the transmission t = exp(-depth), the depth being a plane.
     """
@@ -73,7 +73,7 @@ def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
 
 
 def darken(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """Low light: a gamma of 1.2 to 2, 60 to 100 % of the light, noise; float [h, w, 3] in and out."""
+    """Low light: a gamma of 1.2 to 2, 60 to 100 % of it left, and noise; float [h, w, 3]."""
     gamma, light = random.uniform([1.2, 0.6], [2, 1])
     return _noisy(random, light * clean**gamma)
 

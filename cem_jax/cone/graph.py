@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from .rules import RULES
+from .rules import RESAMPLING, RULES, Band, find_band
 
 _CALLS = {
     "jit": "jaxpr",
@@ -59,6 +59,7 @@ class Equation:
         out_shapes: shapes of the outputs.
         dtype: of the first input.
         depends: whether an input depends on the image.
+        band: which indices of an axis the outputs take, where the operation is a resizing.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Equation:
     out_shapes: tuple[tuple[int, ...], ...]
     dtype: np.dtype
     depends: bool
+    band: Band | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -106,6 +108,7 @@ class _Builder:
         self.shapes: list[tuple[int, ...]] = []
         self.dtypes: list[np.dtype] = []
         self.depends: list[bool] = []
+        self.fixed: set[int] = set()
         self.constants: dict[int, Any] = {}
 
     def value(self, shape: Sequence[int], dtype: Any, depends: bool) -> int:
@@ -129,13 +132,41 @@ class _Builder:
         first = inputs[0] if inputs else None
         dtype = self.dtypes[first] if isinstance(first, int) else np.dtype("float32")
         out_shapes = tuple(self.shapes[n] for n in numbers)
+        if all(isinstance(i, Known) or i in self.fixed for i in inputs):
+            self.fixed.update(numbers)
+        band = None
+        if name in RESAMPLING and depends:
+            known = [i in self.fixed for i in inputs]
+            if any(known):
+                matrix = self.computed(inputs[known.index(True)])  # type: ignore[arg-type]
+                band = find_band(name, params, shapes, out_shapes[0], known.index(False), matrix)
         self.equations.append(
             Equation(
                 name, params, tuple(inputs), tuple(numbers), bind, tuple(shapes), out_shapes, dtype,
-                depends,
+                depends, band,
             )
         )  # fmt: skip
         return numbers
+
+    def computed(self, number: int) -> np.ndarray:
+        """A value that neither the image nor parameters enter."""
+        if number in self.constants:
+            return np.asarray(self.constants[number])
+        wanted, needed = {number}, []
+        for eq in reversed(self.equations):
+            if not wanted.isdisjoint(eq.outputs):
+                needed.append(eq)
+                wanted.update(i for i in eq.inputs if isinstance(i, int))
+
+        def run() -> Any:
+            values = {i: value for i, value in self.constants.items() if i in wanted}
+            for eq in reversed(needed):
+                inputs = [i.value if isinstance(i, Known) else values[i] for i in eq.inputs]
+                values.update(zip(eq.outputs, eq.bind(*inputs), strict=True))
+            return values[number]
+
+        with jax.ensure_compile_time_eval():  # also while an outer function is traced
+            return np.asarray(jax.jit(run)())
 
     def cut(self, value: int, axis: int, start: int, length: int) -> int:
         """value[start : start + length] along an axis."""
@@ -217,6 +248,8 @@ class _Builder:
             return Known(np.asarray(value))
         number = self.value(np.shape(value), jnp.result_type(value), False)
         self.constants[number] = value
+        if not isinstance(value, jax.core.Tracer):
+            self.fixed.add(number)
         return number
 
     def equation(self, eqn: Any, inputs: list[int | Known]) -> list[int | Known]:
@@ -277,6 +310,7 @@ class _Builder:
             return value
         number = self.value((), value.value.dtype, False)
         self.constants[number] = value.value
+        self.fixed.add(number)
         return number
 
 

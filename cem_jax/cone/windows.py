@@ -173,7 +173,8 @@ class Planner:
                 reads.append(number)
                 continue
             fill = rule.fill(eq, index) if rule is not None else None
-            reads.append(self._read(number, need(eq, index, whole), fill))
+            part = _even(need(eq, index, whole), self.graph.shapes[number])
+            reads.append(self._read(number, part, fill))
         keeps = tuple(
             Keep(number, self._relative(kept[k].lo - whole[k].lo), _size(kept[k]))
             for k, number in enumerate(eq.outputs)
@@ -234,6 +235,14 @@ class Planner:
             self.seen[same] = len(self.parts)
             self.parts.append((np.array(index), key, axis))
         return Offset(column=self.seen[same])
+
+
+def _even(boxes: Boxes, shape: tuple[int, ...]) -> Boxes:
+    """Boxes grown to one size: behind, and before where the array ends."""
+    lengths = boxes.hi - boxes.lo
+    size = lengths.max(axis=0)
+    grows = (lengths != size).any(axis=0)
+    return Boxes.of(np.where(grows, np.minimum(boxes.lo, shape - size), boxes.lo), size)
 
 
 def _size(boxes: Boxes) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Random local networks: a list of named layers, drawn by hypothesis, as one pure function."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,11 @@ layers = st.one_of(
     st.tuples(st.sampled_from(["skip", "dense skip", "side by side", "cells", "tile"])),
     st.tuples(st.just("pad"), st.tuples(*[st.integers(-2, 3)] * 4), st.integers(0, 1)),
     st.tuples(st.just("slice"), st.integers(0, 3), st.integers(1, 2)),
+    st.tuples(
+        st.just("resize"), st.sampled_from(["nearest", "linear", "cubic", "lanczos3"]),
+        st.sampled_from([0.4, 0.5, 0.7, 1.3, 2, 3]), st.booleans(),
+    ),
+    st.tuples(st.just("take"), st.sampled_from(["clip", "fill"])),
 )  # fmt: skip
 
 
@@ -136,6 +142,15 @@ def _apply(layer: Layer, x: Array, weights: Weights) -> Array:
         return _conv(x[:, ::-1], weights(3, 3, c, c))[:, ::-1]
     if name == "write":
         return lax.dynamic_update_slice(x, 0.5 * x[:, 2:h, : w - 3], (0, 1, 2, 0))
+    if name == "resize":
+        method, factor, antialias = args
+        shape = (1, math.ceil(factor * h), math.ceil(factor * w), c)
+        return jax.image.resize(x, shape, method, antialias=antialias)
+    if name == "take":
+        rows = np.sort(weights.rng.integers(-1 if args[0] == "clip" else 0, h, h + 3))
+        columns = np.arange(w + 4) - 2 if args[0] == "clip" else np.arange(w) // 2
+        x = jnp.take(x, rows, 1, mode=args[0])
+        return jnp.take(x, columns, 2, mode=args[0]) + weights(1, 1, 1, c)
     if name == "skip":
         inner = jax.nn.relu(_conv(x, weights(3, 3, c, 4)))
         return x + _conv(inner, weights(3, 3, 4, c))

@@ -70,6 +70,31 @@ def test_a_mean_over_the_image_has_no_radius():
     assert cones.receptive_radius(lambda x: jnp.sort(x, axis=1), (1, 8, 8, 4)) is None
 
 
+@pytest.mark.parametrize(
+    ("method", "alone", "before"), [("nearest", 0, 3), ("linear", 1, 3), ("cubic", 2, 4)]
+)
+def test_resizing_has_the_radius_of_its_kernel(method, alone, before):
+    def f(x):
+        return jax.image.resize(x, (1, 2 * x.shape[1], 2 * x.shape[2], 4), method)
+
+    # Five convolutions of enlarged pixels reach 2.75 pixels back from a pixel's first one.
+    assert cones.receptive_radius(f, (1, 16, 16, 4)) == alone
+    assert cones.receptive_radius(lambda x: local(f(x)), (1, 16, 16, 4)) == before
+
+
+def test_a_matrix_is_known_unless_it_is_a_parameter():
+    matrix, far, below = np.eye(8, dtype=np.float32), np.array([(6, 0)]), (0, 0, 2, 2)
+
+    def f(params, x):
+        return jnp.einsum("nhwc,hk->nkwc", x, params)
+
+    def closed(x):
+        return f(matrix, x)
+
+    assert cones.reachable(f, (1, 8, 8, 4), below, far, 2, matrix).all()
+    assert not cones.reachable(closed, (1, 8, 8, 4), below, far, 2).any()
+
+
 def test_a_crossed_shuffle_reaches_within_its_cell():
     def cells(x):
         y = x.reshape(1, x.shape[1] // 4, 4, x.shape[2] // 4, 4, 4)

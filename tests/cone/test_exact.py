@@ -89,6 +89,22 @@ def test_windows_smaller_than_a_transposed_kernel():
     check((f, x, (0, 10, 1, 1), 2, [(2, -1), (0, -1), (-1, -1), (4, 2)], 0.0))
 
 
+@pytest.mark.parametrize(
+    "resizing",
+    [("resize", "nearest", 3, True), ("resize", "linear", 2, True), ("resize", "cubic", 1.3, False),
+     ("resize", "lanczos3", 0.7, True), ("take", "clip"), ("take", "fill")],
+)  # fmt: skip
+def test_resizing_by_known_weights_and_indices_is_local_and_exact(resizing):
+    f = network([("conv", 3, 1, 1, 1, (1, 1, 1, 1)), resizing, ("leaky",), ("gate",)], 3)
+    x = np.random.default_rng(4).normal(size=(1, 24, 31, 2)).astype(np.float32)
+    roi, grid = (8, 8, 6, 5), np.stack(np.meshgrid(np.arange(-2, 24, 4), np.arange(-2, 31, 4)), -1)
+    near = cones.reachable(f, x.shape, roi, grid.reshape(-1, 2), 4)
+    assert 0 < near.sum() < len(near)
+    origins = [tuple(o) for o in grid.reshape(-1, 2)[near][::3].tolist()]
+    for class_cost in (0.0, 1e12):
+        check((f, x, roi, 4, [*origins, (-3, -3)], class_cost))
+
+
 @pytest.mark.long
 @settings(max_examples=400, **QUIET)
 @given(cases())
@@ -105,3 +121,16 @@ def test_a_region_comes_out_of_a_traced_function_whose_scalars_are_known():
 
     x = jnp.arange(2 * 9 * 9 * 3, dtype=jnp.float32).reshape(2, 9, 9, 3)
     np.testing.assert_allclose(jax.jit(region)(x), f(x)[:, 2:6, 3:8], rtol=1e-6)
+
+
+def test_a_region_comes_out_of_a_traced_resizing():
+    def region(x, matrix):
+        def f(image):
+            small = jax.image.resize(image, (2, 18, 18, 3), "cubic")
+            return jnp.einsum("nhwc,hk->nkwc", small, matrix)  # traced, so that all may count
+
+        return cones.restricted(f, None, x, (2, 3, 4, 5)), f(x)[:, 2:6, 3:8]
+
+    x = jnp.asarray(np.random.default_rng(0).random((2, 9, 9, 3), np.float32))
+    found, expected = jax.jit(region)(x, jnp.eye(18))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -12,6 +12,7 @@ import numpy as np
 from .axes import Along, Broadcast, Dot, Elementwise, Reduce, Squeeze, Transpose
 from .base import Rule, Start
 from .mosaic import Concatenate, Cut, Update
+from .resample import RESAMPLING, Band, find_band
 from .reshape import Reshape
 from .window import Conv, Pad, Pool, Reverse, Slice
 
@@ -53,6 +54,8 @@ RULES: dict[str, Rule] = {
 
 def rule_for(eq: Equation) -> Rule | None:
     """The rule of an operation; None if it is global."""
+    if eq.band is not None:
+        return RESAMPLING[eq.name]
     rule = RULES.get(eq.name)
     known = [not isinstance(i, int) for i in eq.inputs]
     p = eq.params
@@ -67,4 +70,4 @@ def rule_for(eq: Equation) -> Rule | None:
     return None if refused else rule
 
 
-__all__ = ["RULES", "Rule", "Start", "rule_for"]
+__all__ = ["RESAMPLING", "RULES", "Band", "Rule", "Start", "find_band", "rule_for"]
