@@ -2,6 +2,9 @@
 
     python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS
     python -m cem_jax.experiments.train EDSR --preset compact --photos PHOTOS --out RUNS
+    python -m cem_jax.experiments.train --photos PHOTOS --out RUNS   # all that are not bundled
+
+Any number of processes may be given the same command: each takes networks that no other has.
 
 L1 loss, see `recipes`, `degradations` and `optimizer`; exponential moving average of the weights;
 the batch is spread over all devices. Batches are a function of (seed, step), so a run that was
@@ -17,7 +20,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from orbax.checkpoint import v1 as ocp
 from PIL import Image
 from safetensors.numpy import save_file
 
+from cem_jax.claims import Claims
 from cem_jax.experiments.degradations import DEGRADATIONS
 from cem_jax.experiments.optimizer import decay_start, make_optimizer
 from cem_jax.experiments.photos import read_folder
@@ -39,6 +43,7 @@ from cem_jax.experiments.training_log import TrainingLog
 from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
+from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
 
 _SHOWN = 3
@@ -196,12 +201,44 @@ def make_record(
     }
 
 
+def train_all(
+    recipes: Sequence[Recipe],
+    photos: Path,
+    out: Path,
+    seed: int = 0,
+    *,
+    report: Callable[[str], None] = print,
+) -> Iterator[dict[str, Any]]:
+    """Runs recipes in turn, together with whoever does so in the same folder.
+
+    Args:
+        recipes: what to train; runs of that length that are done are passed over.
+        photos: folder with `train` and `val`.
+        out: folder of the runs, shared by all processes.
+        seed: seed of weights and batches.
+        report: receives a line for each validation.
+
+    Yields:
+        The record of each run that this process made.
+    """
+    with Claims(out) as claims:
+        for recipe in recipes:
+            record = out / f"{recipe.name}.json"
+            with claims.claimed(recipe.name) as mine:
+                if mine and not (
+                    record.exists() and json.loads(record.read_text())["steps"] == recipe.steps
+                ):
+                    yield train(recipe, photos, out, seed, report=report)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", help="a network, such as RCAN_DN")
+    parser.add_argument(
+        "names", nargs="*", help="networks, such as RCAN_DN; none: all that are not bundled"
+    )
     parser.add_argument("--preset", choices=tuple(PRESETS), default="compact")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -209,14 +246,20 @@ def main() -> None:
     parser.add_argument("--introduce", type=int, default=0, help="learn the tasks one by one")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    name = args.name.removesuffix("-compact") + ("-compact" if args.preset == "compact" else "")
-    if name not in PRESETS[args.preset]:
-        parser.error(
-            f"name={args.name!r}: preset {args.preset} has {', '.join(PRESETS[args.preset])}"
+    ending, recipes = "-compact" if args.preset == "compact" else "", PRESETS[args.preset]
+    names = [name.removesuffix("-compact") + ending for name in args.names]
+    for name in names:
+        if name not in recipes:
+            parser.error(f"name={name!r}: preset {args.preset} has {', '.join(recipes)}")
+    bundled = {entry.name for entry in compact.ENTRIES}
+    chosen = [
+        dataclasses.replace(
+            recipes[name], steps=args.steps or recipes[name].steps, introduce=args.introduce
         )
-    recipe = PRESETS[args.preset][name]
-    recipe = dataclasses.replace(recipe, steps=args.steps or recipe.steps, introduce=args.introduce)
-    print(json.dumps(train(recipe, args.photos, args.out, args.seed), indent=1))
+        for name in names or [name for name in recipes if name not in bundled]
+    ]
+    for record in train_all(chosen, args.photos, args.out, args.seed):
+        print(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

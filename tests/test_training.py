@@ -3,6 +3,8 @@
 import dataclasses
 import itertools
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,12 +16,13 @@ from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from PIL import Image
 
+from cem_jax.claims import Claims
 from cem_jax.experiments import training_data
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade
 from cem_jax.experiments.evaluate import recorded, records, with_table
 from cem_jax.experiments.optimizer import make_optimizer
 from cem_jax.experiments.recipes import PRESETS, Recipe
-from cem_jax.experiments.train import train
+from cem_jax.experiments.train import train, train_all
 from cem_jax.experiments.training_data import TrainingData, ahead
 from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
@@ -164,6 +167,28 @@ def test_training_improves_the_network_and_the_record_says_so(photos, straight):
     assert log(straight)[-1]["psnr"]["DN"] > log(straight)[0]["psnr"]["DN"] + 0.5
     with Image.open(straight / "tiny" / "sheet.png") as sheet:
         assert sheet.size == (3 * 48, 2 * 48)
+
+
+def test_processes_share_runs_and_pass_over_those_that_are_done(photos, straight, tmp_path):
+    short = dataclasses.replace(TINY, name="short", steps=5)
+    with Claims(tmp_path) as other, other.claimed("tiny"):
+        code = (
+            "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
+            "from test_training import TINY, dataclasses, train_all; "
+            "short = dataclasses.replace(TINY, name='short', steps=5); "
+            "made = train_all([TINY, short], Path(sys.argv[2]), Path(sys.argv[3])); "
+            "print([record['name'] for record in made])"
+        )
+        here = str(Path(__file__).parent)
+        command = [sys.executable, "-c", code, here, str(photos), str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['short']"
+    made = train_all([TINY, short], photos, tmp_path, report=lambda _: None)
+    assert [record["name"] for record in made] == ["tiny"]
+    assert losses(tmp_path) == losses(straight)
+    longer = dataclasses.replace(short, steps=8)
+    made = train_all([longer], photos, tmp_path, report=lambda _: None)
+    assert [record["steps"] for record in made] == [8]
 
 
 def test_bad_input_of_training(photos, tmp_path):
