@@ -33,7 +33,11 @@ NETWORKS = (
 NUMBERS = (
     "psnr", "positive", "negative", "involved", "low", "high", "strength", "reach", "reliability",
 )  # fmt: skip
-_ORDERS = {"effect": "#b2182b", "nearness": "#2166ac", "random": "#888888"}
+_ORDERS = {
+    "effect": ("#b2182b", "by effect"),
+    "nearness": ("#2166ac", "by nearness"),
+    "random": ("#888888", "at random"),
+}
 
 
 def _one(study: Study, subject: Subject) -> dict[str, Any]:
@@ -113,20 +117,24 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         means = network["means"]
         ax.annotate(
             network["network"], (means["psnr"]["mean"], means["involved"]["mean"] / 2), fontsize=5,
+            ha="center", va="center",
         )  # fmt: skip
+    ax.margins(x=0.15)
     ax.set(xlabel="PSNR of the region (dB)", ylabel="blocks (%)", title="(b) shares against PSNR")
     ax.legend(frameon=False)
     _bar(axes[0, 2], networks, "gain", helps)
     axes[0, 2].set(ylabel="change of PSNR (dB)", title="(c) all harmful blocks replaced")
     _bar(axes[1, 0], networks, "harmful_again", harms)
     axes[1, 0].axhline(50, color="black", linewidth=0.5, linestyle=":")
-    axes[1, 0].set(ylabel="harm by fresh draws too (%)", title="(d) blocks chosen as harmful")
+    axes[1, 0].set(
+        ylabel="harm by fresh draws too (%)", ylim=(0, 105), title="(d) blocks chosen as harmful"
+    )
     last = max(networks, key=lambda network: network["means"]["psnr"]["mean"])
     for ax, kind, letter in ((axes[1, 1], "deletion", "e"), (axes[1, 2], "insertion", "f")):
-        for order, colour in _ORDERS.items():
+        for order, (colour, label) in _ORDERS.items():
             values = last["curves"][kind][order]
             ax.plot(
-                range(len(SHARES)), values, color=colour, marker="o", markersize=2.5, label=order
+                range(len(SHARES)), values, color=colour, marker="o", markersize=2.5, label=label
             )
         ax.set_xticks(range(len(SHARES)), [f"{100 * share:g}" for share in SHARES])
         verb = "replaced" if kind == "deletion" else "kept"
@@ -134,7 +142,12 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
             xlabel=f"blocks {verb} (%), the first of the order", ylabel="PSNR of the region (dB)"
         )
         ax.set_title(f"({letter}) {kind}, {last['network']}")
-        ax.legend(frameon=False, title="order by", title_fontsize=6)
+    for ax in axes[1, 1:]:  # room for the lines' names
+        ax.set_ymargin(0.2)
+        ax.legend(
+            frameon=False, loc="upper center", ncols=3, handlelength=1.2, columnspacing=0.8,
+            fontsize=5,
+        )  # fmt: skip
     return figure
 
 
