@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import cem_jax as cem
 from cem_jax.experiments.figures.panels import WIDTH
@@ -142,13 +143,20 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                     color=_COLOURS[kind], marker="o", markersize=2.5, label=kind,
                 )  # fmt: skip
                 if number == "error":
-                    for point in (known[0], known[-1]):
+                    ends = {"right": known[0], "left": known[-1]}
+                    for side, point in list(ends.items())[: len(known)]:
                         at = (point["evaluations"], point["error"])
                         ax.annotate(
-                            point["plan"], at, fontsize=4.5, color=_COLOURS[kind],
-                            textcoords="offset points", xytext=(2, 2),
+                            point["plan"], at, fontsize=4.5, color=_COLOURS[kind], ha=side,
+                            textcoords="offset points", xytext=(2 if side == "left" else -2, 2),
                         )  # fmt: skip
             ax.set(xscale="log", yscale=scale, ylabel=label if column == 0 else None)
+            ax.margins(0.12)
+            for axis in (ax.xaxis, ax.yaxis) if scale == "log" else (ax.xaxis,):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter(NullFormatter())
+        axes[1, column].set_ylim(-2, 52)  # chance alone: 50
         axes[0, column].set_title(f"{task}, {found['network']}")
         axes[1, column].set_xlabel("evaluations")
     axes[0, 0].legend(frameon=False)
