@@ -55,6 +55,9 @@ def test_pairs_are_compared_region_by_region():
     found = statistics.paired(first, second)
     assert found["mean"] == 2.0
     assert found["effect_size"] == pytest.approx(2.0 / np.std([1.5, 2.5], ddof=1))
+    unknown = float("nan")
+    partly = statistics.paired({**first, "c": [unknown]}, {**second, "c": [1.0]})
+    assert partly == found  # a scene without the number is no scene
 
 
 @pytest.mark.parametrize(

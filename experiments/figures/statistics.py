@@ -9,6 +9,12 @@ from scipy.stats import t
 CONFIDENCE = 0.95
 
 
+def _scene_means(values: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """The mean of each scene's finite values; scenes without one are left out."""
+    finite = [[v for v in each if np.isfinite(v)] for each in values.values()]
+    return np.array([np.mean(each) for each in finite if each])
+
+
 def over_scenes(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Mean of all scenes' means, with its t interval.
 
@@ -18,8 +24,7 @@ def over_scenes(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     Returns:
         "mean", "low", "high" (None where there are fewer than two scenes), "scenes".
     """
-    finite = [[v for v in each if np.isfinite(v)] for each in values.values()]
-    means = np.array([np.mean(each) for each in finite if each])
+    means = _scene_means(values)
     if not len(means):
         return {"mean": None, "low": None, "high": None, "scenes": 0}
     mean = float(means.mean())
@@ -47,7 +52,7 @@ def paired(
         scene: [a - b for a, b in zip(first[scene], second[scene], strict=True)] for scene in first
     }
     found = over_scenes(pairs)
-    means = np.array([np.mean(each) for each in pairs.values()])
+    means = _scene_means(pairs)
     spread = means.std(ddof=1) if len(means) > 1 else np.nan
     size = float(means.mean() / spread) if spread > 0 else None
     return {**found, "effect_size": size}
