@@ -27,7 +27,6 @@ class Band:
     """Which indices of an operand's axis each output along an axis takes.
 
     Args:
-        operand: number of the operand.
         axis: of the operand.
         out: axis of the output.
         length: of the operand's axis.
@@ -35,7 +34,6 @@ class Band:
         hi: index behind the last that it or one before it takes, int64 [outputs], ascending.
     """
 
-    operand: int
     axis: int
     out: int
     length: int
@@ -87,7 +85,7 @@ def find_band(
     axis, along, lo, hi = found
     lo = np.minimum.accumulate(lo[::-1])[::-1].astype(np.int64)
     hi = np.maximum.accumulate(hi).astype(np.int64)
-    band = Band(operand, axis, along, shapes[operand][axis], lo, hi)
+    band = Band(axis, along, shapes[operand][axis], lo, hi)
     return band if len(lo) and band.width < band.length else None
 
 
@@ -101,11 +99,11 @@ def _blended(params: Any, shapes: Any, out: Any, operand: int, matrix: np.ndarra
         return None
     weights = matrix != 0 if contracted[1 - operand][0] else matrix.T != 0  # [outputs, indices]
     length, some = weights.shape[1], weights.any(axis=1)
-    lo = np.where(some, weights.argmax(axis=1), length)
-    hi = np.where(some, length - weights[:, ::-1].argmax(axis=1), 0)
     if not some.any():
         return None
-    lo[~some], hi[~some] = length - 1, 1  # they take nothing, and must not widen the band
+    # An output that takes nothing must not widen the band.
+    lo = np.where(some, weights.argmax(axis=1), length - 1)
+    hi = np.where(some, length - weights[:, ::-1].argmax(axis=1), 1)
     along = len(out) - 1 if operand == 0 else 0
     return int(contracted[operand][0]), along, lo, hi
 
