@@ -48,10 +48,10 @@ def blur(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
 
 
 def compress(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """JPEG of quality 10 to 40; float [h, w, 3] in and out."""
+    """JPEG of quality 5 to 15; float [h, w, 3] in and out."""
     file = BytesIO()
     image = Image.fromarray(np.round(255 * clean).astype(np.uint8))
-    image.save(file, "JPEG", quality=int(random.integers(10, 41)))
+    image.save(file, "JPEG", quality=int(random.integers(5, 16)))
     return np.asarray(Image.open(file)) / 255
 
 
