@@ -305,9 +305,7 @@ def test_the_page_of_networks_has_the_table_of_the_records():
 
 def test_bundled_networks_beat_doing_nothing():
     for record in records():
-        gains = {task: b - a for task, (a, b) in record.get("psnr_by_task", {}).items()}
-        # Of seven tasks a small network may take one for another; figures use these three.
-        assert all(gains.get(task, 1) > 0 for task in ("SR", "DN", "DR"))
-        assert len(gains) > 3 or all(gain > 0 for gain in gains.values())
+        for before, after in record.get("psnr_by_task", {}).values():
+            assert after > before
         gain = record["psnr_val"] - record["psnr_val_input"]
         assert gain > (0.6 if record["task"] == "SR" else 1)
