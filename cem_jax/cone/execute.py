@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .graph import Known
+from .known import Known
 from .rules import rule_for
 from .windows import Offset, Program, Read, Step
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
+from .known import Known, computed
 from .rules import RESAMPLING, RULES, Band, find_band
 
 _CALLS = {
@@ -36,13 +37,6 @@ _REWRITTEN = ("split", "stack", "tile", "unstack")
 
 _MOST_UNROLLED = 20_000
 """Equations up to which a loop is unrolled."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Known:
-    """A scalar whose value is known before anything runs."""
-
-    value: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +132,8 @@ class _Builder:
         if name in RESAMPLING and depends:
             known = [i in self.fixed for i in inputs]
             if any(known):
-                matrix = self.computed(inputs[known.index(True)])  # type: ignore[arg-type]
+                number: Any = inputs[known.index(True)]
+                matrix = computed(number, self.equations, self.constants)
                 band = find_band(name, params, shapes, out_shapes[0], known.index(False), matrix)
         self.equations.append(
             Equation(
@@ -147,26 +142,6 @@ class _Builder:
             )
         )  # fmt: skip
         return numbers
-
-    def computed(self, number: int) -> np.ndarray:
-        """A value that neither the image nor parameters enter."""
-        if number in self.constants:
-            return np.asarray(self.constants[number])
-        wanted, needed = {number}, []
-        for eq in reversed(self.equations):
-            if not wanted.isdisjoint(eq.outputs):
-                needed.append(eq)
-                wanted.update(i for i in eq.inputs if isinstance(i, int))
-
-        def run() -> Any:
-            values = {i: value for i, value in self.constants.items() if i in wanted}
-            for eq in reversed(needed):
-                inputs = [i.value if isinstance(i, Known) else values[i] for i in eq.inputs]
-                values.update(zip(eq.outputs, eq.bind(*inputs), strict=True))
-            return values[number]
-
-        with jax.ensure_compile_time_eval():  # also while an outer function is traced
-            return np.asarray(jax.jit(run)())
 
     def cut(self, value: int, axis: int, start: int, length: int) -> int:
         """value[start : start + length] along an axis."""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from .analyse import aligned, need, work
-from .graph import Equation, Graph, Known
+from .graph import Equation, Graph
+from .known import Known
 from .regions import Boxes
 from .rules import rule_for
 
