@@ -212,23 +212,30 @@ def train_all(
     """Runs recipes in turn, together with whoever does so in the same folder.
 
     Args:
-        recipes: what to train; runs of that length that are done are passed over.
+        recipes: what to train; runs that are done are passed over.
         photos: folder with `train` and `val`.
         out: folder of the runs, shared by all processes.
         seed: seed of weights and batches.
-        report: receives a line for each validation.
+        report: receives a line for each validation, and for each run that is passed over.
 
     Yields:
         The record of each run that this process made.
     """
     with Claims(out) as claims:
         for recipe in recipes:
-            record = out / f"{recipe.name}.json"
             with claims.claimed(recipe.name) as mine:
-                if mine and not (
-                    record.exists() and json.loads(record.read_text())["steps"] == recipe.steps
-                ):
+                if not mine:
+                    report(f"{recipe.name}: another process has it")
+                elif _is_done(out / f"{recipe.name}.json", recipe, seed):
+                    report(f"{recipe.name}: done before")
+                else:
                     yield train(recipe, photos, out, seed, report=report)
+
+
+def _is_done(path: Path, recipe: Recipe, seed: int) -> bool:
+    """Whether a run's record is of that length, order of tasks and seed."""
+    wanted = {"steps": recipe.steps, "introduce": recipe.introduce, "seed": seed}
+    return path.exists() and wanted.items() <= json.loads(path.read_text()).items()
 
 
 def main() -> None:

@@ -186,6 +186,9 @@ def test_processes_share_runs_and_pass_over_those_that_are_done(photos, straight
     made = train_all([TINY, short], photos, tmp_path, report=lambda _: None)
     assert [record["name"] for record in made] == ["tiny"]
     assert losses(tmp_path) == losses(straight)
+    said: list[str] = []
+    assert not list(train_all([short], photos, tmp_path, report=said.append))
+    assert said == ["short: done before"]
     longer = dataclasses.replace(short, steps=8)
     made = train_all([longer], photos, tmp_path, report=lambda _: None)
     assert [record["steps"] for record in made] == [8]
