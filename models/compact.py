@@ -18,7 +18,7 @@ _OFFICIAL = {
 }
 _RCAN = {"num_feat": 24, "num_group": 4, "num_block": 3, "squeeze_factor": 6}
 _SRRESNET = {"num_feat": 32, "num_block": 6}
-_SWINIR = {"embed_dim": 36, "depths": (4, 4), "num_heads": (4, 4)}
+_SWINIR = {"embed_dim": 36, "depths": (2, 2, 2), "num_heads": (2, 2, 2)}
 _RESTORMER = {"dim": 8, "num_blocks": (1, 1, 1, 2), "num_refinement_blocks": 1}
 
 _SEVERAL = {
