@@ -20,7 +20,7 @@ _STEPS = {
     ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 10_000,
     ("Restormer", 1): 12_000, ("PReNet", 1): 5_000,
 }  # fmt: skip
-"""Of compact networks, by architecture and scale: half an hour of one core, of SwinIR more."""
+"""Of compact networks, by architecture and scale: half an hour to three quarters of one core."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -27,7 +27,7 @@ class TrainingData:
         clean: uint8 photographs [h, w, 3], sides cut to multiples of 4.
         reduced: the same photographs as inputs of SR, where it is among the tasks, else empty.
         layers: rain layers for DR, else empty.
-        tasks: the degradations, one of which every patch receives.
+        tasks: the degradations, one of which every patch receives, and in how many parts of them.
         introduce: a further one of the tasks joins after this many steps; 0: all from the start.
         scale: output pixels per input pixel.
         patch: side of a patch in input pixels.
@@ -38,7 +38,7 @@ class TrainingData:
     clean: tuple[np.ndarray, ...]
     reduced: tuple[np.ndarray, ...]
     layers: np.ndarray
-    tasks: tuple[str, ...]
+    tasks: Mapping[str, int]
     introduce: int
     scale: int
     patch: int
@@ -88,12 +88,13 @@ class TrainingData:
         # By the square root of the area: large photographs are smoother than small ones.
         weight = np.sqrt([image.shape[0] * image.shape[1] for image in self.clean])
         chosen = random.choice(len(self.clean), self.batch, p=weight / weight.sum())
-        pairs = [self._pair(random, index, self.tasks[:learnt]) for index in chosen]
+        among = [task for task, parts in islice(self.tasks.items(), learnt) for _ in range(parts)]
+        pairs = [self._pair(random, index, among) for index in chosen]
         degraded, clean = (np.stack(images) for images in zip(*pairs, strict=True))
         return degraded.astype(np.float32), clean.astype(np.float32)
 
     def _pair(
-        self, random: np.random.Generator, index: int, tasks: tuple[str, ...]
+        self, random: np.random.Generator, index: int, tasks: list[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         task = tasks[int(random.integers(len(tasks))) if len(tasks) > 1 else 0]
         image, scale = self.clean[index], self.scale

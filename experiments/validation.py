@@ -1,6 +1,6 @@
 """What a network reaches on photographs, and how it looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +57,7 @@ def centre(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def sheet(
-    forward: Forward, photographs: list[np.ndarray], tasks: tuple[str, ...], scale: int
+    forward: Forward, photographs: list[np.ndarray], tasks: Iterable[str], scale: int
 ) -> np.ndarray:
     """Input, output and truth side by side: a row for each task and photograph, uint8 [h, w, 3].
 

@@ -237,8 +237,16 @@ def test_batches_are_degraded_images_and_functions_of_the_step(task, few_layers)
         # One by one: at first SR alone, whose inputs are smooth; all seven from step 60 on.
         np.testing.assert_array_equal(make(0, introduce=10)(67)[0], data(67)[0])
         first = make(0, introduce=10)(7)
-        alone = dataclasses.replace(data, tasks=("SR",))(7)
+        alone = dataclasses.replace(data, tasks={"SR": 3})(7)
         np.testing.assert_array_equal(first[0], alone[0])
+
+
+def test_tasks_have_their_parts_of_the_patches(few_layers):
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    data = TrainingData.make([grey], "mix", scale=1, patch=12, batch=400, seed=0)
+    degraded, clean = dataclasses.replace(data, tasks={"SR": 3, "DN": 1})(0)
+    noisy = np.std(degraded - clean, axis=(1, 2, 3)) > 0.1
+    assert 70 < noisy.sum() < 130  # 100 with a standard deviation of 8.7
 
 
 def test_validation_degrades_as_scenes_do():
