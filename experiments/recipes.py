@@ -15,7 +15,7 @@ from cem_jax.models.entry import Entry
 
 _KINDS = ("mix", "MIO")
 _STEPS = {
-    ("SRCNN", 4): 5_000, ("FSRCNN", 4): 24_000, ("EDSR", 4): 12_000, ("SRResNet", 4): 9_000,
+    ("SRCNN", 1): 45_000, ("FSRCNN", 4): 24_000, ("EDSR", 4): 12_000, ("SRResNet", 4): 9_000,
     ("RCAN", 4): 12_000, ("SwinIR", 4): 4_500, ("RNAN", 4): 10_000, ("DnCNN", 1): 20_000,
     ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 10_000,
     ("Restormer", 1): 12_000, ("PReNet", 1): 5_000,
