@@ -75,7 +75,7 @@ def evaluate(photos: Path, dncnn: Path | None) -> str:
     ]
     if dncnn is not None:
         official = {"steps": "official", "minutes": "-"}
-        subjects.append((cem.load("DnCNN", dncnn), ("DN",), official))
+        subjects.append((cem.load("DnCNN", dncnn), DEGRADATIONS["DN"], official))
     rows = []
     for network, tasks, length in subjects:
         for task in tasks:
