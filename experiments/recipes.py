@@ -38,9 +38,9 @@ class Recipe:
         patch: side of a training patch, in input pixels.
         batch: patches in a step, on all devices together.
         learning_rate: of the constant phase, which takes the first 60 % of the steps.
-        introduce: steps after which a further degradation joins; 0: all are mixed from the start.
-        report: steps between two validations.
         hardware: what the length is meant for.
+        report: steps between two validations.
+        introduce: steps after which a further degradation joins; 0: all are mixed from the start.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Recipe:
     batch: int
     learning_rate: float
     hardware: str
+    report: int
     introduce: int = 0
-    report: int = 1_000
 
 
 def _task(entry: Entry) -> str:
