@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.by_shape import by_shape
 from cem_jax.effect_map import CONFIDENCE, EffectMap, Interval, sign_probability
 from cem_jax.estimate import estimate_effects, interval
 
@@ -38,6 +39,8 @@ class Difference:
     tolerance: float
     unit: str
     provenance: Mapping[str, Any]
+
+    __repr__ = by_shape
 
     @property
     def sign_probability(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtr
 
+from cem_jax.by_shape import by_shape
 from cem_jax.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.extremes import Extremes
 from cem_jax.grid import ROI
@@ -117,6 +118,8 @@ class EffectMap:
     outcome: str = "psnr"
     unit: str = "dB"
     extremes: Extremes | None = None
+
+    __repr__ = by_shape
 
     @property
     def thresholded(self) -> np.ndarray:

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from cem_jax.by_shape import by_shape
+
 
 @dataclasses.dataclass(frozen=True)
 class Extremes:
@@ -24,6 +26,8 @@ class Extremes:
     regions: np.ndarray
     restored: np.ndarray
     clean: np.ndarray
+
+    __repr__ = by_shape
 
 
 def extreme_draws(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

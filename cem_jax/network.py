@@ -40,8 +40,8 @@ class Network:
     """
 
     name: str
-    apply: Apply
-    params: Any
+    apply: Apply = dataclasses.field(repr=False)
+    params: Any = dataclasses.field(repr=False)
     scale: int = 1
     receptive_radius: int | None = None
     anchor: int | None = 1
@@ -163,8 +163,8 @@ def load(name: str, weights: str | Path | None = None, *, part: str | None = Non
 
     Examples:
         >>> import cem_jax as cem
-        >>> cem.load("DnCNN-compact").receptive_radius
-        12
+        >>> cem.load("DnCNN-compact")
+        Network(name='DnCNN-compact', scale=1, receptive_radius=12, anchor=1)
         >>> facts = cem.models.describe("DnCNN")
         >>> facts.official_files, facts.published_at
         (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cem_jax.arguments import whole_number
+from cem_jax.by_shape import by_shape
 from cem_jax.image import as_image, read_image, to_bytes
 
 _BINS = 20
@@ -61,13 +62,14 @@ class PatchPool:
 
     Examples:
         >>> import cem_jax as cem
-        >>> pool = cem.PatchPool.from_images([cem.example_image("pagoda")], size=8, count=100)
-        >>> pool.patches.shape
-        (100, 8, 8, 3)
+        >>> cem.PatchPool.from_images([cem.example_image("pagoda")], size=8, count=100)
+        PatchPool(patches=uint8[100, 8, 8, 3], name='images')
     """
 
     patches: np.ndarray
     name: str = "pool"
+
+    __repr__ = by_shape
 
     def __post_init__(self) -> None:
         array = np.asarray(self.patches)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.arguments import whole_number
+from cem_jax.by_shape import by_shape
 from cem_jax.degrade.bicubic import downsample, upsample
 from cem_jax.degrade.noise import add_fresh_noise, add_noise
 from cem_jax.degrade.rain import Rain, add_rain, draw_rain
@@ -73,6 +74,8 @@ class SameRain:
     layer: jax.Array
     beta: float = dataclasses.field(metadata={"static": True})
 
+    __repr__ = by_shape
+
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         side = patch.shape[0]
         # Room behind the border, where the last blocks may be cut off.
@@ -117,6 +120,8 @@ class Scene:
     intervene: Intervene | None
     facts: Mapping[str, Any]
     name: str = ""
+
+    __repr__ = by_shape
 
     @classmethod
     def super_resolution(cls, clean: object, scale: int = 4, *, name: str = "") -> "Scene":

@@ -30,9 +30,6 @@ from .layers import (
     windows,
 )
 
-_TAIL_WIDTH = 64
-"""Channels between body and image."""
-
 
 def depths_of(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
     """Number of blocks in every group, from the shapes of a torch state dict."""
@@ -135,6 +132,7 @@ class SwinIR(nnx.Module):
         upscale: upscaling factor, 3 or a power of 2.
         upsampler: "pixelshuffle"; "nearest+conv", for factors 2 and 4; "" predicts the correction
             of an image of equal size.
+        tail_width: channels between body and image; "" has as many as the body.
         rngs: source of the initial weights.
     """
 
@@ -149,6 +147,7 @@ class SwinIR(nnx.Module):
         mlp_ratio: float = 2.0,
         upscale: int = 4,
         upsampler: str = "pixelshuffle",
+        tail_width: int = 64,
         *,
         rngs: nnx.Rngs,
     ):
@@ -167,7 +166,7 @@ class SwinIR(nnx.Module):
         )
         self.norm = LayerNorm(embed_dim)
         self.conv_after_body = Conv(embed_dim, embed_dim, init_scale=0.1, rngs=rngs)
-        width = _TAIL_WIDTH if upsampler else embed_dim
+        width = tail_width if upsampler else embed_dim
         if upsampler:
             self.conv_before_upsample = Sequential(Conv(embed_dim, width, rngs=rngs), LeakyReLU())
         if upsampler == "pixelshuffle":
@@ -230,6 +229,8 @@ class SwinIR(nnx.Module):
             tail = {"upsampler": "pixelshuffle", "upscale": Upsampler.factor(shapes, "upsample.")}
         else:
             tail = {"upsampler": "", "upscale": 1}
+        if tail["upsampler"]:
+            tail["tail_width"] = shapes["conv_before_upsample.0.weight"][0]
         return {**arguments, **tail}
 
     @staticmethod

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.store import write_atomically
 
@@ -53,6 +54,8 @@ class Attribution:
     scale: int
     degraded: np.ndarray
     parameters: Mapping[str, Any]
+
+    __repr__ = by_shape
 
     @property
     def magnitude(self) -> np.ndarray:
