@@ -1,128 +1,296 @@
-"""The paper's three findings put to the test: tables and verdicts for a page.
+"""The paper's three findings put to the test: verdicts and tables for a page.
 
     cem-jax figures more-information channel-attention multi-task --preset compact
     python -m cem_jax.experiments.findings figures/compact [--write docs/findings.md]
 
-Every claim is a mean over scenes (regions are averaged within a scene first) with a 95 % interval.
-It is supported where the whole interval lies on the claimed side of its bound, refuted where it
-lies on the other, else undecided. The bounds stand below, before any result.
+Every claim is a mean over scenes (regions, and networks where several are taken together, are
+averaged within a scene first) with a 95 % interval. It is supported where the whole interval lies
+on the claimed side of its bound, refuted where it lies on the other, else undecided. A finding is
+supported if all claims that its verdict rests on are, refuted if one of them is, else undecided.
+Bounds, and what a verdict rests on, stand below, before any result.
 """
 
 import argparse
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
 
 import cem_jax as cem
 from cem_jax.experiments.figures import Store
 from cem_jax.experiments.figures.channel_attention import WITHOUT
-from cem_jax.experiments.figures.statistics import verdict, written
-
-Row = dict[str, str]
+from cem_jax.experiments.figures.counted import by_scene
+from cem_jax.experiments.figures.statistics import (
+    between,
+    joined,
+    of_differences,
+    over_scenes,
+    verdict,
+    written,
+)  # fmt: skip
 
 HARMFUL = 50.0
 """Per cent of the blocks chosen as harmful that must harm by other draws too: chance alone."""
 LOCAL = 8.0
 """Output pixels by which reach may grow and still be called the same: half a block."""
+LITTLE = 0.1
+"""PSNR (dB) by which a network may be better and still be called as good."""
 
-_TABLES = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
-
-
-def _row(claim: str, subject: str, found: Mapping[str, Any], least: float, unit: str) -> Row:
-    """A claim that a mean exceeds a bound."""
-    size = found.get("effect_size")
-    return {
-        "claim": claim,
-        "network": subject,
-        "mean [95 % interval]": written(found, unit),
-        "effect size": "-" if size is None else f"{size:+.1f}",
-        "scenes": str(found["scenes"]),
-        "verdict": verdict(found, least),
-    }
+_MARKED = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 
-def _negated(found: Mapping[str, Any]) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One claim, that a mean exceeds a bound, and what was found.
+
+    Args:
+        claim: in words.
+        subject: networks that it is about.
+        found: mean and interval over scenes.
+        least: the bound.
+        unit: of both, with a "+" before it where signs are to be written.
+        key: whether the finding's verdict rests on it.
+    """
+
+    claim: str
+    subject: str
+    found: Mapping[str, Any]
+    least: float
+    unit: str
+    key: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Of the claim: "supported", "refuted" or "undecided"."""
+        return verdict(self.found, self.least)
+
+    @property
+    def row(self) -> dict[str, str]:
+        """For a table."""
+        size = self.found.get("effect_size")
+        return {
+            "claim": f"**{self.claim}**" if self.key else self.claim,
+            "network": self.subject,
+            "mean [95 % interval]": written(self.found, self.unit),
+            "effect size": "-" if size is None else f"{size:+.1f}",
+            "scenes": str(self.found["scenes"]),
+            "verdict": self.verdict,
+        }
+
+
+def _negated(values: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     """The same of minus the quantity."""
+    return {scene: [-value for value in each] for scene, each in values.items()}
+
+
+def _numbers(networks: Sequence[Mapping[str, Any]], number: str) -> np.ndarray:
+    """A number at all places, [networks, places]."""
+    return np.array([[row[number] for row in network["rows"]] for network in networks])
+
+
+def _rank_correlation(scenes: Sequence[str], one: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+    """Over networks, at each place, then its mean over scenes.
+
+    Args:
+        scenes: of the places.
+        one: [networks, places].
+        other: the same.
+    """
+    found: dict[str, list[float]] = {}
+    for scene, first, second in zip(scenes, one.T, other.T, strict=True):
+        flat = len(np.unique(first)) < 2 or len(np.unique(second)) < 2
+        value = np.nan if flat else float(spearmanr(first, second).statistic)
+        found.setdefault(scene, []).append(value)
+    return over_scenes(found)
+
+
+def more_information(results: Mapping[str, Any]) -> Iterator[Line]:
+    """Finding 1: many patches harm, and masking them helps."""
+    networks = results["networks"]
+    together = f"all {len(networks)}"
+    again = [by_scene(network["rows"], "harmful_again") for network in networks]
+    gains = [by_scene(network["rows"], "gain") for network in networks]
+
+    def masking(name: str, again: dict[str, Any], gain: dict[str, Any], key: bool) -> list[Line]:
+        return [
+            Line("blocks chosen as harmful harm again", name, again, HARMFUL, "%", key),
+            Line("PSNR rises when they are replaced", name, gain, 0.0, "+dB", key),
+        ]
+
+    yield from masking(together, over_scenes(joined(again)), of_differences(joined(gains)), True)
+    if len(networks) > 2:
+        scenes = [row["scene"] for row in networks[0]["rows"]]
+        involved, negative, psnr = (
+            _numbers(networks, number) for number in ("involved", "negative", "psnr")
+        )
+        radii = [network["receptive_radius"] for network in networks]
+        sees = np.array([np.inf if radius is None else radius for radius in radii])[:, None]
+        for claim, one, other in (
+            ("the farther it sees, the more blocks take part", sees + 0 * psnr, involved),
+            ("the farther it sees, the more blocks harm", sees + 0 * psnr, negative),
+            ("the higher its PSNR, the more blocks harm", psnr, negative),
+        ):
+            found = _rank_correlation(scenes, one, other)
+            yield Line(f"{claim} (rank correlation)", together, found, 0.0, "+")
+    for network, one, other in zip(networks, again, gains, strict=True):
+        yield from masking(network["network"], over_scenes(one), of_differences(other), False)
+
+
+def _change(found: Mapping[str, Any], variant: str, number: str) -> dict[str, list[float]]:
+    """What a variant has more than the network without attention, region by region."""
+    return between(
+        by_scene(found[variant]["rows"], number), by_scene(found[WITHOUT]["rows"], number)
+    )
+
+
+def channel_attention(results: Mapping[str, Any]) -> Iterator[Line]:
+    """Finding 2: what channel attention adds in SR, and in denoising."""
+    with_pairs = {
+        task: found
+        for task, found in results["tasks"].items()
+        if WITHOUT in found and len(found) > 1
+    }
+    for task, found in with_pairs.items():
+        for variant in found:
+            if variant == WITHOUT:
+                continue
+            name, full = f"{task}, {variant} - {WITHOUT}", variant == "CA"
+            psnr, reach = (_change(found, variant, number) for number in ("psnr", "reach"))
+            if task == "SR":
+                involved = of_differences(_change(found, variant, "involved"))
+                yield Line("PSNR grows", name, of_differences(psnr), 0.0, "+dB")
+                yield Line("more blocks take part", name, involved, 0.0, "+%")
+                further = of_differences(reach)
+                yield Line("reach grows by over half a block", name, further, LOCAL, "+px")
+            else:
+                less = of_differences(_negated(psnr))
+                claim = "PSNR grows by less than 0.1 dB (minus its change)"
+                yield Line(claim, name, less, -LITTLE, "+dB", key=full)
+                near = of_differences(_negated(reach))
+                claim = "reach grows by less than half a block (minus its change)"
+                yield Line(claim, name, near, -LOCAL, "+px", key=full)
+    if all("CA" in with_pairs.get(task, {}) for task in ("SR", "DN")):
+        sr, dn = (_change(with_pairs[task], "CA", "reach") for task in ("SR", "DN"))
+        more = of_differences(between(sr, dn))
+        yield Line(
+            "reach grows more in SR than in DN", f"CA - {WITHOUT}", more, 0.0, "+px", key=True
+        )
+
+
+def _shrinking(one: Mapping[str, Any], single: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network of one task has more than one of several, by claim, region by region."""
+
+    def excess(number: str) -> dict[str, list[float]]:
+        return between(by_scene(single["rows"], number), by_scene(one["rows"], number))
+
     return {
-        **found,
-        "mean": None if found["mean"] is None else -found["mean"],
-        "low": None if found["high"] is None else -found["high"],
-        "high": None if found["low"] is None else -found["low"],
+        "fewer blocks take part": excess("involved"),
+        "smaller range": between(excess("high"), excess("low")),
+        "weaker effects": excess("strength"),
+        "shorter reach": excess("reach"),
     }
 
 
-def more_information(results: Mapping[str, Any]) -> Iterator[Row]:
-    """Finding 1: many patches harm, and masking them helps."""
-    for network in results["networks"]:
-        name, means = network["network"], network["means"]
-        again = means["harmful_again"]
-        yield _row("blocks chosen as harmful harm again, %", name, again, HARMFUL, "%")
-        yield _row("PSNR rises when they are replaced, dB", name, means["gain"], 0.0, "+dB")
+_UNITS = {
+    "fewer blocks take part": "+%",
+    "smaller range": "+dB",
+    "weaker effects": "+dB",
+    "shorter reach": "+px",
+}
+_STATED = ("fewer blocks take part", "smaller range")
+"""What the paper states: that shares and ranges shrink."""
 
 
-def channel_attention(results: Mapping[str, Any]) -> Iterator[Row]:
-    """Finding 2: what channel attention adds in SR, and in denoising."""
-    for task, found in results["tasks"].items():
-        for variant, one in found.items():
-            if "against" not in one:
-                continue
-            name, against = f"{task}, {variant} - {WITHOUT}", one["against"]
-            if task == "SR":
-                yield _row("PSNR grows, dB", name, against["psnr"], 0.0, "+dB")
-                yield _row("more blocks take part, %", name, against["involved"], 0.0, "+%")
-                further = against["reach"]
-                yield _row("reach grows by over half a block, px", name, further, LOCAL, "+px")
-            else:
-                near = _negated(against["reach"])
-                yield _row("reach grows by less than half a block, -px", name, near, -LOCAL, "+px")
-
-
-def multi_task(results: Mapping[str, Any]) -> Iterator[Row]:
+def multi_task(results: Mapping[str, Any]) -> Iterator[Line]:
     """Finding 3: trained on several tasks, a network relies on what is near."""
+    pairs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for family, tasks in results["families"].items():
         for task, kinds in tasks.items():
             for kind, one in kinds.items():
-                if "against" not in one:
-                    continue
-                name = f"{family}, {task}, single - {kind}"
-                for claim, number, unit in (
-                    ("fewer blocks take part, %", "involved", "+%"),
-                    ("weaker effects, dB", "strength", "+dB"),
-                    ("shorter reach, px", "reach", "+px"),
-                ):
-                    yield _row(claim, name, _negated(one["against"][number]), 0.0, unit)
+                if kind != "single" and "single" in kinds:
+                    found = _shrinking(one, kinds["single"])
+                    pairs.setdefault(kind, []).append((f"{family}, {task}", found))
+    for kind, several in pairs.items():
+        for claim, unit in _UNITS.items():
+            found = of_differences(joined([values[claim] for _, values in several]))
+            name = f"all {len(several)}, single - {kind}"
+            yield Line(claim, name, found, 0.0, unit, key=claim in _STATED)
+    for kind, several in pairs.items():
+        for name, values in several:
+            for claim, unit in _UNITS.items():
+                found = of_differences(values[claim])
+                yield Line(claim, f"{name}, single - {kind}", found, 0.0, unit)
 
 
-TABLES = {
-    "more_information": more_information,
-    "channel_attention": channel_attention,
-    "multi_task": multi_task,
+FINDINGS = {
+    "more_information": ("More information does not always help", more_information),
+    "channel_attention": ("Channel attention brings little in denoising", channel_attention),
+    "multi_task": ("Several tasks make a network rely on what is near", multi_task),
 }
-"""By the name of the figure's module, which is the name of the table in the page."""
+"""What the paper finds, and its claims, by the name of the figure's module, which is the name of
+the place in the page."""
 
 
-def tables(store: Store) -> dict[str, str]:
-    """The tables, in Markdown, of the figures that the folder holds; not of the quick preset."""
+def judgement(lines: Sequence[Line]) -> str:
+    """The verdict on a finding, from the claims that it rests on."""
+    verdicts = {line.verdict for line in lines if line.key}
+    if verdicts == {"supported"}:
+        return "supported"
+    return "refuted" if "refuted" in verdicts else "undecided"
+
+
+def sentence(lines: Sequence[Line]) -> str:
+    """The claims that a verdict rests on, in words."""
+    return "; ".join(
+        f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {line.verdict}"
+        for line in lines
+        if line.key
+    )
+
+
+def judged(store: Store) -> dict[str, list[Line]]:
+    """The claims of the findings whose figures the folder holds; not of the quick preset."""
     found = {}
-    for name, rows in TABLES.items():
+    for name, (_, claims) in FINDINGS.items():
         record = store.read(name.replace("_", "-"))
         if record is None or record["preset"] == "quick":  # too few scenes to judge by
             continue
-        lines = list(rows(record["results"]))
-        if lines:
-            found[name] = cem.markdown_table([dict(line) for line in lines])
+        lines = list(claims(record["results"]))
+        if any(line.key for line in lines):
+            found[name] = lines
     return found
 
 
-def with_tables(page: str, found: Mapping[str, str]) -> str:
-    """A page whose marked places hold the tables; places of others stay as they are."""
+def sections(store: Store) -> dict[str, str]:
+    """Verdict and table of each finding, in Markdown, for `with_marked`."""
+    return {
+        name: f"**Verdict at this scale: {judgement(lines)}.** {sentence(lines)}.\n\n"
+        + cem.markdown_table([line.row for line in lines])
+        for name, lines in judged(store).items()
+    }
+
+
+def headlines(store: Store) -> dict[str, str]:
+    """One line for each finding, in Markdown, for `with_marked`."""
+    lines = [
+        f"- *{FINDINGS[name][0]}*: **{judgement(found)}**. {sentence(found)}."
+        for name, found in judged(store).items()
+    ]
+    return {"findings": "\n".join(lines)} if lines else {}
+
+
+def with_marked(page: str, found: Mapping[str, str]) -> str:
+    """A page whose marked places hold the given text; places of others stay as they are."""
 
     def put(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
         return f"{begin}\n{found[name]}\n\n{end}" if name in found else match.group(0)
 
-    return _TABLES.sub(put, page)
+    return _MARKED.sub(put, page)
 
 
 def main() -> None:
@@ -133,9 +301,9 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="folder of a preset's results")
     parser.add_argument("--write", type=Path, metavar="PAGE")
     args = parser.parse_args()
-    found = tables(Store(args.results))
+    found = sections(Store(args.results))
     if args.write:
-        args.write.write_text(with_tables(args.write.read_text(), found))
+        args.write.write_text(with_marked(args.write.read_text(), found))
     else:
         print("\n\n".join(found.values()))
 

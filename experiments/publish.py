@@ -4,7 +4,8 @@
     python -m cem_jax.experiments.publish figures/compact docs
 
 Written are docs/results/NAME.json, docs/figures/NAME.png, the list in docs/paper-figures.md, the
-tables in docs/findings.md, and the expected numbers in the docstring of each figure's module.
+verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and the
+expected numbers in the docstring of each figure's module.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from cem_jax.experiments import figures
-from cem_jax.experiments.findings import tables, with_tables
+from cem_jax.experiments.findings import headlines, sections, with_marked
 
 _PIXELS = 1100
 """Width of a published picture at most."""
@@ -71,8 +72,12 @@ def write_pages(docs: Path) -> None:
     records = published(docs)
     page = docs / "paper-figures.md"
     page.write_text(with_list(page.read_text(), records))
-    page = docs / "findings.md"
-    page.write_text(with_tables(page.read_text(), tables(figures.Store(docs / "results"))))
+    store = figures.Store(docs / "results")
+    for page, found in (
+        (docs / "findings.md", sections(store)),
+        (docs.parent / "README.md", headlines(store)),
+    ):
+        page.write_text(with_marked(page.read_text(), found))
     for record in records:
         module = Path(str(figures.find(record["figure"]).__file__))
         module.write_text(with_expected(module.read_text(), record))

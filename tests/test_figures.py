@@ -14,6 +14,7 @@ import cem_jax as cem
 from cem_jax import cli
 from cem_jax.experiments import figures, findings, publish
 from cem_jax.experiments.figures import masking, measures, scenes, statistics
+from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.replay import replay
 from cem_jax.experiments.figures.subjects import Missing, find
 
@@ -52,12 +53,14 @@ def test_the_interval_over_scenes_is_that_of_a_t_test():
 def test_pairs_are_compared_region_by_region():
     first = {"a": [1.0, 2.0], "b": [3.0, 5.0]}
     second = {"a": [0.0, 0.0], "b": [1.0, 2.0]}
-    found = statistics.paired(first, second)
+    found = statistics.of_differences(statistics.between(first, second))
     assert found["mean"] == 2.0
     assert found["effect_size"] == pytest.approx(2.0 / np.std([1.5, 2.5], ddof=1))
     unknown = float("nan")
-    partly = statistics.paired({**first, "c": [unknown]}, {**second, "c": [1.0]})
-    assert partly == found  # a scene without the number is no scene
+    partly = statistics.between({**first, "c": [unknown]}, {**second, "c": [1.0]})
+    assert statistics.of_differences(partly) == found  # a scene without the number is no scene
+    both = statistics.joined([first, {"a": [6.0], "b": [4.0]}])
+    assert statistics.over_scenes(both)["mean"] == (3.0 + 4.0) / 2
 
 
 @pytest.mark.parametrize(
@@ -241,9 +244,11 @@ def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
     assert [one.problem for one in made] == ["", ""]
     store = figures.Store(tmp_path / "tiny")
     first, second = (store.read(name)["results"] for name in names)
-    for one in (first["tasks"]["SR"]["CA"], second["families"]["SRResNet"]["DR"]["mix"]):
-        assert one["against"]["psnr"]["mean"] == 0 and one["against"]["psnr"]["scenes"] == 2
-    assert len(findings.tables(store)) == 2
+    found = [*findings.channel_attention(first), *findings.multi_task(second)]
+    subjects = {line.subject for line in found}
+    assert subjects == {"SR, CA - no CA", "all 1, single - mix", "SRResNet, DR, single - mix"}
+    assert all(line.found["mean"] == 0 and line.found["scenes"] == 2 for line in found)
+    assert len(findings.sections(store)) == 1  # without denoising there is no verdict on attention
 
 
 def test_a_figure_that_cannot_be_made_does_not_stop_the_others(tiny, tmp_path, monkeypatch):
@@ -279,25 +284,90 @@ def test_the_command_lists_figures_and_makes_them(tmp_path, capsys):
     assert status.value.exit_code == 2 and "no results" in capsys.readouterr().err
 
 
+def test_a_figures_time_counts_maps_of_earlier_runs(tiny, tmp_path):
+    (first,) = figures.make(("pool",), tmp_path, "tiny", progress=False)
+    (tmp_path / "tiny" / "pool.json").unlink()
+    times = list((tmp_path / "tiny" / "seconds").rglob("*.txt"))
+    assert len(times) == 6  # three networks by two pools
+    for time in times:
+        time.write_text("100.0\n")
+    (again,) = figures.make(("pool",), tmp_path, "tiny", progress=False)
+    assert again.expected == first.expected
+    assert 600 < again.seconds < 600 + first.seconds
+
+
+def test_the_clock_keeps_the_time_of_an_interrupted_map(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Clock(tmp_path).making("a/b"):
+        raise KeyboardInterrupt
+    (tmp_path / "a" / "b.txt").write_text("50.0\n")
+    clock = Clock(tmp_path)
+    for _ in range(2):
+        with clock.making("a/b"):
+            pass
+    assert 50 < clock.seconds < 60
+
+
 # Findings
 
 
-def mean(value, low, high):
-    return {"mean": value, "low": low, "high": high, "scenes": 12, "effect_size": 1.0}
+def rows(scenes=12, **numbers):
+    """Of one region in each scene; a number is (its mean, its spread over scenes)."""
+    swing = np.resize((-1.0, 1.0), scenes)
+    return [
+        {
+            "scene": f"{i}",
+            **{name: mean + spread * swing[i] for name, (mean, spread) in numbers.items()},
+        }
+        for i in range(scenes)
+    ]
 
 
-def test_tables_of_findings_follow_the_results(tmp_path):
-    against = {number: mean(1.0, 0.5, 1.5) for number in ("psnr", "involved", "reach", "strength")}
-    record = {"results": {"tasks": {"SR": {"CA": {"against": against}, "no CA": {}}}}}
-    record["preset"] = "compact"
+def variant(psnr, involved, reach):
+    return {"rows": rows(psnr=(psnr, 0.0), involved=(involved, 0.01), reach=(reach, 0.01))}
+
+
+def test_findings_follow_the_results(tmp_path):
+    tasks = {
+        "SR": {"CA": variant(30.2, 40, 21), "no CA": variant(30, 30, 20)},
+        "DN": {"CA": variant(28.05, 10, 8), "no CA": variant(28, 10, 7)},
+    }
     store = figures.Store(tmp_path)
+    record = {"preset": "compact", "results": {"tasks": tasks}}
     store.write("channel-attention", record)
     page = "x\n<!-- channel_attention -->\nold\n<!-- end of channel_attention -->\ny\n"
-    text = findings.with_tables(page, findings.tables(store))
+    text = findings.with_marked(page, findings.sections(store))
     assert "old" not in text and text.startswith("x\n") and text.endswith("y\n")
     lines = [line for line in text.splitlines() if "SR, CA - no CA" in line]
     assert ["supported" in line for line in lines] == [True, True, False]
     assert "refuted" in lines[2]  # 1 pixel of reach is less than half a block
+    # Reach grows as much in denoising as in SR here, and neither more nor less is no verdict.
+    assert "Verdict at this scale: undecided" in text
+    tasks["SR"]["CA"] = variant(30.2, 40, 31)
+    store.write("channel-attention", record)
+    found = findings.headlines(store)["findings"]
+    assert found.startswith("- *Channel attention brings little in denoising*: **supported**")
+    tasks["DN"]["CA"] = variant(28.2, 10, 8)
+    store.write("channel-attention", record)
+    assert "**refuted**" in findings.headlines(store)["findings"]
+    store.write("channel-attention", {**record, "preset": "quick"})
+    assert findings.headlines(store) == findings.sections(store) == {}
+
+
+def test_what_masking_gains_is_judged_over_all_networks():
+    def network(name, radius, gain, harm):
+        numbers = {"psnr": (28 + gain, 0.1), "involved": (harm + 9, 0.0), "negative": (harm, 0.0)}
+        found = rows(harmful_again=(70, 5.0), gain=(gain, 0.01), **numbers)
+        return {"network": name, "receptive_radius": radius, "rows": found}
+
+    three = [network("a", 5, 0.5, 3), network("b", None, 0.1, 9), network("c", 9, -0.3, 6)]
+    lines = list(findings.more_information({"networks": three}))
+    verdicts = {(line.claim.split(" (")[0], line.subject): line.verdict for line in lines}
+    assert verdicts["blocks chosen as harmful harm again", "all 3"] == "supported"
+    assert verdicts["PSNR rises when they are replaced", "all 3"] == "supported"
+    assert verdicts["PSNR rises when they are replaced", "c"] == "refuted"
+    assert verdicts["the farther it sees, the more blocks harm", "all 3"] == "supported"
+    assert verdicts["the higher its PSNR, the more blocks harm", "all 3"] == "refuted"
+    assert findings.judgement(lines) == "supported"
 
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -308,7 +378,10 @@ def test_pages_and_docstrings_say_what_the_published_results_say():
     page = (DOCS / "paper-figures.md").read_text()
     assert page == publish.with_list(page, records)
     page = (DOCS / "findings.md").read_text()
-    assert page == findings.with_tables(page, findings.tables(figures.Store(DOCS / "results")))
+    store = figures.Store(DOCS / "results")
+    assert page == findings.with_marked(page, findings.sections(store))
+    page = (DOCS.parent / "README.md").read_text()
+    assert page == findings.with_marked(page, findings.headlines(store))
     for record in records:
         source = Path(figures.find(record["figure"]).__file__).read_text()
         assert source == publish.with_expected(source, record)

@@ -47,11 +47,8 @@ def compute(study: Study) -> dict[str, Any]:
                 rows = counted.compared(study, there[name], task)
                 key = study.map(there[name], task, study.shown(task)[0])
                 found[variant] = {"map": key, "rows": rows}
-        plain = found.get(WITHOUT)
-        for variant, one in found.items():
+        for one in found.values():
             one["means"] = {number: counted.mean(one["rows"], number) for number in NUMBERS}
-            if plain is not None and variant != WITHOUT:
-                one["against"] = counted.differences(one["rows"], plain["rows"], NUMBERS)
         if found:
             tasks[task] = found
     scenes = {place.name for place in study.counted}

@@ -54,15 +54,3 @@ def by_scene(found: Sequence[Mapping[str, Any]], number: str) -> dict[str, list[
 def mean(found: Sequence[Mapping[str, Any]], number: str) -> dict[str, Any]:
     """A number's mean, with its interval over scenes."""
     return statistics.over_scenes(by_scene(found, number))
-
-
-def differences(
-    first: Sequence[Mapping[str, Any]],
-    second: Sequence[Mapping[str, Any]],
-    numbers: Sequence[str],
-) -> dict[str, dict[str, Any]]:
-    """The paired mean differences first - second, by number."""
-    return {
-        number: statistics.paired(by_scene(first, number), by_scene(second, number))
-        for number in numbers
-    }

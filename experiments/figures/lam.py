@@ -36,9 +36,10 @@ def compute(study: Study) -> dict[str, Any]:
     for subject in study.subjects(NETWORKS, 3).values():
         key = study.map(subject, "SR", place)
         file = study.store.directory(key) / "lam.npz"
-        if not file.exists():
-            scene = study.scene(subject, "SR", place)
-            cem.local_attribution_map(load(subject), scene, place.roi).save(file)
+        network, scene = load(subject), study.scene(subject, "SR", place)
+        with study.clock.making(f"{key}/lam"):
+            if not file.exists():
+                cem.local_attribution_map(network, scene, place.roi).save(file)
         effect_map, found = study.store.map(key), study.store.attribution(key)
         outside = ~effect_map.inside_roi
         effect = effect_map.effect[outside]

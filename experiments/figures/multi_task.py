@@ -62,11 +62,6 @@ def compute(study: Study) -> dict[str, Any]:
                     key = study.map(subjects[name], task, place)
                     means = {number: counted.mean(rows, number) for number in NUMBERS}
                     found.setdefault(task, {})[kind] = {"map": key, "rows": rows, "means": means}
-        for by_kind in found.values():
-            for kind in ("mix", "MIO"):
-                if kind in by_kind and "single" in by_kind:
-                    one, single = by_kind[kind], by_kind["single"]["rows"]
-                    one["against"] = counted.differences(one["rows"], single, NUMBERS)
         if found:
             families[family] = found
     scenes = {place.name for place in study.counted}

@@ -36,26 +36,39 @@ def over_scenes(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     return {"mean": mean, "low": mean - half, "high": mean + half, "scenes": len(means)}
 
 
-def paired(
+def between(
     first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]
-) -> dict[str, Any]:
-    """The mean difference first - second, region by region, with its interval over scenes.
+) -> dict[str, list[float]]:
+    """The differences first - second, region by region.
 
     Args:
         first: by scene, one value for each of its regions.
         second: the same scenes and regions.
+    """
+    return {
+        scene: [a - b for a, b in zip(first[scene], second[scene], strict=True)] for scene in first
+    }
+
+
+def joined(several: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+    """Values of several networks as if they were regions of their scene.
+
+    Args:
+        several: of the same scenes.
+    """
+    return {scene: [v for values in several for v in values[scene]] for scene in several[0]}
+
+
+def of_differences(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """The mean of paired differences, with its interval over scenes.
 
     Returns:
         As `over_scenes`, and "effect_size": the mean over the scenes' standard deviation.
     """
-    pairs = {
-        scene: [a - b for a, b in zip(first[scene], second[scene], strict=True)] for scene in first
-    }
-    found = over_scenes(pairs)
-    means = _scene_means(pairs)
+    means = _scene_means(values)
     spread = means.std(ddof=1) if len(means) > 1 else np.nan
     size = float(means.mean() / spread) if spread > 0 else None
-    return {**found, "effect_size": size}
+    return {**over_scenes(values), "effect_size": size}
 
 
 def written(found: Mapping[str, Any], unit: str = "", digits: int = 2) -> str:

@@ -13,10 +13,16 @@ class Store:
     """What figures are drawn from.
 
     Args:
-        folder: with `maps/`, and for each figure NAME.json, NAME.png and NAME.pdf.
+        folder: with `maps/` and their `seconds/`, and for each figure NAME.json, NAME.png and
+            NAME.pdf.
     """
 
     folder: Path
+
+    @property
+    def times(self) -> Path:
+        """Where the time of each map is kept."""
+        return self.folder / "seconds"
 
     def directory(self, key: str) -> Path:
         """Where a map, its sweep and what belongs to it lie."""

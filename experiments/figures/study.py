@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cem_jax as cem
 from cem_jax.experiments.figures import scenes
+from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.preset import Preset
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.subjects import Missing, Subject, find
@@ -54,12 +55,14 @@ class Study:
         preset: how much.
         store: the folder.
         weights: folder with official checkpoints, or None.
+        clock: times the maps.
         tell: receives a line for each network that is not there.
         progress: show each map's progress on a terminal.
     """
 
     preset: Preset
     store: Store
+    clock: Clock
     weights: Path | None
     tell: Callable[[str], None]
     progress: bool = True
@@ -162,10 +165,12 @@ class Study:
         plan = self.preset.plan if plan is None else plan
         key = f"{_image(subject, task, place, plan, block, pool)}/{place.roi.label}"
         patches = None if pool == "default" else other_photographs(place.name, block)
-        cem.causal_effect_map(
-            load(subject), self.scene(subject, task, place), place.roi, plan=plan, block=block,
-            pool=patches, directory=self.store.directory(key), progress=self.progress,
-        )  # fmt: skip
+        network, scene = load(subject), self.scene(subject, task, place)
+        with self.clock.making(key):
+            cem.causal_effect_map(
+                network, scene, place.roi, plan=plan, block=block, pool=patches,
+                directory=self.store.directory(key), progress=self.progress,
+            )  # fmt: skip
         return key
 
     def counted_maps(
@@ -181,11 +186,12 @@ class Study:
             places = list(group)
             image = _image(subject, task, places[0], plan, block, pool)
             patches = None if pool == "default" else other_photographs(places[0].name, block)
-            cem.region_maps(
-                load(subject), self.scene(subject, task, places[0]),
-                [place.roi for place in places], plan=plan, block=block, pool=patches,
-                directory=self.store.directory(image), progress=self.progress,
-            )  # fmt: skip
+            network, scene = load(subject), self.scene(subject, task, places[0])
+            with self.clock.making(image):
+                cem.region_maps(
+                    network, scene, [place.roi for place in places], plan=plan, block=block,
+                    pool=patches, directory=self.store.directory(image), progress=self.progress,
+                )  # fmt: skip
             keys += [f"{image}/{place.roi.label}" for place in places]
         return keys
 
