@@ -57,7 +57,7 @@ PRESETS = {
         ),
         Preset(
             "compact", "bundled", side=256, large_side=128, shown=2,
-            plan=cem.CoarseToFine(3, 12), counted_side=128, counted=14, regions=3, draws=8,
+            plan=cem.CoarseToFine(3, 6), counted_side=128, counted=14, regions=3, draws=8,
             compared_draws=4, joint_draws=8, recorded=64, most=12,
         ),
         Preset(
