@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import cem_jax as cem
 from cem_jax.experiments.figures.measures import distance, halves
@@ -18,6 +19,7 @@ from cem_jax.experiments.figures.measures import distance, halves
 SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the blocks outside the region, along a curve."""
 _BATCH = 8
+"""Images restored together, on all devices."""
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -66,11 +68,15 @@ def region_psnr(
     """PSNR of the region for each of the inputs, [n] in dB."""
     rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
     target = jnp.asarray(scene.clean[rows, columns])
+    devices = jax.devices()
+    mesh = jax.make_mesh((len(devices),), ("image",), (AxisType.Auto,), devices=devices)
+    each = NamedSharding(mesh, PartitionSpec("image"))
+    size = -(-_BATCH // len(devices)) * len(devices)
     found: list[float] = []
-    for first in range(0, len(inputs), _BATCH):
-        part = list(inputs[first : first + _BATCH])
-        batch = np.stack(part + part[:1] * (_BATCH - len(part)))
-        restored = jnp.clip(network(batch)[:, rows, columns], 0, 1)
+    for first in range(0, len(inputs), size):
+        part = list(inputs[first : first + size])
+        batch = np.stack(part + part[:1] * (size - len(part)))
+        restored = jnp.clip(network(jax.device_put(batch, each))[:, rows, columns], 0, 1)
         found += jax.vmap(cem.psnr, (0, None))(restored, target).tolist()[: len(part)]
     return np.array(found)
 
