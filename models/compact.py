@@ -19,14 +19,18 @@ _OFFICIAL = {
 _RCAN = {"num_feat": 24, "num_group": 4, "num_block": 3, "squeeze_factor": 6}
 _SRRESNET = {"num_feat": 32, "num_block": 6}
 _SWINIR = {"embed_dim": 36, "depths": (2, 2, 2), "num_heads": (2, 2, 2)}
+_SWINIR_SAME_SIZE = {**_SWINIR, "upsampler": ""}
+"""With the skip from input to output of the published denoiser, which single, mix and MIO networks
+share here. Without it, as the paper's code has it in some of them, a short training loses more of
+the image than it restores."""
 _RESTORMER = {"dim": 8, "num_blocks": (1, 1, 1, 2), "num_refinement_blocks": 1}
 
 _SEVERAL = {
     "SRResNet_mix": _SRRESNET,
     "RCAN_mix": _RCAN,
-    "SwinIR_mix": _SWINIR,
+    "SwinIR_mix": _SWINIR_SAME_SIZE,
     "SRResNet_MIO": _SRRESNET,
-    "SwinIR_MIO": _SWINIR,
+    "SwinIR_MIO": _SWINIR_SAME_SIZE,
 }
 """Trained on several tasks, SR among them, whose input is enlarged beforehand."""
 
@@ -74,12 +78,12 @@ _ALL = (
         _compact(_variant(f"RCAN_DN_{kind}", "DN", f"RCAN_{kind}"), **_RCAN)
         for kind in ("no_ca", "pooling4", "pooling2x2")
     ),
-    _compact(_OFFICIAL["SwinIR_DN"], **_SWINIR),
+    _compact(_OFFICIAL["SwinIR_DN"], **_SWINIR_SAME_SIZE),
     _compact(_OFFICIAL["Restormer_DN"], **_RESTORMER),
     _compact(_OFFICIAL["PReNet"], recurrent_iter=4),
     _compact(_OFFICIAL["SRResNet_DR"], **_SRRESNET),
     _compact(_OFFICIAL["RCAN_DR"], **_RCAN),
-    _compact(_OFFICIAL["SwinIR_DR"], **_SWINIR),
+    _compact(_OFFICIAL["SwinIR_DR"], **_SWINIR_SAME_SIZE),
     *(
         dataclasses.replace(_compact(_OFFICIAL[name], **small), tasks=("SR", "DN", "DR"))
         for name, small in _SEVERAL.items()
