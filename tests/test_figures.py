@@ -127,8 +127,7 @@ def test_curves_begin_and_end_at_the_baseline():
     for order in ("effect", "nearness", "random"):
         assert lines["deletion"][order][0] == pytest.approx(found.baseline, abs=1e-4)
         assert lines["insertion"][order][-1] == pytest.approx(found.baseline, abs=1e-4)
-        # All others replaced, none kept: the same whatever the order.
-        assert lines["insertion"][order][0] == pytest.approx(lines["deletion"][order][-1], abs=1e-4)
+        assert lines["insertion"][order][0] == lines["deletion"]["effect"][-1]  # all replaced
 
 
 def test_masking_the_harmful_blocks_helps_by_what_they_harm():
@@ -147,10 +146,12 @@ def test_masking_the_harmful_blocks_helps_by_what_they_harm():
 def test_replaced_blocks_hold_pool_patches_and_others_stay():
     clean = cem.example_image("cabin")[:64, :64]
     scene = cem.Scene.super_resolution(clean)
-    cells = np.array([[0, 0], [7, 3]])
-    changed = masking.replaced(scene, cells, 2, cem.PatchPool.default(), jax.random.key(0))
+    blocks = np.zeros((8, 8), bool)
+    blocks[[0, 7], [0, 3]] = True
+    by = masking.replacement(scene, 2, cem.PatchPool.default(), jax.random.key(0))
+    changed = masking.replaced(scene, blocks, 2, by)
     where = np.zeros(scene.degraded.shape[:2], bool)
-    for y, x in 2 * cells:
+    for y, x in ((0, 0), (14, 6)):
         where[y : y + 2, x : x + 2] = True
     np.testing.assert_array_equal(changed[~where], scene.degraded[~where])
     assert (changed[where] != scene.degraded[where]).any(axis=1).all()

@@ -29,37 +29,40 @@ def _written(treedef: Any, leaves: Any, patches: jax.Array, corners: jax.Array, 
     return jax.vmap(intervene)(patches, corners[:, 0], corners[:, 1], keys)
 
 
-def replaced(
-    scene: cem.Scene, cells: np.ndarray, side: int, pool: cem.PatchPool, key: jax.Array
-) -> np.ndarray:
-    """The input with every one of the cells replaced by a patch of its own.
+def replacement(scene: cem.Scene, side: int, pool: cem.PatchPool, key: jax.Array) -> np.ndarray:
+    """The input with every block replaced by a patch of its own, float32 [h, w, 3].
 
     Args:
         scene: with a do().
-        cells: int [n, 2], row and column.
         side: of a block, in input pixels.
         pool: patches to draw from.
         key: of patches and noise.
-
-    Returns:
-        float32 [h, w, 3].
     """
-    image = np.array(scene.degraded)
-    if not len(cells):
-        return image
+    height, width = scene.degraded.shape[:2]
+    rows, columns = -(-height // side), -(-width // side)
+    corners = side * np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
     which, noise = jax.random.split(key)
-    # As many for every number of cells, so that one program serves all.
-    room = 1 << (len(cells) - 1).bit_length()
-    drawn = np.asarray(jax.random.randint(which, (room,), 0, len(pool)))
-    corners = np.zeros((room, 2), np.int32)
-    corners[: len(cells)] = cells * side
+    drawn = np.asarray(jax.random.randint(which, (len(corners),), 0, len(pool)))
     leaves, treedef = jax.tree.flatten(scene.intervene)
     patches = jnp.asarray(pool.patches[drawn], jnp.float32) / 255
-    pixels = np.asarray(_written(treedef, leaves, patches, corners, jax.random.split(noise, room)))
-    for (y, x), patch in zip(corners[: len(cells)], pixels, strict=False):
-        place = image[y : y + side, x : x + side]
-        place[:] = patch[: place.shape[0], : place.shape[1]]
-    return image
+    keys = jax.random.split(noise, len(corners))
+    pixels = np.asarray(_written(treedef, leaves, patches, jnp.asarray(corners), keys))
+    image = pixels.reshape(rows, columns, side, side, 3).swapaxes(1, 2)
+    return image.reshape(rows * side, columns * side, 3)[:height, :width]
+
+
+def replaced(scene: cem.Scene, blocks: np.ndarray, side: int, by: np.ndarray) -> np.ndarray:
+    """The input with some blocks taken from another image, float32 [h, w, 3].
+
+    Args:
+        scene: the scene.
+        blocks: which, bool [rows, columns].
+        side: of a block, in input pixels.
+        by: see `replacement`.
+    """
+    height, width = scene.degraded.shape[:2]
+    pixels = blocks.repeat(side, 0).repeat(side, 1)[:height, :width, None]
+    return np.where(pixels, by, scene.degraded)
 
 
 def region_psnr(
@@ -99,15 +102,15 @@ def masked(
     """
     first, second = halves(effect_map)
     chosen = np.nan_to_num(first) < -effect_map.tolerance
-    cells = np.argwhere(chosen)
-    if not len(cells):
+    if not chosen.any():
         return {"blocks": 0, "gain": 0.0, "harmful_again": None, "single_gain": None}
     keys = jax.random.split(jax.random.key(1), draws)
     pool = cem.PatchPool.default()
-    inputs = [replaced(scene, cells, effect_map.block, pool, key) for key in keys]
+    side = effect_map.block
+    inputs = [replaced(scene, chosen, side, replacement(scene, side, pool, key)) for key in keys]
     after = region_psnr(network, scene, effect_map.roi, inputs)
     return {
-        "blocks": len(cells),
+        "blocks": int(chosen.sum()),
         "gain": float(after.mean() - effect_map.baseline),
         "harmful_again": float(100 * (second[chosen] < 0).mean()),
         "single_gain": float(-second[chosen].mean()),
@@ -139,19 +142,26 @@ def curves(
         "nearness": outside[np.argsort(-near, kind="stable")],
         "random": np.random.default_rng(0).permutation(outside),
     }
-    pool = cem.PatchPool.default()
-    columns = effect_map.effect.shape[1]
-    keys = jax.random.split(jax.random.key(2), draws)
-    found: dict[str, dict[str, list[float]]] = {"deletion": {}, "insertion": {}}
+    keys, pool = jax.random.split(jax.random.key(2), draws), cem.PatchPool.default()
+    others = [replacement(scene, effect_map.block, pool, key) for key in keys]
+    names, replaced_blocks = [], []
     for name, order in orders.items():
-        ends = [round(share * len(order)) for share in SHARES]
-        parts = {"deletion": [order[:end] for end in ends], "insertion": [order[e:] for e in ends]}
-        for kind, chosen in parts.items():
-            inputs = [
-                replaced(scene, np.stack(np.divmod(cells, columns), 1), effect_map.block, pool, key)
-                for cells in chosen
-                for key in keys
-            ]
-            psnr = region_psnr(network, scene, effect_map.roi, inputs)
-            found[kind][name] = psnr.reshape(len(SHARES), draws).mean(axis=1).tolist()
+        for share in SHARES:
+            end = round(share * len(order))
+            for kind, blocks in (("deletion", order[:end]), ("insertion", order[end:])):
+                chosen = np.zeros(effect_map.effect.size, bool)
+                chosen[blocks] = True
+                names.append((kind, name))
+                replaced_blocks.append(chosen)
+    # The ends of the curves are the same for all orders.
+    different, place = np.unique(replaced_blocks, axis=0, return_inverse=True)
+    inputs = [
+        replaced(scene, blocks.reshape(effect_map.effect.shape), effect_map.block, by)
+        for blocks in different
+        for by in others
+    ]
+    psnr = region_psnr(network, scene, effect_map.roi, inputs).reshape(-1, draws).mean(axis=1)
+    found: dict[str, dict[str, list[float]]] = {"deletion": {}, "insertion": {}}
+    for (kind, name), value in zip(names, psnr[place.reshape(-1)].tolist(), strict=True):
+        found[kind].setdefault(name, []).append(value)
     return found
