@@ -2,7 +2,8 @@
 
 Preset `compact`: the architectures made small, half an hour or more on one CPU core. Preset
 `full`: the papers' sizes, on accelerators. Within a preset all networks of one scale have the same
-batch and patch, and siblings (one architecture at one scale) the same steps: equal budgets.
+batch and patch, and siblings (one architecture at one scale) the same steps: equal budgets, of
+which compact networks of seven tasks have two.
 """
 
 import dataclasses
