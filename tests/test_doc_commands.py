@@ -98,8 +98,9 @@ ELSEWHERE = {
     "pip install 'cem-jax[xarray]'": _FRESH,
     "pip install 'cem-jax[torch]'": _FRESH,
     "pip install 'cem-jax[onnx]'": _FRESH,
-    "export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:"
-    "glibc.malloc.trim_threshold=8000000000": "is of a machine with glibc",
+    "export GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:"
+    "glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000:"
+    "glibc.malloc.top_pad=400000000": "is of a machine with glibc",
     "cem-jax --install-completion": "changes the reader's shell; tests/test_cli.py completes",
     "pip install 'jax[cuda13]'": "needs a GPU",
     "pip install 'jax[tpu]'": "needs a TPU",
