@@ -1,10 +1,7 @@
 """How records of arrays show themselves: an array by its type and shape, not by its numbers."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from typing import Any
 
 
 def _brief(value: Any) -> str:
@@ -13,11 +10,11 @@ def _brief(value: Any) -> str:
     return repr(value)
 
 
-def by_shape(record: "DataclassInstance") -> str:
+def by_shape(self: Any) -> str:
     """A dataclass's `__repr__`, with "float32[64, 64, 3]" for an array."""
     shown = ", ".join(
-        f"{field.name}={_brief(getattr(record, field.name))}"
-        for field in dataclasses.fields(record)
+        f"{field.name}={_brief(getattr(self, field.name))}"
+        for field in dataclasses.fields(self)
         if field.repr
     )
-    return f"{type(record).__name__}({shown})"
+    return f"{type(self).__name__}({shown})"

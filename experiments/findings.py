@@ -269,7 +269,7 @@ def sections(store: Store) -> dict[str, str]:
     """Verdict and table of each finding, in Markdown, for `with_marked`."""
     return {
         name: f"**Verdict at this scale: {judgement(lines)}.** {sentence(lines)}.\n\n"
-        + cem.markdown_table([line.row for line in lines])
+        + cem.markdown_table([dict(line.row) for line in lines])
         for name, lines in judged(store).items()
     }
 
