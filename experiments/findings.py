@@ -31,7 +31,7 @@ from cem_jax.experiments.figures.statistics import (
     over_scenes,
     verdict,
     written,
-)  # fmt: skip
+)
 
 HARMFUL = 50.0
 """Per cent of the blocks chosen as harmful that must harm by other draws too: chance alone."""
