@@ -1,9 +1,11 @@
 """The command line: `cem-jax` and its commands."""
 
+import _thread
 import contextlib
 import dataclasses
 import re
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -360,11 +362,20 @@ def figures_command(
         raise typer.Exit(2)
 
 
+def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Ctrl-C inside a callback, as JAX has one for garbage collection, is lost: it comes again."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        threading.Timer(0.1, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(ignored)
+
+
 def main() -> None:
     """Entry point: status 0 if all was done, 2 and one line for bad input, 130 if interrupted."""
     import matplotlib
 
     matplotlib.use("Agg")
+    sys.unraisablehook = _interrupt_again
     try:
         status = app(sys.argv[1:] or ["--help"], prog_name="cem-jax", standalone_mode=False)
     except TyperException as error:

@@ -216,3 +216,26 @@ def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors == "cem-jax: interrupted; the same command continues\n"
+
+
+def test_an_interrupt_that_a_callback_swallows_comes_again():
+    program = """
+import signal, sys, time
+from cem_jax import cli
+
+class Interrupted:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+@cli.app.command()
+def wait():
+    Interrupted()
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["cem-jax", "wait"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "cem-jax: interrupted; the same command continues\n"
