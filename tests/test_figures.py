@@ -296,6 +296,18 @@ def test_a_figures_time_counts_maps_of_earlier_runs(tiny, tmp_path):
     assert 600 < again.seconds < 600 + first.seconds
 
 
+def test_what_was_found_beside_a_map_is_not_computed_again(tiny, tmp_path, monkeypatch):
+    name = "more-information"
+    monkeypatch.setattr(figures.find(name), "NETWORKS", ("SRCNN",))
+    (first,) = figures.make((name,), tmp_path, "tiny", progress=False)
+    (tmp_path / "tiny" / f"{name}.json").unlink()
+    for part in ("masked", "curves"):
+        monkeypatch.setattr(figures.find(name), part, lambda *_: pytest.fail("computed again"))
+    (again,) = figures.make((name,), tmp_path, "tiny", progress=False)
+    assert first.problem == again.problem == "" and again.expected == first.expected
+    assert again.seconds > first.seconds / 2  # what it had taken counts
+
+
 def test_the_clock_keeps_the_time_of_an_interrupted_map(tmp_path):
     with pytest.raises(KeyboardInterrupt), Clock(tmp_path).making("a/b"):
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ Expected (preset quick, 14 s on 1 cpu): 2 regions of 2 scenes: EDSR 5 % help, 4 
 dB; SRResNet 3 % help, 5 % harm, gain -0.26 dB; RCAN 6 % help, 6 % harm, gain +0.25 dB.
 """
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -46,10 +47,11 @@ def _one(study: Study, subject: Subject) -> dict[str, Any]:
     for row, place in zip(found, study.counted, strict=True):
         scene = study.scene(subject, "SR", place)
         effect_map = study.store.map(row["map"])
-        row["masked"] = masked(network, scene, effect_map, draws)
+        for kind, compute in (("masked", masked), ("curves", curves)):
+            of_map = functools.partial(compute, network, scene, effect_map, draws)
+            row[kind] = study.beside(row["map"], f"{kind}-{draws}", of_map)
         row["gain"] = row["masked"]["gain"]
         row["harmful_again"] = row["masked"]["harmful_again"]
-        row["curves"] = curves(network, scene, effect_map, draws)
     numbers = (*NUMBERS, "gain", "harmful_again")
     return {
         "network": subject.label,

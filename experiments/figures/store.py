@@ -45,13 +45,14 @@ class Store:
         return cem.Attribution.load(self.directory(key) / "lam.npz")
 
     def write(self, name: str, record: dict[str, Any]) -> None:
-        """Keeps a figure's record."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f".{name}.json"
+        """Keeps a figure's record, or under `maps/KEY/NAME` what was found beside a map."""
+        path = self.folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}")
         partial.write_text(json.dumps(record, indent=1) + "\n")
-        partial.replace(self.folder / f"{name}.json")
+        partial.replace(path)
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """A figure's record, or None."""
+        """What was kept under that name, or None."""
         path = self.folder / f"{name}.json"
         return json.loads(path.read_text()) if path.exists() else None

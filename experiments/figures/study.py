@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cem_jax as cem
 from cem_jax.experiments.figures import scenes
@@ -194,6 +195,22 @@ class Study:
                 )  # fmt: skip
             keys += [f"{image}/{place.roi.label}" for place in places]
         return keys
+
+    def beside(self, key: str, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What belongs to a map: computed once, and kept beside it.
+
+        Args:
+            key: of the map.
+            name: of what is kept; what it depends on beside the map is part of it.
+            compute: gives it.
+        """
+        path = f"maps/{key}/{name}"
+        with self.clock.making(f"{key}/{name}"):
+            found = self.store.read(path)
+            if found is None:
+                found = compute()
+                self.store.write(path, found)
+        return found
 
 
 def _image(subject: Subject, task: str, place: Place, plan: cem.Plan, block: int, pool: str) -> str:
