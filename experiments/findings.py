@@ -24,6 +24,7 @@ import cem_jax as cem
 from cem_jax.experiments.figures import Store
 from cem_jax.experiments.figures.channel_attention import WITHOUT
 from cem_jax.experiments.figures.counted import by_scene
+from cem_jax.experiments.figures.masking import SHARES
 from cem_jax.experiments.figures.statistics import (
     between,
     joined,
@@ -39,6 +40,10 @@ LOCAL = 8.0
 """Output pixels by which reach may grow and still be called the same: half a block."""
 LITTLE = 0.1
 """PSNR (dB) by which a network may be better and still be called as good."""
+RELIABLE = 0.5
+"""Split-half reliability above which more of a map is effect than noise of its draws."""
+FIRST = 0.1
+"""Share of the blocks, the first of an order, by which orders are compared."""
 
 _MARKED = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
@@ -108,6 +113,22 @@ def _rank_correlation(scenes: Sequence[str], one: np.ndarray, other: np.ndarray)
     return over_scenes(found)
 
 
+def _worth(networks: Sequence[Mapping[str, Any]], kind: str, other: str) -> dict[str, Any]:
+    """PSNR that the blocks of most effect are worth more than those of another order.
+
+    Args:
+        networks: with curves.
+        kind: "deletion", by what the region loses, or "insertion", by what it keeps.
+        other: the order they are compared with.
+    """
+    at, sign = SHARES.index(FIRST), 1 if kind == "insertion" else -1
+    found: dict[str, list[float]] = {}
+    for row in (row for network in networks for row in network["rows"]):
+        curves = row["curves"][kind]
+        found.setdefault(row["scene"], []).append(sign * (curves["effect"][at] - curves[other][at]))
+    return of_differences(found)
+
+
 def more_information(results: Mapping[str, Any]) -> Iterator[Line]:
     """Finding 1: many patches harm, and masking them helps."""
     networks = results["networks"]
@@ -136,6 +157,13 @@ def more_information(results: Mapping[str, Any]) -> Iterator[Line]:
         ):
             found = _rank_correlation(scenes, one, other)
             yield Line(f"{claim} (rank correlation)", together, found, 0.0, "+")
+    reliability = [by_scene(network["rows"], "reliability") for network in networks]
+    claim = "more of a map is effect than noise (split-half reliability)"
+    yield Line(claim, together, over_scenes(joined(reliability)), RELIABLE, "")
+    for other, words in (("nearness", "the nearest"), ("random", "a random")):
+        for kind, verb in (("deletion", "replaced, costs"), ("insertion", "kept, is worth")):
+            claim = f"the tenth of most effect, {verb} more than {words} tenth"
+            yield Line(claim, together, _worth(networks, kind, other), 0.0, "+dB")
     for network, one, other in zip(networks, again, gains, strict=True):
         yield from masking(network["network"], over_scenes(one), of_differences(other), False)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from cem_jax.experiments import figures, findings, publish
 
@@ -53,7 +54,14 @@ def test_findings_follow_the_results(tmp_path):
 def test_what_masking_gains_is_judged_over_all_networks():
     def network(name, radius, gain, harm):
         numbers = {"psnr": (28 + gain, 0.1), "involved": (harm + 9, 0.0), "negative": (harm, 0.0)}
-        found = rows(harmful_again=(70, 5.0), gain=(gain, 0.01), **numbers)
+        numbers |= {"harmful_again": (70, 5.0), "gain": (gain, 0.01), "reliability": (0.8, 0.1)}
+        found = rows(**numbers)
+        for row in found:
+            lost, kept = [30, 29, 28, 26, 22, 15], [15, 20, 22, 27, 29, 30]
+            row["curves"] = {
+                "deletion": {"effect": lost, "nearness": lost, "random": [*lost[:3], 28, 25, 15]},
+                "insertion": {"effect": kept, "nearness": kept, "random": [*kept[:3], 26, 28, 30]},
+            }
         return {"network": name, "receptive_radius": radius, "rows": found}
 
     three = [network("a", 5, 0.5, 3), network("b", None, 0.1, 9), network("c", 9, -0.3, 6)]
@@ -65,6 +73,10 @@ def test_what_masking_gains_is_judged_over_all_networks():
     assert verdicts["the farther it sees, the more blocks harm", "all 3"] == "supported"
     assert verdicts["the higher its PSNR, the more blocks harm", "all 3"] == "refuted"
     assert findings.judgement(lines) == "supported"
+    means = {line.claim: line.found["mean"] for line in lines if "tenth" in line.claim}
+    assert list(means.values()) == [0, 0, 28 - 26, 27 - 26]
+    (reliable,) = (line for line in lines if "reliability" in line.claim)
+    assert reliable.verdict == "supported" and reliable.found["mean"] == pytest.approx(0.8)
 
 
 DOCS = Path(__file__).parents[1] / "docs"
