@@ -220,6 +220,7 @@ def _shrinking(one: Mapping[str, Any], single: Mapping[str, Any]) -> dict[str, A
         "smaller range": between(excess("high"), excess("low")),
         "weaker effects": excess("strength"),
         "shorter reach": excess("reach"),
+        "lower PSNR": excess("psnr"),
     }
 
 
@@ -228,6 +229,7 @@ _UNITS = {
     "smaller range": "+dB",
     "weaker effects": "+dB",
     "shorter reach": "+px",
+    "lower PSNR": "+dB",
 }
 _STATED = ("fewer blocks take part", "smaller range")
 """What the paper states: that shares and ranges shrink."""
