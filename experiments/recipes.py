@@ -18,7 +18,7 @@ _KINDS = ("mix", "MIO")
 _STEPS = {
     ("SRCNN", 1): 45_000, ("FSRCNN", 4): 24_000, ("EDSR", 4): 12_000, ("SRResNet", 4): 9_000,
     ("RCAN", 4): 12_000, ("SwinIR", 4): 9_000, ("RNAN", 4): 10_000, ("DnCNN", 1): 20_000,
-    ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 10_000,
+    ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 16_000,
     ("Restormer", 1): 12_000, ("PReNet", 1): 5_000,
 }  # fmt: skip
 """Of compact networks, by architecture and scale: half an hour to three quarters of one core."""
