@@ -49,7 +49,9 @@ def _spread(x: jax.Array, size: int, axis: int) -> jax.Array:
     parts = x.shape[axis]
     nearest = np.floor(np.arange(size, dtype=np.float32) * (np.float32(parts) / np.float32(size)))
     counts = np.bincount(np.minimum(nearest, parts - 1).astype(int), minlength=parts).tolist()
-    # Slices and broadcasts keep it visible that every pixel sees one part only; a gather hides it.
+    # A gather would hide that every pixel sees one part only.
+    if len(set(counts)) == 1:
+        return jnp.repeat(x, counts[0], axis=axis)
     shapes = [[*x.shape[:axis], count, *x.shape[axis + 1 :]] for count in counts]
     cuts = jnp.split(x, parts, axis=axis)
     spread = [jnp.broadcast_to(cut, shape) for cut, shape in zip(cuts, shapes, strict=True)]
