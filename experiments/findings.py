@@ -188,19 +188,19 @@ def channel_attention(results: Mapping[str, Any]) -> Iterator[Line]:
                 continue
             name, full = f"{task}, {variant} - {WITHOUT}", variant == "CA"
             psnr, reach = (_change(found, variant, number) for number in ("psnr", "reach"))
+            involved = of_differences(_change(found, variant, "involved"))
+            yield Line("more blocks take part", name, involved, 0.0, "+%")
             if task == "SR":
-                involved = of_differences(_change(found, variant, "involved"))
                 yield Line("PSNR grows", name, of_differences(psnr), 0.0, "+dB")
-                yield Line("more blocks take part", name, involved, 0.0, "+%")
                 further = of_differences(reach)
                 yield Line("reach grows by over half a block", name, further, LOCAL, "+px")
             else:
-                less = of_differences(_negated(psnr))
-                claim = "PSNR grows by less than 0.1 dB (minus its change)"
-                yield Line(claim, name, less, -LITTLE, "+dB", key=full)
-                near = of_differences(_negated(reach))
-                claim = "reach grows by less than half a block (minus its change)"
-                yield Line(claim, name, near, -LOCAL, "+px", key=full)
+                name = f"{task}, {WITHOUT} - {variant}"
+                falls, shrinks = (of_differences(_negated(change)) for change in (psnr, reach))
+                claim = "without it PSNR falls by less than 0.1 dB"
+                yield Line(claim, name, falls, -LITTLE, "+dB", key=full)
+                claim = "without it reach shrinks by less than half a block"
+                yield Line(claim, name, shrinks, -LOCAL, "+px", key=full)
     if all("CA" in with_pairs.get(task, {}) for task in ("SR", "DN")):
         sr, dn = (_change(with_pairs[task], "CA", "reach") for task in ("SR", "DN"))
         more = of_differences(between(sr, dn))
@@ -275,11 +275,12 @@ def judgement(lines: Sequence[Line]) -> str:
 
 def sentence(lines: Sequence[Line]) -> str:
     """The claims that a verdict rests on, in words."""
-    return "; ".join(
+    text = "; ".join(
         f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {line.verdict}"
         for line in lines
         if line.key
     )
+    return text[:1].upper() + text[1:]
 
 
 def judged(store: Store) -> dict[str, list[Line]]:
