@@ -27,23 +27,25 @@ noise. Returns float32 [block / scale, block / scale, 3] in [0, 1]. It runs unde
 """
 
 
-@jax.tree_util.register_dataclass
+# Those without arrays are static as a whole: structures of `register_dataclass` with equal fields
+# count as equal in JAX 0.10 whatever their class, and jit then takes one for the other at times.
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class Shrink:
     """Super-resolution: the patch is shrunk on its own, bicubically with antialiasing."""
 
-    scale: int = dataclasses.field(metadata={"static": True})
+    scale: int
 
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         return downsample(jnp.round(255 * patch), self.scale) / 255
 
 
-@jax.tree_util.register_dataclass
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class ShrinkAndEnlarge:
     """Super-resolution at full size: the patch is shrunk and enlarged again, both on its own."""
 
-    factor: int = dataclasses.field(metadata={"static": True})
+    factor: int
 
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         if patch.shape[0] % self.factor:
@@ -55,12 +57,12 @@ class ShrinkAndEnlarge:
         return upsample(small, self.factor) / 255
 
 
-@jax.tree_util.register_dataclass
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class FreshNoise:
     """Denoising: the patch receives noise of the image's sigma, drawn anew."""
 
-    sigma: float = dataclasses.field(metadata={"static": True})
+    sigma: float
 
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         return add_fresh_noise(key, jnp.round(255 * patch), self.sigma) / 255
@@ -84,12 +86,12 @@ class SameRain:
         return add_rain(jnp.round(255 * patch), streaks, self.beta) / 255
 
 
-@jax.tree_util.register_dataclass
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class Custom:
     """A user's function, as a static part of the program."""
 
-    function: Intervene = dataclasses.field(metadata={"static": True})
+    function: Intervene
 
     def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
         return self.function(patch, y, x, key)

@@ -1,5 +1,7 @@
 """The sweep's two ways give one result; several outcomes come from one sweep; programs are kept."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from conftest import curved, unchanged
 
 import cem_jax as cem
+from cem_jax import scene
 from cem_jax.sweep import local as cones
 
 ROI = cem.ROI(24, 32, 16, 16)
@@ -138,3 +141,11 @@ def test_a_map_keeps_what_stands_behind_its_effects(tmp_path, clean, pool, local
             np.testing.assert_allclose(shown, values[cell, draw], atol=0.1)  # 8 bits
     loaded = cem.EffectMap.load(tmp_path / "a" / "map.npz")
     np.testing.assert_array_equal(loaded.extremes.regions, kept.regions)
+
+
+def test_one_do_is_never_taken_for_another():
+    """jit tells programs apart by the structure of their arguments."""
+    every = (scene.Shrink(4), scene.ShrinkAndEnlarge(4), scene.FreshNoise(4), scene.Custom(len))
+    for one, other in itertools.combinations(map(jax.tree.structure, every), 2):
+        assert one != other
+    assert jax.tree.structure(scene.Shrink(4)) == jax.tree.structure(scene.Shrink(4))
