@@ -135,14 +135,21 @@ def more_information(results: Mapping[str, Any]) -> Iterator[Line]:
     together = f"all {len(networks)}"
     again = [by_scene(network["rows"], "harmful_again") for network in networks]
     gains = [by_scene(network["rows"], "gain") for network in networks]
+    alone = [
+        by_scene([{"scene": row["scene"], **row["masked"]} for row in one["rows"]], "single_gain")
+        for one in networks
+    ]
 
-    def masking(name: str, again: dict[str, Any], gain: dict[str, Any], key: bool) -> list[Line]:
+    def masking(name: str, which: slice, key: bool) -> list[Line]:
+        harm = over_scenes(joined(again[which]))
+        one, gain = (of_differences(joined(values[which])) for values in (alone, gains))
         return [
-            Line("blocks chosen as harmful harm again", name, again, HARMFUL, "%", key),
-            Line("PSNR rises when they are replaced", name, gain, 0.0, "+dB", key),
+            Line("blocks chosen as harmful harm again", name, harm, HARMFUL, "%", key),
+            Line("PSNR rises when one of them is replaced", name, one, 0.0, "+dB"),
+            Line("PSNR rises when they are all replaced", name, gain, 0.0, "+dB", key),
         ]
 
-    yield from masking(together, over_scenes(joined(again)), of_differences(joined(gains)), True)
+    yield from masking(together, slice(None), True)
     if len(networks) > 2:
         scenes = [row["scene"] for row in networks[0]["rows"]]
         involved, negative, psnr = (
@@ -164,8 +171,8 @@ def more_information(results: Mapping[str, Any]) -> Iterator[Line]:
         for kind, verb in (("deletion", "replaced, costs"), ("insertion", "kept, is worth")):
             claim = f"the tenth of most effect, {verb} more than {words} tenth"
             yield Line(claim, together, _worth(networks, kind, other), 0.0, "+dB")
-    for network, one, other in zip(networks, again, gains, strict=True):
-        yield from masking(network["network"], over_scenes(one), of_differences(other), False)
+    for number, network in enumerate(networks):
+        yield from masking(network["network"], slice(number, number + 1), False)
 
 
 def _change(found: Mapping[str, Any], variant: str, number: str) -> dict[str, list[float]]:

@@ -57,6 +57,7 @@ def test_what_masking_gains_is_judged_over_all_networks():
         numbers |= {"harmful_again": (70, 5.0), "gain": (gain, 0.01), "reliability": (0.8, 0.1)}
         found = rows(**numbers)
         for row in found:
+            row["masked"] = {"single_gain": 0.1}
             lost, kept = [30, 29, 28, 26, 22, 15], [15, 20, 22, 27, 29, 30]
             row["curves"] = {
                 "deletion": {"effect": lost, "nearness": lost, "random": [*lost[:3], 28, 25, 15]},
@@ -68,8 +69,8 @@ def test_what_masking_gains_is_judged_over_all_networks():
     lines = list(findings.more_information({"networks": three}))
     verdicts = {(line.claim.split(" (")[0], line.subject): line.verdict for line in lines}
     assert verdicts["blocks chosen as harmful harm again", "all 3"] == "supported"
-    assert verdicts["PSNR rises when they are replaced", "all 3"] == "supported"
-    assert verdicts["PSNR rises when they are replaced", "c"] == "refuted"
+    assert verdicts["PSNR rises when they are all replaced", "all 3"] == "supported"
+    assert verdicts["PSNR rises when they are all replaced", "c"] == "refuted"
     assert verdicts["the farther it sees, the more blocks harm", "all 3"] == "supported"
     assert verdicts["the higher its PSNR, the more blocks harm", "all 3"] == "refuted"
     assert findings.judgement(lines) == "supported"
