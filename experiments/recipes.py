@@ -37,6 +37,7 @@ class Recipe:
         config: its constructor arguments.
         task: "SR", "DN", "DR", "mix" or "MIO", see `degradations.DEGRADATIONS`.
         scale: output pixels per input pixel.
+        size_multiple: of which it needs an input's sides; photographs are padded.
         steps: number of optimiser steps.
         patch: side of a training patch, in input pixels.
         batch: patches in a step, on all devices together.
@@ -52,6 +53,7 @@ class Recipe:
     config: Mapping[str, Any]
     task: str
     scale: int
+    size_multiple: int
     steps: int
     patch: int
     batch: int
@@ -72,7 +74,10 @@ def _architecture(entry: Entry) -> str:
 
 def _recipe(entry: Entry, preset: str, **budget: Any) -> Recipe:
     task = _task(entry)
-    return Recipe(entry.name, preset, entry.architecture, entry.config, task, entry.scale, **budget)
+    return Recipe(
+        entry.name, preset, entry.architecture, entry.config, task, entry.scale,
+        entry.size_multiple, **budget,
+    )  # fmt: skip
 
 
 def _compact(entry: Entry) -> Recipe:

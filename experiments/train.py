@@ -42,7 +42,7 @@ from cem_jax.experiments.training_data import TrainingData, ahead, cut
 from cem_jax.experiments.training_log import TrainingLog
 from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
-from cem_jax.experiments.validation import baseline, centre, sheet, validate
+from cem_jax.experiments.validation import baseline, centre, padded, sheet, validate
 from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
 
@@ -117,7 +117,7 @@ def train(
 
     on_cpu = jax.default_backend() == "cpu"
     update = make_update(unrolled(restore) if on_cpu else restore, optimizer)
-    forward = jax.jit(restore)
+    forward = jax.jit(padded(restore, recipe.size_multiple, scale))
 
     def batch(step: int) -> tuple[jax.Array, ...]:
         return jax.device_put(data(step), spread)
