@@ -94,6 +94,23 @@ def _bar(ax: "Axes", networks: list[dict[str, Any]], number: str, colour: Any) -
     ax.axhline(0, color="black", linewidth=0.5)
 
 
+def _names(ax: "Axes", networks: list[dict[str, Any]]) -> None:
+    """Names in a row above the points of their PSNR, side by side where these lie together."""
+    ordered = sorted(networks, key=lambda network: network["means"]["psnr"]["mean"])
+    psnr = np.array([network["means"]["psnr"]["mean"] for network in ordered])
+    steps = 0.07 * np.ptp(psnr) * np.arange(len(psnr))
+    places = np.maximum.accumulate(psnr - steps) + steps
+    highest = max(max(n["means"][s]["mean"] for s in ("positive", "negative")) for n in networks)
+    for network, x, place in zip(ordered, psnr, places, strict=True):
+        top = max(network["means"][share]["mean"] for share in ("positive", "negative"))
+        ax.plot((x, place), (top, 1.1 * highest), color="#bbbbbb", linewidth=0.4, zorder=0)
+        ax.text(
+            place, 1.12 * highest, network["network"], fontsize=5, rotation=90, ha="center",
+            va="bottom",
+        )  # fmt: skip
+    ax.set_ylim(-0.03 * highest, 1.6 * highest)
+
+
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     """Shares by network, shares against PSNR, gains of masking, deletion and insertion."""
     from matplotlib import colormaps
@@ -111,22 +128,17 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         means = network["means"]
         ax.bar(x, means["positive"]["mean"], color=helps)
         ax.bar(x, means["negative"]["mean"], bottom=means["positive"]["mean"], color=harms)
+    ax.legend(("help", "harm"), frameon=False, loc="upper left")
     ax.set_xticks(range(len(names)), names, rotation=60, ha="right")
     ax.set(ylabel="blocks that help, harm (%)", title="(a) by receptive field, small to global")
     ax = axes[0, 1]
-    for colour, number, label in ((helps, "positive", "help"), (harms, "negative", "harm")):
+    for colour, number in ((helps, "positive"), (harms, "negative")):
         psnr = [network["means"]["psnr"]["mean"] for network in networks]
         share = [network["means"][number]["mean"] for network in networks]
-        ax.scatter(psnr, share, color=colour, s=14, label=label)
-    for network in networks:
-        means = network["means"]
-        ax.annotate(
-            network["network"], (means["psnr"]["mean"], means["involved"]["mean"] / 2), fontsize=5,
-            ha="center", va="center",
-        )  # fmt: skip
-    ax.margins(x=0.15)
+        ax.scatter(psnr, share, color=colour, s=14)
+    _names(ax, networks)
+    ax.margins(x=0.1)
     ax.set(xlabel="PSNR of the region (dB)", ylabel="blocks (%)", title="(b) shares against PSNR")
-    ax.legend(frameon=False)
     _bar(axes[0, 2], networks, "gain", helps)
     axes[0, 2].set(ylabel="change of PSNR (dB)", title="(c) all harmful blocks replaced")
     _bar(axes[1, 0], networks, "harmful_again", harms)
