@@ -7,7 +7,7 @@ Every claim is a mean over scenes (regions, and networks where several are taken
 averaged within a scene first) with a 95 % interval. It is supported where the whole interval lies
 on the claimed side of its bound, refuted where it lies on the other, else undecided. A finding is
 supported if all claims that its verdict rests on are, refuted if one of them is, else undecided.
-Bounds, and what a verdict rests on, stand below, before any result.
+What a verdict rests on, and its bounds, were written down before any result.
 """
 
 import argparse
