@@ -75,6 +75,7 @@ def wrap_torch(
     scale: int = 1,
     name: str | None = None,
     receptive_radius: int | None = None,
+    size_multiple: int = 1,
 ) -> Network:
     """A torch module as a network, evaluated in batches on the device where it lies.
 
@@ -84,10 +85,12 @@ def wrap_torch(
         name: what it is called; by default the module's class.
         receptive_radius: farthest input pixel that reaches an output pixel; None if unknown, and
             then the whole image is computed for every intervention.
+        size_multiple: of which it needs an image's sides, in input pixels; see `wrap`.
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: module is no torch module, or scale or receptive_radius is out of range.
+        ValueError: module is no torch module, or scale, receptive_radius or size_multiple is out
+            of range.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
@@ -109,7 +112,10 @@ def wrap_torch(
             return y.to("cpu", torch.float32).numpy()
 
     function = _OnHost(forward, name)
-    return wrap(function, scale=scale, name=name, receptive_radius=receptive_radius)
+    return wrap(
+        function, scale=scale, name=name, receptive_radius=receptive_radius,
+        size_multiple=size_multiple,
+    )  # fmt: skip
 
 
 def wrap_onnx(
@@ -118,6 +124,7 @@ def wrap_onnx(
     scale: int = 1,
     name: str | None = None,
     receptive_radius: int | None = None,
+    size_multiple: int = 1,
     providers: tuple[str, ...] = ("CPUExecutionProvider",),
 ) -> Network:
     """An ONNX file as a network, evaluated by onnxruntime.
@@ -129,12 +136,13 @@ def wrap_onnx(
         name: what it is called; by default the file's stem.
         receptive_radius: farthest input pixel that reaches an output pixel; None if unknown, and
             then the whole image is computed for every intervention.
+        size_multiple: of which it needs an image's sides, in input pixels; see `wrap`.
         providers: onnxruntime's execution providers, the preferred one first.
 
     Raises:
         ImportError: onnxruntime is not installed.
-        ValueError: the file is unreadable or no such model, or scale or receptive_radius is out of
-            range.
+        ValueError: the file is unreadable or no such model, or scale, receptive_radius or
+            size_multiple is out of range.
     """
     try:
         import onnxruntime  # pyright: ignore[reportMissingImports]
@@ -167,4 +175,7 @@ def wrap_onnx(
 
     name = name or path.stem
     function = _OnHost(forward, name)
-    return wrap(function, scale=scale, name=name, receptive_radius=receptive_radius)
+    return wrap(
+        function, scale=scale, name=name, receptive_radius=receptive_radius,
+        size_multiple=size_multiple,
+    )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 
 from cem_jax import models
+from cem_jax.arguments import whole_number
 from cem_jax.compiler_options import OPTIONS
 
 _ARRAYS = (jax.Array, np.ndarray)
@@ -68,23 +69,13 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class _Module:
-    """An NNX module as `apply`; pads by reflection to the sides that it takes, and crops back."""
+    """An NNX module as `apply`."""
 
     graph: Any
-    scale: int
-    multiple: int = 1
-    minimum: int = 1
     config: tuple[tuple[str, Any], ...] | None = None
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
-        h, w = x.shape[1:3]
-        below, right = (
-            -(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (h, w)
-        )
-        if below or right:
-            x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
-        y = nnx.merge(self.graph, params)(x)
-        return y[:, : h * self.scale, : w * self.scale] if below or right else y
+        return nnx.merge(self.graph, params)(x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +101,30 @@ class _WithoutParams:
         return self.function(x)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Padded:
+    """An `apply` on images of any size: reflected to the sides that it takes, and cut back."""
+
+    apply: Apply
+    scale: int
+    multiple: int
+    minimum: int
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        h, w = x.shape[1:3]
+        below, right = (
+            -(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (h, w)
+        )
+        if not below and not right:
+            return self.apply(params, x)
+        x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+        return self.apply(params, x)[:, : h * self.scale, : w * self.scale]
+
+
+def _of_any_size(apply: Apply, scale: int, multiple: int, minimum: int = 1) -> Apply:
+    return apply if multiple == minimum == 1 else _Padded(apply, scale, multiple, minimum)
+
+
 def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
     """A network of the zoo with weights from a torch state dict.
 
@@ -124,7 +139,8 @@ def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
     entry = models.find(name)
     built = models.build(name, state_dict)
     config = tuple(built.config.items())
-    apply = _Module(built.graph, built.scale, entry.size_multiple, entry.size_minimum, config)
+    module = _Module(built.graph, config)
+    apply = _of_any_size(module, built.scale, entry.size_multiple, entry.size_minimum)
     anchor = None if entry.anchor is None else max(entry.size_multiple, entry.anchor)
     return Network(name, apply, built.state, built.scale, built.receptive_radius, anchor)
 
@@ -142,6 +158,7 @@ def to_torch(network: Network) -> dict[str, np.ndarray]:
         ValueError: the network is not one of the zoo.
     """
     apply = getattr(network, "apply", None)
+    apply = apply.apply if isinstance(apply, _Padded) else apply
     if not isinstance(apply, _Module) or apply.config is None:
         named = getattr(network, "name", type(network).__name__)
         raise ValueError(f"network={named}: expected one from cem.load or cem.from_torch")
@@ -187,6 +204,7 @@ def wrap(
     name: str | None = None,
     params: Any = None,
     receptive_radius: int | None = None,
+    size_multiple: int = 1,
 ) -> Network:
     """Any JAX function as a network.
 
@@ -199,10 +217,12 @@ def wrap(
         params: a pytree of parameters, passed through to `f(params, x)`.
         receptive_radius: farthest input pixel that reaches an output pixel; None if unknown: the
             function's locality is then found where its operations show it.
+        size_multiple: of which the function needs an image's sides, in input pixels (strides,
+            windows): others are padded by reflection, and crops begin on it.
 
     Raises:
-        ValueError: fn is no function, scale or receptive_radius is out of range, or the function
-            cannot be hashed.
+        ValueError: fn is no function, scale, receptive_radius or size_multiple is out of range, or
+            the function cannot be hashed.
 
     Examples:
         >>> import cem_jax as cem
@@ -217,11 +237,12 @@ def wrap(
         raise ValueError(f"scale={scale!r}: expected a whole number of at least 1")
     if receptive_radius is not None and receptive_radius < 0:
         raise ValueError(f"receptive_radius={receptive_radius}: expected at least 0")
+    multiple = whole_number("size_multiple", size_multiple, 1)
     called: str = name or getattr(fn, "__name__", type(fn).__name__)
     apply: Apply
     if isinstance(fn, nnx.Module):
         graph, params = nnx.split(fn)
-        apply = _Module(graph, scale)
+        apply = _Module(graph)
     elif params is None and not jax.tree_util.all_leaves([fn]):
         leaves, structure = jax.tree.flatten(fn)
         params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]
@@ -233,4 +254,5 @@ def wrap(
         hash(apply)
     except TypeError as error:
         raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
-    return Network(called, apply, params, scale, receptive_radius)
+    apply = _of_any_size(apply, scale, multiple)
+    return Network(called, apply, params, scale, receptive_radius, anchor=multiple)

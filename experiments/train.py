@@ -33,6 +33,7 @@ from orbax.checkpoint import v1 as ocp
 from PIL import Image
 from safetensors.numpy import save_file
 
+import cem_jax as cem
 from cem_jax.claims import Claims
 from cem_jax.experiments.degradations import DEGRADATIONS
 from cem_jax.experiments.optimizer import decay_start, make_optimizer
@@ -42,7 +43,7 @@ from cem_jax.experiments.training_data import TrainingData, ahead, cut
 from cem_jax.experiments.training_log import TrainingLog
 from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
-from cem_jax.experiments.validation import baseline, centre, padded, sheet, validate
+from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
 
@@ -117,7 +118,8 @@ def train(
 
     on_cpu = jax.default_backend() == "cpu"
     update = make_update(unrolled(restore) if on_cpu else restore, optimizer)
-    forward = jax.jit(padded(restore, recipe.size_multiple, scale))
+    whole_images = cem.wrap(restore, params=params, scale=scale, size_multiple=recipe.size_multiple)
+    forward = jax.jit(whole_images.apply)
 
     def batch(step: int) -> tuple[jax.Array, ...]:
         return jax.device_put(data(step), spread)

@@ -1,7 +1,6 @@
 """What a network reaches on photographs, and how it looks."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,25 +37,6 @@ def validate(forward: Forward, photographs: list[np.ndarray], task: str, scale: 
         for index, clean in enumerate(photographs)
     ]
     return float(np.mean(values))
-
-
-def padded(
-    restore: Callable[[Any, jax.Array], jax.Array], multiple: int, scale: int
-) -> Callable[[Any, jax.Array], jax.Array]:
-    """A network on images of any size, as `cem.load` makes it: reflected at the end, and cut back.
-
-    Args:
-        restore: of parameters and images [n, h, w, 3].
-        multiple: of which it needs the sides.
-        scale: output pixels per input pixel.
-    """
-
-    def restore_any(params: Any, x: jax.Array) -> jax.Array:
-        h, w = x.shape[1:3]
-        reflected = jnp.pad(x, ((0, 0), (0, -h % multiple), (0, -w % multiple), (0, 0)), "reflect")
-        return restore(params, reflected)[:, : h * scale, : w * scale]
-
-    return restore_any
 
 
 def enlarged(x: np.ndarray) -> jax.Array:

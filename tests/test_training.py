@@ -26,7 +26,7 @@ from cem_jax.experiments.train import train, train_all
 from cem_jax.experiments.training_data import TrainingData, ahead
 from cem_jax.experiments.training_step import TrainState, make_update
 from cem_jax.experiments.unroll import unrolled
-from cem_jax.experiments.validation import padded, psnr
+from cem_jax.experiments.validation import psnr
 from cem_jax.models.layers import Conv
 from cem_jax.scene import Scene
 
@@ -293,16 +293,6 @@ def test_unrolled_loops_compute_the_same():
         np.testing.assert_allclose(written(x, weights)[key], value, rtol=1e-6)
     assert "scan" in str(jax.make_jaxpr(function)(x, weights))
     assert "scan" not in str(jax.make_jaxpr(unrolled(function))(x, weights))
-
-
-def test_photographs_of_any_size_are_validated():
-    def twice(params, x):
-        assert x.shape[1] % 4 == x.shape[2] % 4 == 0
-        return params * x.repeat(2, 1).repeat(2, 2)
-
-    x = np.random.default_rng(0).random((1, 10, 12, 3), np.float32)
-    found = padded(twice, 4, 2)(3.0, x)
-    np.testing.assert_array_equal(found, np.float32(3) * x.repeat(2, 1).repeat(2, 2))
 
 
 def test_siblings_have_equal_budgets():

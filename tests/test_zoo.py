@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import zoo
-from flax import nnx
 from parity_formula import image
 
 import cem_jax as cem
@@ -128,23 +127,14 @@ def test_every_network_lowers_in_full_precision_for(platform, name, make):
     assert all(line.count("HIGHEST") == 2 for line in products)
 
 
-def test_what_no_network_takes_is_padded_by_reflection_and_cropped():
-    @nnx.dataclass
-    class Sides(nnx.Module):
-        """Doubles an image, and tells the sides that it was given by a shift."""
-
-        def __call__(self, x):
-            doubled = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            return doubled + 100 * x.shape[1] + 10000 * x.shape[2]
-
-    from cem_jax.network import _Module
-
-    graph, state = nnx.split(Sides())
-    apply = _Module(graph, 2, multiple=4, minimum=6)
-    for (h, w), (full_h, full_w) in {(3, 9): (8, 12), (8, 12): (8, 12), (1, 6): (8, 8)}.items():
-        x = image(h, w)[None]
-        want = np.repeat(np.repeat(x, 2, axis=1), 2, axis=2) + 100 * full_h + 10000 * full_w
-        np.testing.assert_array_equal(apply(state, x), want.astype(np.float32))
+@pytest.mark.parametrize(("name", "side"), [("HINet", 32), ("RFDN", 15), ("SwinIR_DN", 16)])
+def test_sides_that_a_network_does_not_take_are_padded_by_reflection(name, side):
+    network, (h, w) = zoo.small_network(name), SIZE
+    x = image(h, w)[None]
+    full = np.pad(x, ((0, 0), (0, side - h), (0, side - w), (0, 0)), mode="reflect")
+    whole = np.asarray(network(full))
+    assert whole.shape[1] == side * network.scale
+    np.testing.assert_array_equal(network(x), whole[:, : h * network.scale, : w * network.scale])
 
 
 FEW = ("DnCNN", "EDSR", "PReNet", "RCAN_mix", "SwinIR_DN")

@@ -38,7 +38,7 @@ def touched(apply, params, x, y):
 def reached(network: cem.Network) -> int:
     """Input pixels from an output pixel's own to the farthest with a gradient, over one period."""
     radius, scale = network.receptive_radius, network.scale
-    period = network.anchor or dict(network.apply.config).get("cell") or 1
+    period = network.anchor or zoo.config(network).get("cell") or 1
     assert radius is not None
     begin = -(-(radius + 4) // period) * period
     side = begin + -(-(period + radius + 4) // period) * period

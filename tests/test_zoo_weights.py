@@ -114,7 +114,7 @@ def test_the_scale_is_read_off_the_tensors(name):
 
 @pytest.mark.parametrize("name", zoo.INDEX)
 def test_sizes_are_read_off_the_tensors(name):
-    found = dict(zoo.small_network(name).apply.config)
+    found = zoo.config(zoo.small_network(name))
     hidden = {"conv_scale", "output_range", "overlap_ratio", "bins", "cell", "img_size"}
     for argument, value in zoo.small(name).items():
         assert found[argument] == value or argument in hidden, argument

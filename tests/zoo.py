@@ -111,6 +111,12 @@ def small_network(name: str) -> cem.Network:
     return _small_network(_first_with(name, small))
 
 
+def config(network: cem.Network) -> dict[str, Any]:
+    """The constructor arguments of a network of the zoo."""
+    apply: Any = network.apply
+    return dict(getattr(apply, "apply", apply).config)
+
+
 @functools.lru_cache(maxsize=1)
 def _network(name: str) -> cem.Network:
     return cem.from_torch(name, state_dict(name))

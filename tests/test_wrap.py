@@ -1,0 +1,59 @@
+"""Functions as networks: images of any size, crops on the function's own grid, bad arguments."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import cem_jax as cem
+
+
+class Sides(nnx.Module):
+    """Doubles an image, and tells the sides that it was given by a shift."""
+
+    def __call__(self, x):
+        doubled = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+        return doubled + 100 * x.shape[1] + 10000 * x.shape[2]
+
+
+def window_means(x):
+    """Every pixel of a window of 4 x 4 becomes its mean; takes multiples of 4 alone."""
+    n, h, w, c = x.shape
+    means = x.reshape(n, h // 4, 4, w // 4, 4, c).mean((2, 4))
+    return 0.5 * x + 0.5 * means.repeat(4, 1).repeat(4, 2)
+
+
+def test_sides_that_a_function_does_not_take_are_padded_by_reflection_and_cut_back():
+    network = cem.wrap(Sides(), scale=2, size_multiple=4)
+    for (h, w), (full_h, full_w) in {(3, 9): (4, 12), (8, 12): (8, 12), (1, 6): (4, 8)}.items():
+        x = np.random.default_rng(0).random((2, h, w, 3), np.float32)
+        want = x.repeat(2, 1).repeat(2, 2) + np.float32(100 * full_h + 10000 * full_w)
+        np.testing.assert_array_equal(network(x), want)
+    x = np.random.default_rng(0).random((1, 7, 4, 3), np.float32)
+    reflected = np.pad(x, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="reflect")
+    found = cem.wrap(window_means, size_multiple=4)(x)
+    np.testing.assert_array_equal(found, cem.wrap(window_means)(reflected)[:, :7])
+
+
+def test_crops_of_a_function_with_windows_begin_on_its_grid():
+    rng = np.random.default_rng(1)
+    clean = rng.integers(0, 256, (30, 37, 3), np.uint8)
+    scene = cem.Scene.denoising(clean, seed=3)
+    blocks = [(row, column) for row in range(8) for column in range(10)]
+    patches = rng.random((len(blocks), 4, 4, 3), np.float32)
+    for roi in (cem.ROI(10, 13, 6, 5), cem.ROI(22, 30, 8, 7)):
+        found, whole = (
+            cem.outcomes(
+                cem.wrap(window_means, size_multiple=4, receptive_radius=radius),
+                scene, roi, blocks, patches, block=4,
+            )
+            for radius in (3, 37)
+        )  # fmt: skip
+        np.testing.assert_allclose(found, whole, atol=1e-4)
+        assert len(set(np.round(np.asarray(found), 3).tolist())) > 4
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, None])
+def test_a_bad_multiple_is_refused(value):
+    with pytest.raises(ValueError, match=rf"size_multiple={value}"):
+        cem.wrap(window_means, size_multiple=value)
