@@ -291,11 +291,12 @@ def plot_range(
     rgb = colours(effects, limit, colour_map)
     ax = _own_axes(ax)
     ax.imshow(rgb[None], aspect="auto", extent=(0, 1, 0, 1))
-    ax.set_xticks([])
+    ax.set_xticks([0, 1], [f"{low:+.2f}", f"{high:+.2f}"])
+    ax.tick_params(length=0, pad=2)
+    for end, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+        end.set_horizontalalignment(side)  # within the bar, which may stand beside another
     ax.set_yticks([])
-    ax.set_xlabel(_label(effect_map), labelpad=3)
-    for x, side, value in ((-0.03, "right", low), (1.03, "left", high)):
-        ax.text(x, 0.5, f"{value:+.2f}", ha=side, va="center", transform=ax.transAxes)
+    ax.set_xlabel(_label(effect_map), labelpad=1)
     return ax
 
 
@@ -330,10 +331,11 @@ def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figu
         middle = plot(effect_map, place(left, 1.4, side, side), colour_map=colour_map)
         middle.set_title(f"{name}\n{_quality(effect_map)} on the region", fontsize="medium")
         plot_shares(effect_map, place(left, 0.62, 0.7, 0.7), colour_map)
-        plot_range(effect_map, place(left + 1.3, 1.1, 0.95, 0.17), colour_map=colour_map)
+        plot_range(effect_map, place(left + 0.85, 1.13, side - 0.85, 0.17), colour_map=colour_map)
         negative, positive, zero = effect_map.counts
         tally = f"{positive} help, {negative} harm, {zero} neither"
-        figure.text((left + 1.78) / width, 0.62 / height, tally, ha="center", fontsize="small")
+        middle_of_bar = (left + (0.85 + side) / 2) / width
+        figure.text(middle_of_bar, 0.62 / height, tally, ha="center", fontsize="small")
     limits = ", ".join(
         f"\u00b1{colour_limit(m):.2g} {m.unit or m.outcome} ({m.task})" for m in maps
     )

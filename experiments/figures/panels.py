@@ -55,8 +55,8 @@ def map_cell(
     ax.set_title(f"{title}\n{effect_map.baseline:.2f} dB", pad=3)
     pie = 0.36
     cem.plot_shares(effect_map, _axes(figure, x, y - 0.06 - pie, pie, pie), colour_map=colour_map)
-    left = x + pie + 0.3
-    bar = _axes(figure, left, y - 0.06 - pie / 2 - 0.05, max(side - pie - 0.58, 0.1), 0.1)
+    left = pie + 0.08
+    bar = _axes(figure, x + left, y - 0.22, side - left, 0.1)
     cem.plot_range(effect_map, bar, colour_map=colour_map).set_xlabel("")
 
 
