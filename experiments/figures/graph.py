@@ -26,7 +26,7 @@ _STEPS = (
     ("do(block = p)", "p from the pool"),
     ("degradation", "SR, DN, DR"),
     ("network f", "computed where it can\nmatter: causal cone"),
-    ("PSNR of the region", "minus that without do()"),
+    ("PSNR", "of the region: without\ndo() minus with it"),
     ("mean over p", "effect and standard\nerror, for each block"),
 )
 _INK = "#222222"
@@ -77,7 +77,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     figure = plt.figure(figsize=(WIDTH, 3.5), layout="constrained")
     places = figure.add_gridspec(2, 2, height_ratios=(2.1, 1))
     left, right = (figure.add_subplot(places[0, column]) for column in (0, 1))
-    title = "$C$ clean image, $x_1 .. x_n$ blocks of the input, $Y$ PSNR of the region"
+    title = "$C$ clean image, $x_1 .. x_n$ blocks of the input, $f$ network, $Y$ PSNR"
     _causes(left, title, None)
     _causes(right, "do$(x_i = p)$: the block no longer depends on the image", "$x_i$")
     ax = figure.add_subplot(places[1, :])
