@@ -318,6 +318,7 @@ def test_the_page_of_networks_has_the_table_of_the_records():
 
 
 def test_bundled_networks_beat_doing_nothing():
+    assert {record["name"] for record in records()} == set(PRESETS["compact"])
     for record in records():
         for before, after in record.get("psnr_by_task", {}).values():
             assert after > before
