@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cem_jax.experiments.figures import counted
-from cem_jax.experiments.figures.panels import WIDTH, foot, map_cell
+from cem_jax.experiments.figures.panels import WIDTH, foot, input_cell, map_cell
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
 
@@ -70,41 +70,46 @@ def compute(study: Study) -> dict[str, Any]:
 
 
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
-    """For each family a block of tasks by kinds: the map of one scene, pie and range."""
-    families = results["families"]
-    there = {kind for found in families.values() for kinds in found.values() for kind in kinds}
-    shown = [kind for kind in KINDS if kind in there]
-    columns = len(families) * len(shown)
-    gap, title, under, label = 0.1, 0.3, 0.46, 0.2
-    side = float(np.clip((WIDTH - label) / columns - gap, 0.98, 1.5))
+    """A row for each task: its input, and by family and kind the map of one scene."""
+    families = {
+        family: [kind for kind in KINDS if any(kind in kinds for kinds in found.values())]
+        for family, found in results["families"].items()
+    }
+    columns = 1 + sum(map(len, families.values()))
+    gap, title, under = 0.1, 0.3, 0.46
+    side = float(np.clip((WIDTH - gap) / columns - gap, 0.98, 1.5))
     each = title + side + under
-    used = label + columns * (side + gap)
-    width = max(used, WIDTH)
-    begin = (width - used) / 2
+    width = max(columns * (side + gap) + gap, WIDTH)
+    begin = (width - columns * (side + gap) + gap) / 2
     height = len(TASKS) * each + 0.75
     figure = plt.figure(figsize=(width, height))
-    for block, (family, found) in enumerate(families.items()):
-        left = begin + label + block * len(shown) * (side + gap)
-        middle = (left + len(shown) * (side + gap) / 2) / width
-        figure.text(middle, 1 - 0.14 / height, family, ha="center", va="center", fontsize=9)
+
+    def corner(row: int, column: int) -> tuple[float, float]:
+        return begin + column * (side + gap), height - 0.25 - row * each - title - side
+
+    first = 1
+    for family, kinds in families.items():
+        found = results["families"][family]
+        middle = begin + (first + len(kinds) / 2) * (side + gap) - gap / 2
+        figure.text(
+            middle / width, 1 - 0.14 / height, family, ha="center", va="center", fontsize=9
+        )
         for row, task in enumerate(TASKS):
-            y = height - 0.25 - row * each - title - side
-            for column, kind in enumerate(shown):
+            for column, kind in enumerate(kinds, first):
                 one = found.get(task, {}).get(kind)
                 if one is not None:
-                    corner = (left + column * (side + gap), y)
-                    map_cell(figure, corner, side, store.map(one["map"]), kind, colour_map)
+                    effects = store.map(one["map"])
+                    map_cell(figure, corner(row, column), side, effects, kind, colour_map)
+        first += len(kinds)
     for row, task in enumerate(TASKS):
-        y = height - 0.25 - row * each - title - side / 2
-        figure.text(
-            (begin + 0.08) / width,
-            y / height,
-            task,
-            ha="center",
-            va="center",
-            rotation=90,
-            fontsize=9,
-        )
+        keys = [
+            one["map"]
+            for found in results["families"].values()
+            for kind, one in reversed(found.get(task, {}).items())
+        ]
+        if keys:
+            label = f"{task}\ninput and region"
+            input_cell(figure, corner(row, 0), side, store.map(keys[0]), label)
     foot(figure, colour_map)
     return figure
 

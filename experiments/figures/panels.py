@@ -60,6 +60,26 @@ def map_cell(
     cem.plot_range(effect_map, bar, colour_map=colour_map).set_xlabel("")
 
 
+def input_cell(
+    figure: "Figure",
+    corner: tuple[float, float],
+    side: float,
+    effect_map: cem.EffectMap,
+    title: str,
+) -> None:
+    """Draws the input of a map with the region.
+
+    Args:
+        figure: to draw in.
+        corner: left and lower end of the input, in inches.
+        side: of the input, in inches.
+        effect_map: the map.
+        title: above it.
+    """
+    ax = _axes(figure, *corner, side, side)
+    cem.plot_input(effect_map, ax).set_title(title, pad=3)
+
+
 def _axes(figure: "Figure", x: float, y: float, width: float, height: float) -> "Axes":
     w, h = figure.get_size_inches()
     return figure.add_axes((x / w, y / h, width / w, height / h))
@@ -92,8 +112,7 @@ def gallery(
     for number, (label, maps, first) in enumerate(lines):
         y = height - number * each - _TITLE - side
         if first == 0:
-            ax = _axes(figure, _GAP, y, side, side)
-            cem.plot_input(maps[0][1], ax).set_title(f"{label}\ninput and region", pad=3)
+            input_cell(figure, (_GAP, y), side, maps[0][1], f"{label}\ninput and region")
         for column, (title, effect_map) in enumerate(maps, 1):
             corner = (_GAP + column * (side + _GAP), y)
             map_cell(figure, corner, side, effect_map, title, colour_map)
