@@ -91,9 +91,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     for family, kinds in families.items():
         found = results["families"][family]
         middle = begin + (first + len(kinds) / 2) * (side + gap) - gap / 2
-        figure.text(
-            middle / width, 1 - 0.14 / height, family, ha="center", va="center", fontsize=9
-        )
+        figure.text(middle / width, 1 - 0.14 / height, family, ha="center", va="center", fontsize=9)
         for row, task in enumerate(TASKS):
             for column, kind in enumerate(kinds, first):
                 one = found.get(task, {}).get(kind)
