@@ -1,5 +1,6 @@
 """Panels that several figures share: a map with pie, range and PSNR; galleries of them."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ _TITLE = 0.27
 _UNDER = 0.46
 _FOOT = 0.5
 _ROI = (0.0, 0.75, 0.2)
-_MOST_COLUMNS = 6
+_MOST_MAPS = 5
+"""Beside one input; a longer row is broken into equal ones."""
 _LETTERS = 23
 """In an inch of the small print at the lower end."""
 
@@ -98,7 +100,7 @@ def gallery(
         The figure; rows that are too long go on below.
     """
     longest = max(len(maps) for _, maps in rows)
-    columns = min(longest, _MOST_COLUMNS - 1)
+    columns = math.ceil(longest / math.ceil(longest / _MOST_MAPS))
     side = min((WIDTH - _GAP) / (columns + 1) - _GAP, 1.7)
     width = (columns + 1) * (side + _GAP) + _GAP
     lines = [

@@ -28,7 +28,9 @@ NETWORKS = {
     "DR": ("RCAN_DR", "SRResNet_DR", "PReNet", "SwinIR_DR"),
 }
 """For each task the first one that is there."""
-_STYLE: dict[Any, Any] = {"font.size": 10, "axes.labelsize": "medium"}
+_STYLE: dict[Any, Any] = {
+    "font.size": 10, "axes.labelsize": "medium", "xtick.labelsize": "medium",
+}  # fmt: skip
 
 
 def compute(study: Study) -> dict[str, Any]:
