@@ -14,7 +14,9 @@ from cem_jax import cli
 from cem_jax.experiments import figures, findings
 from cem_jax.experiments.figures import masking, measures, scenes, statistics
 from cem_jax.experiments.figures.clock import Clock
+from cem_jax.experiments.figures.preset import PRESETS
 from cem_jax.experiments.figures.replay import replay
+from cem_jax.experiments.figures.sampling import choosing_plans, random_plans
 from cem_jax.experiments.figures.subjects import Missing, find
 
 TINY = figures.Preset(
@@ -175,6 +177,13 @@ def test_a_plan_that_needs_more_draws_is_refused():
     recorded = cem.causal_effect_map(network, scene, ROI, plan=cem.Fixed(2), progress=False)
     with pytest.raises(ValueError, match="only 2 random draws"):
         replay(cem.Fixed(3), recorded)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_records_what_its_plans_need(name):
+    most = PRESETS[name].recorded // 2
+    for plans in (*random_plans(most).values(), *choosing_plans(most).values()):
+        assert plans
 
 
 # Places and subjects

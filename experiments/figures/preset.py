@@ -27,7 +27,8 @@ class Preset:
         draws: for each block there, half of them to choose by and half to judge by.
         compared_draws: the same where variants of a network are compared, by larger blocks.
         joint_draws: draws for blocks that are replaced together.
-        recorded: draws for each block from which plans are replayed, half of them the truth.
+        recorded: draws for each block from which plans are replayed, half of them the truth; a power
+            of 2.
         most: networks of a gallery at most.
     """
 
@@ -58,12 +59,12 @@ PRESETS = {
         Preset(
             "compact", "bundled", side=192, large_side=128, shown=2,
             plan=cem.CoarseToFine(3, 6), counted_side=128, counted=14, regions=3, draws=8,
-            compared_draws=4, joint_draws=4, recorded=48, most=12,
+            compared_draws=4, joint_draws=4, recorded=64, most=12,
         ),
         Preset(
             "full", "official", side=256, large_side=256, shown=4,
             plan=cem.CoarseToFine(3, 50), counted_side=256, counted=14, regions=3, draws=20,
-            compared_draws=20, joint_draws=20, recorded=100,
+            compared_draws=20, joint_draws=20, recorded=128,
             most=40,
         ),
     )

@@ -42,8 +42,12 @@ _COLOURS = {
 }
 
 
-def _random(most: int) -> dict[str, list[tuple[str, cem.Plan]]]:
-    """Plans of at most so many random draws for a block, by kind, each with its label."""
+def random_plans(most: int) -> dict[str, list[tuple[str, cem.Plan]]]:
+    """Plans of random draws, by kind, each with its label.
+
+    Args:
+        most: draws for a block at most.
+    """
     counts = [n for n in (1, 2, 3, 5, 10, 20, 50) if n <= most]
     fine = [n for n in (1, 2, 5, 10, 20, 30, 50) if n + 3 <= most]
     return {
@@ -52,8 +56,12 @@ def _random(most: int) -> dict[str, list[tuple[str, cem.Plan]]]:
     }
 
 
-def _choosing(most: int) -> dict[str, list[tuple[str, cem.Plan]]]:
-    """Plans that choose their patches, so that they cannot be replayed."""
+def choosing_plans(most: int) -> dict[str, list[tuple[str, cem.Plan]]]:
+    """Plans that choose their patches, so that they cannot be replayed; otherwise the same.
+
+    Args:
+        most: draws for a block at most, a power of 2.
+    """
     tolerances = (0.1, 0.03, 0.01)
     return {
         "Stratified": [(f"{n}", cem.Stratified(n)) for n in (2, 4, 8, 16) if n <= most],
@@ -110,11 +118,11 @@ def compute(study: Study) -> dict[str, Any]:
         recorded = study.store.map(key)
         truth = _Truth.of(recorded, most)
         points: dict[str, list[dict[str, Any]]] = {}
-        for kind, plans in _random(most).items():
+        for kind, plans in random_plans(most).items():
             for label, plan in plans:
                 point = truth.judge(label, *replay(plan, recorded))
                 points.setdefault(kind, []).append(point)
-        for kind, plans in _choosing(most).items():
+        for kind, plans in choosing_plans(most).items():
             for label, plan in plans:
                 found = study.store.map(study.map(subject, task, place, plan=plan))
                 point = truth.judge(label, np.nan_to_num(found.effect), found.evaluations)
