@@ -27,8 +27,8 @@ class Preset:
         draws: for each block there, half of them to choose by and half to judge by.
         compared_draws: the same where variants of a network are compared, by larger blocks.
         joint_draws: draws for blocks that are replaced together.
-        recorded: draws for each block from which plans are replayed, half of them the truth; a power
-            of 2.
+        recorded: draws for each block from which plans are replayed, a power of 2; half of them
+            are the truth.
         most: networks of a gallery at most.
     """
 
