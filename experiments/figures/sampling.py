@@ -187,7 +187,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                         at = (point["evaluations"], point["error"])
                         ax.annotate(
                             point["plan"], at, fontsize=4.5, color=_COLOURS[kind], ha=side,
-                            va="top" if kind == "Adaptive" else "bottom",
+                            va="top" if kind == "CoarseToFine" else "bottom",
                             textcoords="offset points", xytext=(2 if side == "left" else -2, 0),
                         )  # fmt: skip
             ax.set(xscale="log", yscale=scale, ylabel=label if column == 0 else None)
