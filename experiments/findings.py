@@ -59,6 +59,7 @@ class Line:
         least: the bound.
         unit: of both, with a "+" before it where signs are to be written.
         key: whether the finding's verdict rests on it.
+        beside: whether the verdict is not to be read without it.
     """
 
     claim: str
@@ -67,6 +68,7 @@ class Line:
     least: float
     unit: str
     key: bool = False
+    beside: bool = False
 
     @property
     def verdict(self) -> str:
@@ -244,23 +246,29 @@ _STATED = ("fewer blocks take part", "smaller range")
 
 def multi_task(results: Mapping[str, Any]) -> Iterator[Line]:
     """Finding 3: trained on several tasks, a network relies on what is near."""
-    pairs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    pairs: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for family, tasks in results["families"].items():
         for task, kinds in tasks.items():
             for kind, one in kinds.items():
                 if kind != "single" and "single" in kinds:
                     found = _shrinking(one, kinds["single"])
-                    pairs.setdefault(kind, []).append((f"{family}, {task}", found))
-    for kind, several in pairs.items():
+                    pairs.setdefault(kind, []).append((family, task, found))
+
+    def lines(name: str, several: Sequence[Mapping[str, Any]], **stated: bool) -> Iterator[Line]:
         for claim, unit in _UNITS.items():
-            found = of_differences(joined([values[claim] for _, values in several]))
-            name = f"all {len(several)}, single - {kind}"
-            yield Line(claim, name, found, 0.0, unit, key=claim in _STATED)
+            found = of_differences(joined([values[claim] for values in several]))
+            yield Line(claim, name, found, 0.0, unit, **(stated if claim in _STATED else {}))
+
     for kind, several in pairs.items():
-        for name, values in several:
-            for claim, unit in _UNITS.items():
-                found = of_differences(values[claim])
-                yield Line(claim, f"{name}, single - {kind}", found, 0.0, unit)
+        every = [values for _, _, values in several]
+        yield from lines(f"all {len(every)}, single - {kind}", every, key=True)
+    for kind, several in pairs.items():
+        equal = [values for _, task, values in several if task != "SR"]
+        if equal:
+            yield from lines(f"all {len(equal)} of DN and DR, single - {kind}", equal, beside=True)
+    for kind, several in pairs.items():
+        for family, task, values in several:
+            yield from lines(f"{family}, {task}, single - {kind}", [values])
 
 
 FINDINGS = {
@@ -281,13 +289,17 @@ def judgement(lines: Sequence[Line]) -> str:
 
 
 def sentence(lines: Sequence[Line]) -> str:
-    """The claims that a verdict rests on, in words."""
-    text = "; ".join(
-        f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {line.verdict}"
-        for line in lines
-        if line.key
-    )
-    return text[:1].upper() + text[1:]
+    """The claims that a verdict rests on, and those it is not to be read without, in words."""
+
+    def said(chosen: Sequence[Line]) -> str:
+        text = "; ".join(
+            f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {line.verdict}"
+            for line in chosen
+        )
+        return text[:1].upper() + text[1:]
+
+    parts = ([line for line in lines if line.key], [line for line in lines if line.beside])
+    return ". Beside it: ".join(said(chosen) for chosen in parts if chosen)
 
 
 def judged(store: Store) -> dict[str, list[Line]]:

@@ -80,6 +80,27 @@ def test_what_masking_gains_is_judged_over_all_networks():
     assert reliable.verdict == "supported" and reliable.found["mean"] == pytest.approx(0.8)
 
 
+def test_several_tasks_are_judged_over_all_and_told_for_equal_architectures_too():
+    def one(involved, span):
+        numbers = {"involved": (involved, 0.5), "high": (span, 0.1), "low": (-span, 0.1)}
+        return {"rows": rows(**numbers, strength=(0.1, 0.0), reach=(9, 0.0), psnr=(28, 0.0))}
+
+    family = {
+        "SR": {"single": one(40, 2.0), "mix": one(20, 1.0)},
+        "DN": {"single": one(10, 0.5), "mix": one(8, 0.6)},
+    }
+    lines = list(findings.multi_task({"families": {"net": family, "alone": {}}}))
+    found = {(line.claim, line.subject): line for line in lines}
+    both = found["fewer blocks take part", "all 2, single - mix"]
+    assert both.key and both.found["mean"] == pytest.approx((20 + 2) / 2)
+    equal = found["smaller range", "all 1 of DN and DR, single - mix"]
+    assert equal.beside and not equal.key and equal.verdict == "refuted"
+    assert findings.judgement(lines) == "supported"
+    told, beside = findings.sentence(lines).split(". Beside it: ")
+    assert "DN and DR" not in told and "refuted" not in told
+    assert "(all 1 of DN and DR, single - mix): -0.20" in beside and "refuted" in beside
+
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 

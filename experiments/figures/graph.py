@@ -6,7 +6,7 @@ graph).
 
     cem-jax figures graph
 
-Expected (preset quick, 0 s on 1 cpu): a drawing, without numbers.
+Expected (preset compact, 0 s on 1 cpu): a drawing, without numbers.
 """
 
 from typing import TYPE_CHECKING, Any

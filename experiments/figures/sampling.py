@@ -7,10 +7,11 @@ it hides is left out.
 
     cem-jax figures sampling
 
-Expected (preset quick, 16 s on 1 cpu): cabin: SR CoarseToFine(3, 1) 618 evaluations, error 53.6
-mdB; SR Adaptive(0.01 dB) 496 evaluations, error 16.1 mdB; DN CoarseToFine(3, 1) 109 evaluations,
-error 10.6 mdB; DN Adaptive(0.01 dB) 118 evaluations, error 4.6 mdB; DR CoarseToFine(3, 1) 117
-evaluations, error 38.1 mdB; DR Adaptive(0.01 dB) 118 evaluations, error 57.9 mdB.
+Expected (preset compact, 309 s on 2 cpu): cabin, pagoda, facade, arcade: SR CoarseToFine(3, 20)
+1289 evaluations, error 7.3 mdB; SR Adaptive(0.01 dB) 1352 evaluations, error 7.1 mdB; DN
+CoarseToFine(3, 20) 371 evaluations, error 9.2 mdB; DN Adaptive(0.01 dB) 456 evaluations, error 7.0
+mdB; DR CoarseToFine(3, 20) 496 evaluations, error 12.0 mdB; DR Adaptive(0.01 dB) 495 evaluations,
+error 11.2 mdB.
 """
 
 import dataclasses
