@@ -20,8 +20,8 @@ from PIL import Image
 from cem_jax.experiments import figures
 from cem_jax.experiments.findings import headlines, sections, with_marked
 
-_PIXELS = 1100
-"""Width of a published picture at most."""
+_PIXELS = (1100, 1300)
+"""Width and height of a published picture at most."""
 _LIST = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 _EXPECTED = re.compile(r'\n\nExpected \(.*?(?=\n""")', re.DOTALL)
 
@@ -98,7 +98,7 @@ def publish(results: Path, docs: Path) -> None:
             continue
         (docs / "results" / f"{name}.json").write_text(json.dumps(record) + "\n")
         picture = Image.open(results / f"{name}.png").convert("RGB")
-        picture.thumbnail((_PIXELS, 4 * _PIXELS))
+        picture.thumbnail(_PIXELS)
         picture.save(docs / "figures" / f"{name}.png", optimize=True)
     write_pages(docs)
 
