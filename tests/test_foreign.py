@@ -222,6 +222,17 @@ def test_torch_modules_enlarge_and_use_their_own_precision():
     np.testing.assert_array_equal(nested[1], network(1 - x))
 
 
+def test_torch_modules_with_strides_take_images_of_any_size():
+    torch = pytest.importorskip("torch")
+    strided = torch.nn.Sequential(torch.nn.PixelUnshuffle(4), torch.nn.PixelShuffle(4))
+    x = np.random.default_rng(0).random((2, 9, 14, 3), np.float32)
+    with pytest.raises(ValueError, match=r"\(9, 14, 3\)"):
+        cem.wrap_torch(strided)(x)
+    network = cem.wrap_torch(strided, size_multiple=4, receptive_radius=3)
+    assert network.anchor == 4
+    np.testing.assert_array_equal(network(x), x)
+
+
 def test_a_torch_module_cannot_change_the_input():
     torch = pytest.importorskip("torch")
 

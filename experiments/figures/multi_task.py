@@ -108,7 +108,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                     map_cell(figure, corner(row, column), side, effects, kind, colour_map)
         first += len(kinds)
     for row, task in enumerate(TASKS):
-        keys = [
+        keys = [  # of several tasks first: their input in SR is as large as the map
             one["map"]
             for found in results["families"].values()
             for kind, one in reversed(found.get(task, {}).items())
