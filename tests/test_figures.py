@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 import typer
+from safetensors.numpy import load_file, save_file
 
 import cem_jax as cem
 from cem_jax import cli
@@ -17,7 +18,8 @@ from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.preset import PRESETS
 from cem_jax.experiments.figures.replay import replay
 from cem_jax.experiments.figures.sampling import choosing_plans, random_plans
-from cem_jax.experiments.figures.subjects import Missing, find
+from cem_jax.experiments.figures.study import Study
+from cem_jax.experiments.figures.subjects import Missing, Subject, find
 
 TINY = figures.Preset(
     "tiny", "bundled", side=64, large_side=64, shown=1, plan=cem.Fixed(2), counted_side=64,
@@ -260,6 +262,27 @@ def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
     assert subjects == {"SR, CA - no CA", *several}
     assert all(line.found["mean"] == 0 and line.found["scenes"] == 2 for line in found)
     assert len(findings.sections(store)) == 1  # without denoising there is no verdict on attention
+
+
+def test_a_network_trained_anew_under_its_name_has_maps_of_its_own(tiny, tmp_path):
+    bundled = find("SRCNN", "bundled", None)
+    file = tmp_path / "SRCNN.safetensors"
+    save_file(
+        {k: 0.9 * v for k, v in load_file(cem.models.bundled_weights(bundled.name)).items()}, file
+    )
+    store = figures.Store(tmp_path / "tiny")
+    study = Study(TINY, store, Clock(store.times), None, pytest.fail, progress=False)
+    (place,) = study.shown("SR")
+    first, anew = (study.map(s, "SR", place) for s in (bundled, Subject(bundled.name, file)))
+    assert store.map(first).baseline != store.map(anew).baseline
+    assert study.map(bundled, "SR", place) == first
+
+
+def test_results_of_another_version_are_named(tiny, tmp_path):
+    record = {"figure": "sampling", "results": {"scenes": ["cabin"]}, "missing": [], "seconds": 1}
+    figures.Store(tmp_path / "tiny").write("sampling", record)
+    (drawn,) = figures.redraw(("sampling",), tmp_path, "tiny")
+    assert "sampling.json: written by another version, without 'tasks'" in drawn.problem
 
 
 def test_a_figure_that_cannot_be_made_does_not_stop_the_others(tiny, tmp_path, monkeypatch):

@@ -164,13 +164,18 @@ def redraw(
 def _draw(store: Store, record: dict[str, Any], module: ModuleType, colour_map: str) -> Made:
     name, results = record["figure"], record["results"]
     with matplotlib.rc_context(STYLE):
-        figure = module.draw(store, results, colour_map)
+        try:
+            figure, expected = module.draw(store, results, colour_map), module.expected(results)
+        except KeyError as key:
+            path = store.folder / f"{name}.json"
+            raise ValueError(
+                f"{path}: written by another version, without {key}; remove it to compute it anew"
+            ) from key
         files = tuple(store.folder / f"{name}.{suffix}" for suffix in ("png", "pdf"))
         for file in files:
             figure.savefig(file)
         plt.close(figure)
-    expected, missing = module.expected(results), tuple(record["missing"])
-    return Made(name, files, expected, missing, seconds=record["seconds"])
+    return Made(name, files, expected, tuple(record["missing"]), seconds=record["seconds"])
 
 
 def _basis(preset: str, weights: Path | None) -> str:

@@ -215,7 +215,8 @@ class Study:
 
 def _image(subject: Subject, task: str, place: Place, plan: cem.Plan, block: int, pool: str) -> str:
     """The part of a key that the maps of one image share."""
-    return f"{subject.name}/{task}/{place.name}-{place.side}/block{block}-{pool}-{_slug(plan)}"
+    network, where = f"{subject.name}-{subject.digest}", f"{place.name}-{place.side}"
+    return f"{network}/{task}/{where}/block{block}-{pool}-{_slug(plan)}"
 
 
 def _slug(plan: cem.Plan) -> str:

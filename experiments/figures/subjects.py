@@ -1,6 +1,8 @@
 """The networks of a figure: bundled ones, or official checkpoints from the user's folder."""
 
 import dataclasses
+import functools
+import hashlib
 from pathlib import Path
 
 import cem_jax as cem
@@ -26,6 +28,12 @@ class Subject:
     def label(self) -> str:
         """As it is written in a figure: bundled networks without the ending of their name."""
         return self.name.removesuffix("-compact")
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A fingerprint of its file of weights: one name may have been trained several times."""
+        path = cem.models.bundled_weights(self.name) if self.weights is None else self.weights
+        return hashlib.sha256(path.read_bytes() if path else b"").hexdigest()[:8]
 
     def load(self) -> cem.Network:
         """The network."""
