@@ -210,6 +210,18 @@ def test_an_onnx_file_says_what_it_takes(weights, interventions, tmp_path):
         cem.wrap_onnx(pairs)
 
 
+def test_an_onnx_file_of_one_size_takes_smaller_images(weights, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    path = onnx_file(onnx, weights, tmp_path / "fixed.onnx", size=(16, 16))
+    x = np.random.default_rng(0).random((2, 12, 15, 3), np.float32)
+    native = cem.load("DnCNN-compact")
+    wanted = cem.wrap(lambda x: native.apply(native.params, x), size_multiple=16)(x)
+    found = cem.wrap_onnx(path, size_multiple=16)(x)
+    assert found.shape == x.shape
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 def test_torch_modules_enlarge_and_use_their_own_precision():
     torch = pytest.importorskip("torch")
     network = cem.wrap_torch(torch.nn.Upsample(scale_factor=4, mode="nearest"), scale=4, name="big")
