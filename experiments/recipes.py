@@ -21,9 +21,9 @@ _STEPS = {
     ("SRResNet", 1): 28_000, ("RCAN", 1): 18_000, ("SwinIR", 1): 16_000,
     ("Restormer", 1): 12_000, ("PReNet", 1): 5_000,
 }  # fmt: skip
-"""Of compact networks, by architecture and scale: half an hour to three quarters of one core."""
-_SHARES = {"MIO": 1.25}
-"""Of that budget, where it is not 1: more for a network of many tasks."""
+"""Of compact networks, by architecture and scale: half an hour to an hour of one core."""
+_TIMES = {"MIO": 1.25}
+"""How many times as long a network of many tasks is trained."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _compact(entry: Entry) -> Recipe:
     return _recipe(
         entry,
         "compact",
-        steps=round(_SHARES.get(_task(entry), 1) * steps),
+        steps=round(_TIMES.get(_task(entry), 1) * steps),
         patch=patch,
         batch=batch,
         learning_rate=1e-3,

@@ -1,7 +1,7 @@
 """Outcomes that the engine computed once, and plans that are played on them.
 
 `fixtures/recorded_outcomes.npz` (written by `fixtures/record_outcomes.py`) holds for three maps of
-the bundled networks, at some of their blocks, how far every patch of a pool of 1000 lowers the PSNR
+compact networks, at some of their blocks, how far every patch of a pool of 1000 lowers the PSNR
 of the region. These patches are the whole population: true effects are means over them.
 """
 

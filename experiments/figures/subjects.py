@@ -32,7 +32,7 @@ class Subject:
     @functools.cached_property
     def digest(self) -> str:
         """A fingerprint of its file of weights: one name may have been trained several times."""
-        path = cem.models.bundled_weights(self.name) if self.weights is None else self.weights
+        path = self.weights or cem.models.bundled_weights(self.name)
         return hashlib.sha256(path.read_bytes() if path else b"").hexdigest()[:8]
 
     def load(self) -> cem.Network:
