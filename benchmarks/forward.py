@@ -35,7 +35,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from subjects import random_weights
 
 import cem_jax as cem
-from cem_jax.compiler_options import OPTIONS
+from cem_jax.network.compiler_options import OPTIONS
 
 _BATCHES = (1, 8)
 _SIDE = 2048

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import cem_jax as cem
-from cem_jax.estimate import interval
+from cem_jax.plans.estimate import interval
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from recorded import TASKS, blocks_of_the_map, play, recorded_change, recorded_pool

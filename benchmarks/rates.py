@@ -16,10 +16,10 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import cem_jax as cem
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
-from cem_jax.network import Apply
+from cem_jax.network.network import Apply
 from cem_jax.outcome import clip, psnr
-from cem_jax.sweep import Sweep
 from cem_jax.sweep.local import Local
+from cem_jax.sweep.sweep import Sweep
 
 _GIGA = 1e9
 _SIDE = 2048

@@ -123,7 +123,14 @@ def demo(args: argparse.Namespace) -> Rows:
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"XDG_CACHE_HOME": f"{folder}/cache"}
         for state in ("compiled", "found on disk"):
-            command = [sys.executable, "-m", "cem_jax.cli", "demo", "--out", f"{folder}/{state}"]
+            command = [
+                sys.executable,
+                "-m",
+                "cem_jax.cli.cli",
+                "demo",
+                "--out",
+                f"{folder}/{state}",
+            ]
             begun = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True, env=environment)
             rows.append({"programs": state, "process s": time.perf_counter() - begun})

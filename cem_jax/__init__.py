@@ -1,57 +1,56 @@
-"""Causal Effect Maps: which parts of an image help a restoration network, which harm, in dB."""
+"""Causal Effect Maps: which parts of an image help a restoration network, which harm, in dB.
 
-from cem_jax import models as models
-from cem_jax.adaptive import Adaptive as Adaptive
-from cem_jax.attribution import Attribution as Attribution
-from cem_jax.attribution import gradient_map as gradient_map
-from cem_jax.attribution import integrated_gradients as integrated_gradients
-from cem_jax.attribution import local_attribution_map as local_attribution_map
-from cem_jax.attribution import occlusion_map as occlusion_map
-from cem_jax.attribution import plot_attribution as plot_attribution
-from cem_jax.attribution import plot_contribution as plot_contribution
-from cem_jax.compilation_cache import use_compilation_cache as use_compilation_cache
-from cem_jax.devices import use_all_cores as use_all_cores
-from cem_jax.difference import Difference as Difference
-from cem_jax.difference import difference as difference
-from cem_jax.effect import causal_effect_map as causal_effect_map
-from cem_jax.effect import causal_effect_maps as causal_effect_maps
-from cem_jax.effect import outcomes as outcomes
-from cem_jax.effect import region_maps as region_maps
-from cem_jax.effect_map import EffectMap as EffectMap
-from cem_jax.examples import example_image as example_image
-from cem_jax.examples import example_names as example_names
-from cem_jax.foreign import wrap_onnx as wrap_onnx
-from cem_jax.foreign import wrap_torch as wrap_torch
-from cem_jax.grid import ROI as ROI
-from cem_jax.job import Job as Job
-from cem_jax.job import MapOf as MapOf
-from cem_jax.job import run_job as run_job
-from cem_jax.job_file import read_job as read_job
-from cem_jax.network import Network as Network
-from cem_jax.network import from_torch as from_torch
-from cem_jax.network import load as load
-from cem_jax.network import to_torch as to_torch
-from cem_jax.network import wrap as wrap
-from cem_jax.outcome import negative_l1 as negative_l1
-from cem_jax.outcome import negative_mse as negative_mse
-from cem_jax.outcome import psnr as psnr
-from cem_jax.outcome import psnr_y as psnr_y
-from cem_jax.outcome import ssim as ssim
-from cem_jax.outcome import unit as unit
-from cem_jax.plan import CoarseToFine as CoarseToFine
-from cem_jax.plan import Fixed as Fixed
-from cem_jax.plan import Plan as Plan
-from cem_jax.plot import plot as plot
-from cem_jax.plot import plot_colour_bar as plot_colour_bar
-from cem_jax.plot import plot_input as plot_input
-from cem_jax.plot import plot_range as plot_range
-from cem_jax.plot import plot_shares as plot_shares
-from cem_jax.plot import plot_teaser as plot_teaser
-from cem_jax.pool import PatchPool as PatchPool
-from cem_jax.quadrature import Quadrature as Quadrature
-from cem_jax.quadrature import Stratified as Stratified
-from cem_jax.report import report as report
-from cem_jax.scene import Scene as Scene
-from cem_jax.summary import input_psnr as input_psnr
-from cem_jax.summary import markdown_table as markdown_table
-from cem_jax.summary import summarise as summarise
+Every public name stands here once, beside the module that holds it, in the order in which data
+flows. A module is imported when one of its names is first used, so that what needs no JAX does not
+wait for it. Type checkers read the same names in `__init__.pyi`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["models"],
+    submod_attrs={
+        "grid": ["ROI"],
+        "outcome": ["negative_l1", "negative_mse", "psnr", "psnr_y", "ssim", "unit"],
+        "scene.scene": ["Scene"],
+        "scene.examples": ["example_image", "example_names"],
+        "pool.pool": ["PatchPool"],
+        "network.network": ["Network", "from_torch", "load", "to_torch", "wrap"],
+        "network.torch": ["wrap_torch"],
+        "network.onnx": ["wrap_onnx"],
+        "sweep.devices": ["use_all_cores"],
+        "sweep.compilation_cache": ["use_compilation_cache"],
+        "plans.plan": ["CoarseToFine", "Fixed", "Plan"],
+        "plans.adaptive": ["Adaptive"],
+        "plans.quadrature": ["Quadrature", "Stratified"],
+        "map.effect_map": ["EffectMap"],
+        "map.difference": ["Difference", "difference"],
+        "map.summary": ["input_psnr", "markdown_table", "summarise"],
+        "effects.effect": [
+            "causal_effect_map",
+            "causal_effect_maps",
+            "outcomes",
+            "region_maps",
+        ],
+        "attribution.record": ["Attribution"],
+        "attribution.gradients": [
+            "gradient_map",
+            "integrated_gradients",
+            "local_attribution_map",
+        ],
+        "attribution.occlusion": ["occlusion_map"],
+        "jobs.job": ["Job", "MapOf", "run_job"],
+        "jobs.job_file": ["read_job"],
+        "view.plot": [
+            "plot",
+            "plot_colour_bar",
+            "plot_input",
+            "plot_range",
+            "plot_shares",
+            "plot_teaser",
+        ],
+        "view.attribution": ["plot_attribution", "plot_contribution"],
+        "view.report.page": ["report"],
+    },
+)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import cem_jax as cem
-from cem_jax.image import read_image
+from cem_jax.scene.image import read_image
 
 _FREE = ("CC0", "CC-BY", "public")
 

@@ -12,9 +12,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from cem_jax.degrade.bicubic import downsample, upsample
-from cem_jax.degrade.noise import add_noise
-from cem_jax.degrade.rain import add_rain, draw_rain
+from cem_jax.scene.degrade.bicubic import downsample, upsample
+from cem_jax.scene.degrade.noise import add_noise
+from cem_jax.scene.degrade.rain import add_rain, draw_rain
 
 SIGMA = 50 / 255
 """Standard deviation of DN's noise, in units of [0, 1]."""

@@ -34,7 +34,6 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import cem_jax as cem
-from cem_jax.claims import Claims
 from cem_jax.experiments.degradations import DEGRADATIONS
 from cem_jax.experiments.optimizer import decay_start, make_optimizer
 from cem_jax.experiments.photos import read_folder
@@ -46,6 +45,7 @@ from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
+from cem_jax.store.claims import Claims
 
 _SHOWN = 3
 """Photographs on the sheet of validation pictures."""

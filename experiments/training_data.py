@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from cem_jax.degrade.rain import draw_rain
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade, degrade_patch
+from cem_jax.scene.degrade.rain import draw_rain
 
 _RAIN_LAYERS = 200
 _RAIN_SIDE = 384

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import cem_jax as cem
-from cem_jax.estimate import Estimate
+from cem_jax.plans.estimate import Estimate
 
 FIXTURE = Path(__file__).parent / "fixtures" / "recorded_outcomes.npz"
 TASKS = ("DN", "SR", "DR")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 import cem_jax as cem
-from cem_jax.estimate import estimate_effects
-from cem_jax.extremes import Extremes, extreme_draws
+from cem_jax.map.extremes import Extremes, extreme_draws
+from cem_jax.plans.estimate import estimate_effects
 
 BLOCK = 8
 

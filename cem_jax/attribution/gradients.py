@@ -19,10 +19,10 @@ from cem_jax.attribution.path import (
 )
 from cem_jax.attribution.record import Attribution
 from cem_jax.grid import ROI
-from cem_jax.image import to_bytes
-from cem_jax.network import Network
+from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, psnr, unit
-from cem_jax.scene import Scene
+from cem_jax.scene.image import to_bytes
+from cem_jax.scene.scene import Scene
 
 _STRAIGHT = {"black": fading_from_black, "mean": fading_from_mean}
 

@@ -15,11 +15,11 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from cem_jax.attribution.path import Path
+from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Crop
-from cem_jax.network import Apply, Network
+from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
-from cem_jax.request import check_pair
-from cem_jax.scene import Scene
+from cem_jax.scene.scene import Scene
 
 _EACH = PartitionSpec("path")
 _ALL = PartitionSpec()

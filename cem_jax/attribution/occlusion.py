@@ -5,13 +5,13 @@ import numpy as np
 
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
-from cem_jax.effect import outcomes
+from cem_jax.effects.effect import outcomes
+from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Grid
-from cem_jax.image import to_bytes
-from cem_jax.network import Network
+from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
-from cem_jax.request import check_pair
-from cem_jax.scene import Scene
+from cem_jax.scene.image import to_bytes
+from cem_jax.scene.scene import Scene
 
 _BLUR_SIGMA = 1.2
 """Of the blurred fill, in input pixels: the start of a local attribution map's path."""

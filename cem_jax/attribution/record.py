@@ -14,7 +14,7 @@ import numpy as np
 
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
-from cem_jax.store import write_atomically
+from cem_jax.store.store import write_atomically
 
 FORMAT_VERSION = 1
 

@@ -1,4 +1,1 @@
-"""The sweep: a network over many interventions (see `sweep.py`)."""
-
-from cem_jax.sweep.source import Work as Work
-from cem_jax.sweep.sweep import Sweep as Sweep
+"""Interventions in, outcomes out, on devices. Imports `cone`, `network`, `pool`, `scene`."""

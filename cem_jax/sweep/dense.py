@@ -11,9 +11,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
-from cem_jax.compiler_options import OPTIONS
 from cem_jax.grid import Grid
-from cem_jax.network import Apply
+from cem_jax.network.compiler_options import OPTIONS
+from cem_jax.network.network import Apply
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Source, Work

@@ -11,15 +11,14 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
-from cem_jax.compiler_options import OPTIONS
 from cem_jax.grid import Grid
+from cem_jax.network.compiler_options import OPTIONS
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Source, Work
 
-_QUICK = (("xla_backend_optimization_level", 1), ("xla_cpu_use_fusion_emitters", False))
-"""Beside its convolutions a program is many small copies: plain code for these compiles three to
-four times as fast on a CPU, and runs as fast."""
+_QUICK = (("xla_backend_optimization_level", 1),)
+"""Beside its convolutions a program is many small copies, which a higher level makes no faster."""
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()

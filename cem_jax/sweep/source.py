@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.scene import Intervene
+from cem_jax.scene.scene import Intervene
 
 _TOGETHER = 1024
 """Draws that are made in one call."""

@@ -17,9 +17,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
-from cem_jax.network import Apply, Network
+from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
-from cem_jax.scene import Intervene, Scene
+from cem_jax.scene.scene import Intervene, Scene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense, DenseProgram
 from cem_jax.sweep.local import Local

@@ -1,0 +1,1 @@
+"""The command `cem-jax`. Imports the public API and `experiments`."""

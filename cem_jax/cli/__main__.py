@@ -1,0 +1,5 @@
+"""`python -m cem_jax.cli` is `cem-jax`."""
+
+from cem_jax.cli.cli import main
+
+main()

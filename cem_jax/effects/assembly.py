@@ -1,0 +1,96 @@
+"""Maps assembled from what the rounds drew."""
+
+import dataclasses
+import importlib.metadata
+
+import numpy as np
+
+from cem_jax.effects.request import Request
+from cem_jax.effects.rounds import Drawn
+from cem_jax.grid import ROI
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.map.extremes import Extremes, extreme_draws
+from cem_jax.outcome import unit
+from cem_jax.scene.image import to_bytes
+from cem_jax.sweep.sweep import Sweep
+
+_EXTREME_BYTES = 2**24
+"""Room for the regions that a map keeps."""
+
+
+def estimated_maps(request: Request, roi: ROI, number: int, drawn: Drawn) -> dict[str, EffectMap]:
+    """The maps of one region by the names of the outcomes.
+
+    Args:
+        request: what was asked for.
+        roi: the region.
+        number: its place among those that were drawn together.
+        drawn: their outcomes.
+    """
+    plan, scene, grid = request.plan, request.scene, request.grid
+    values, inside = drawn.values[number], request.inside(roi)
+    company = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
+    provenance = request.configuration((roi,)) | {
+        "scene_name": scene.name,
+        "computed": drawn.note + company,
+        "evaluations": int(np.isfinite(values[..., 0]).sum()),
+        "evaluations_resumed": drawn.resumed,
+        "seconds": round(drawn.seconds, 2),
+        "devices": drawn.devices,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("cem-jax", "jax", "flax", "numpy")
+        },
+    }
+    maps = {}
+    # The plan's tolerance is in the unit of the first outcome.
+    at_zero = dataclasses.replace(plan, tolerance=0.0) if dataclasses.is_dataclass(plan) else plan
+    for index, (name, score) in enumerate(request.scores.items()):
+        own, start = values[..., index], float(drawn.baseline[number, index])
+        estimate = (plan if index == 0 else at_zero).estimate(own, start, request.pool)
+        blank = np.where(inside, np.nan, 0.0)
+        maps[name] = EffectMap(
+            effect=estimate.effect.reshape(grid.shape) + blank,
+            standard_error=estimate.standard_error.reshape(grid.shape) + blank,
+            samples=estimate.samples.reshape(grid.shape),
+            undecided=estimate.undecided.reshape(grid.shape),
+            inside_roi=inside,
+            values=own.reshape(*grid.shape, -1),
+            baseline=start,
+            tolerance=plan.tolerance if index == 0 else 0.0,
+            roi=roi,
+            block=grid.block,
+            scale=scene.scale,
+            task=scene.task,
+            degraded=to_bytes(scene.degraded),
+            provenance=provenance,
+            outcome=name,
+            unit=unit(score),
+        )
+    return maps
+
+
+def extremes_of(
+    request: Request, sweep: Sweep, drawn: Drawn, effect_map: EffectMap
+) -> Extremes | None:
+    """What stands behind the map of a sweep's only region."""
+    roi, block, pool = effect_map.roi, request.block, request.pool.patches
+    values, shape = drawn.values[0][..., 0], drawn.restored.shape
+    strong = np.nan_to_num(np.abs(effect_map.effect)).reshape(-1)
+    chosen = _strongest(strong, request.plan.tolerance, drawn.restored)
+    cells, extremes = extreme_draws(values, chosen)
+    if not len(cells):
+        return None
+    shown = request.work(sweep, np.repeat(cells, 2), extremes.reshape(-1))
+    return Extremes(
+        cells, extremes, pool[shown.items[2]].reshape(len(cells), 2, block, block, 3),
+        sweep.regions(shown).reshape(len(cells), 2, *shape), drawn.restored,
+        to_bytes(request.scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
+    )  # fmt: skip
+
+
+def _strongest(effect: np.ndarray, tolerance: float, region: np.ndarray) -> np.ndarray:
+    """The blocks of which extremes are kept: those with an effect, as many as there is room for."""
+    most = max(_EXTREME_BYTES // (2 * region.nbytes), 1)
+    chosen = np.zeros(len(effect), bool)
+    chosen[np.argsort(-effect, kind="stable")[:most]] = True
+    return chosen & (effect >= tolerance) & (effect > 0)

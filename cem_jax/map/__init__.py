@@ -1,0 +1,1 @@
+"""The result: effects with their errors, differences, files. Imports `plans`, `scene`, `store`."""

@@ -1,0 +1,273 @@
+"""The Causal Effect Map: effects with their errors, and the record of how they came about."""
+
+import dataclasses
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import stdtr
+
+from cem_jax.by_shape import by_shape
+from cem_jax.grid import ROI
+from cem_jax.map.extremes import Extremes
+from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
+from cem_jax.store.store import write_atomically
+
+FORMAT_VERSION = 2
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What a file that `save` did not write, or not to its end, may raise."""
+
+_ARRAYS = (
+    "effect", "standard_error", "samples", "undecided", "inside_roi", "values", "degraded",
+)  # fmt: skip
+_EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
+
+
+class Counts(NamedTuple):
+    """Blocks outside the region, by the sign of their effect at the tolerance."""
+
+    negative: int
+    positive: int
+    zero: int
+
+
+class Range(NamedTuple):
+    """Smallest and largest effect outside the region, in the outcome's unit."""
+
+    min: float
+    max: float
+
+
+class Interval(NamedTuple):
+    """Lower and upper ends of the effects' intervals, [rows, columns] in the outcome's unit."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+def sign_probability(
+    effect: np.ndarray, standard_error: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """Probability that an effect has the sign of its estimate.
+
+    It is the posterior probability if the draws are normal and the prior is flat in the effect and
+    in the logarithm of their spread: T(|effect| / standard error), T Student's distribution with
+    samples - 1 degrees of freedom. It says nothing of the tolerance.
+
+    Args:
+        effect: any shape.
+        standard_error: of the effect, same shape.
+        samples: number of draws, same shape.
+
+    Returns:
+        From 0.5 to 1; 1 where the standard error is 0, NaN where it is NaN.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(effect) / standard_error
+    known = stdtr(np.maximum(samples - 1.0, 1.0), ratio)
+    return np.where(standard_error == 0, 1.0, known)
+
+
+@dataclasses.dataclass(frozen=True)
+class EffectMap:
+    """Which blocks of the input help the region, which harm it, and by how much.
+
+    Args:
+        effect: [rows, columns] in the outcome's unit, positive where the block helps; 0 where it
+            cannot reach the region, NaN inside the region.
+        standard_error: of the effect, [rows, columns]; NaN inside the region and where the plan
+            cannot tell it (a single draw, `Quadrature`).
+        samples: number of draws behind each effect, int [rows, columns].
+        undecided: blocks of which the plan cannot say whether the effect is positive, negative or
+            zero at the tolerance, bool [rows, columns]; plans that do not decide by themselves
+            decide by 95 % intervals.
+        inside_roi: blocks that share a pixel with the region, bool [rows, columns].
+        values: every outcome drawn, float32 [rows, columns, draws], NaN where none was.
+        baseline: the outcome without an intervention, in its unit.
+        tolerance: effects smaller than this count as zero, in the outcome's unit.
+        roi: the region, in output pixels.
+        block: side of a block, in input pixels.
+        scale: output pixels per input pixel.
+        task: "SR", "DN", "DR" or "custom".
+        degraded: the input, uint8 [h, w, 3].
+        provenance: network, scene, pool, plan, seed, versions, evaluations, seconds.
+        outcome: name of the score whose change is mapped.
+        unit: of the outcome: "dB" of PSNRs.
+        extremes: the draws that harmed and helped most, for blocks whose effect is not zero.
+    """
+
+    effect: np.ndarray
+    standard_error: np.ndarray
+    samples: np.ndarray
+    undecided: np.ndarray
+    inside_roi: np.ndarray
+    values: np.ndarray
+    baseline: float
+    tolerance: float
+    roi: ROI
+    block: int
+    scale: int
+    task: str
+    degraded: np.ndarray
+    provenance: Mapping[str, Any]
+    outcome: str = "psnr"
+    unit: str = "dB"
+    extremes: Extremes | None = None
+
+    __repr__ = by_shape
+
+    @property
+    def thresholded(self) -> np.ndarray:
+        """The effect with everything below the tolerance set to zero, as the paper draws it."""
+        return np.where(np.abs(self.effect) < self.tolerance, 0.0, self.effect)
+
+    @property
+    def counts(self) -> Counts:
+        """Negative, positive and zero blocks outside the region, at the tolerance."""
+        outside = self.thresholded[~self.inside_roi]
+        return Counts(int((outside < 0).sum()), int((outside > 0).sum()), int((outside == 0).sum()))
+
+    @property
+    def range(self) -> Range:
+        """Smallest and largest effect outside the region."""
+        outside = self.effect[~self.inside_roi]
+        if not outside.size:
+            return Range(float("nan"), float("nan"))
+        return Range(float(outside.min()), float(outside.max()))
+
+    @property
+    def sign_probability(self) -> np.ndarray:
+        """Probability that the effect's sign is right, [rows, columns]: see `sign_probability`.
+
+        1 where the block cannot reach the region, NaN where there is no standard error.
+        """
+        return sign_probability(self.effect, self.standard_error, self.samples)
+
+    def interval(self, confidence: float = CONFIDENCE) -> Interval:
+        """Intervals that hold the true effect with the given confidence, each block by itself.
+
+        They are t intervals with samples - 1 degrees of freedom; docs/plans.md says how often they
+        hold the truth. Infinite where there is no standard error, NaN inside the region.
+
+        Args:
+            confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [rows, columns] in the outcome's unit.
+
+        Raises:
+            ValueError: another confidence.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        ends = interval(self.effect, self.standard_error, self.samples - 1.0, confidence)
+        return Interval(*ends)
+
+    @property
+    def evaluations(self) -> int:
+        """Number of interventions that were evaluated."""
+        return int(np.isfinite(self.values).sum())
+
+    def to_xarray(self) -> Any:
+        """The map as an `xarray.Dataset` with named dimensions and units.
+
+        Returns:
+            Variables over (row, column), all outcomes over (row, column, draw); coordinates y and x
+            of the blocks' corners in output pixels.
+
+        Raises:
+            ImportError: xarray is not installed.
+        """
+        import xarray
+
+        cells = ("row", "column")
+        unit = {"units": self.unit}
+        step = self.block * self.scale
+        return xarray.Dataset(
+            {
+                "effect": (cells, self.effect, unit),
+                "standard_error": (cells, self.standard_error, unit),
+                "samples": (cells, self.samples),
+                "sign_probability": (cells, self.sign_probability),
+                "undecided": (cells, self.undecided),
+                "inside_roi": (cells, self.inside_roi),
+                "outcome": ((*cells, "draw"), self.values, unit),
+            },
+            coords={
+                "y": ("row", np.arange(self.effect.shape[0]) * step, {"units": "output pixel"}),
+                "x": ("column", np.arange(self.effect.shape[1]) * step, {"units": "output pixel"}),
+            },
+            attrs={"baseline": self.baseline, "tolerance": self.tolerance, "task": self.task}
+            | {
+                "score": self.outcome,
+                "roi": dataclasses.astuple(self.roi),
+                "provenance": json.dumps(self.provenance),
+            },
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the map to a `.npz` file, whole or not at all.
+
+        The file holds the arrays by name and one JSON text `record` with the rest: see
+        `docs/map-format.md`.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: the file cannot be written.
+        """
+        record = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in (*_ARRAYS, "extremes")
+        }
+        record["roi"] = dataclasses.asdict(self.roi)
+        record["format_version"] = FORMAT_VERSION
+        buffer = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.extremes is not None:
+            arrays |= {f"extremes_{name}": getattr(self.extremes, name) for name in _EXTREMES}
+        np.savez_compressed(buffer, allow_pickle=False, record=json.dumps(record), **arrays)
+        try:
+            write_atomically(Path(path), buffer.getvalue())
+        except OSError as error:
+            raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> "EffectMap":
+        """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: the file is missing, damaged, or of a newer format.
+        """
+        try:
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                record = json.loads(str(file["record"]))
+                version = record.pop("format_version", None)
+                known = [name for name in _ARRAYS if (version, name) != (1, "undecided")]
+                arrays = {name: file[name] for name in known}
+                extremes = None
+                if "extremes_cells" in file:
+                    extremes = Extremes(*(file[f"extremes_{name}"] for name in _EXTREMES))
+        except _DAMAGED as error:
+            raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
+        if version == 1:  # before maps said which blocks are undecided, and of which outcome
+            n = arrays["samples"] - 1.0
+            ends = interval(arrays["effect"], arrays["standard_error"], n, CONFIDENCE)
+            arrays["undecided"] = ~is_decided(*ends, record["tolerance"]) & ~arrays["inside_roi"]
+            record["outcome"] = record["provenance"]["outcome"]
+        elif version != FORMAT_VERSION:
+            raise ValueError(
+                f"path={str(path)!r} has format {version}; this version reads up to "
+                f"{FORMAT_VERSION}"
+            )
+        return cls(**arrays, extremes=extremes, **(record | {"roi": ROI(**record["roi"])}))

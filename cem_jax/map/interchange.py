@@ -1,0 +1,158 @@
+"""Maps in the formats of other programs: the paper's code, NetCDF and CSV (`docs/map-format.md`).
+
+Each function takes a map and writes whole files or none.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.store.store import write_atomically
+
+_PLAN = re.compile(r"CoarseToFine\(coarse=(\d+), fine=(\d+), .*\)")
+_COLUMNS = (
+    "row", "column", "y", "x", "effect", "standard_error", "low", "high", "samples",
+    "sign_probability", "undecided", "inside_roi",
+)  # fmt: skip
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+
+
+def write_csv(effect_map: EffectMap, path: str | Path) -> None:
+    """Writes a table with one line for each block, row by row.
+
+    Columns: row and column of the block; y and x of its corner in output pixels; effect, standard
+    error and the ends of the 95 % interval in the outcome's unit; draws; probability of the sign;
+    undecided and inside_roi as 0 or 1. What is not known (NaN) is empty.
+
+    Args:
+        effect_map: the map.
+        path: the file.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    rows, columns = np.indices(effect_map.effect.shape)
+    step = effect_map.block * effect_map.scale
+    low, high = effect_map.interval()
+    cells = (
+        rows, columns, rows * step, columns * step, effect_map.effect, effect_map.standard_error,
+        low, high, effect_map.samples, effect_map.sign_probability,
+        effect_map.undecided.astype(int), effect_map.inside_roi.astype(int),
+    )  # fmt: skip
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(_COLUMNS)
+    for line in zip(*(cell.reshape(-1).tolist() for cell in cells), strict=True):
+        table.writerow(["" if value != value else value for value in line])
+    _write(Path(path), text.getvalue().encode())
+
+
+def write_netcdf(effect_map: EffectMap, path: str | Path) -> None:
+    """Writes `EffectMap.to_xarray` as a NetCDF 3 file, which every NetCDF reader opens.
+
+    Args:
+        effect_map: the map.
+        path: the file.
+
+    Raises:
+        ValueError: the file cannot be written, or xarray is not installed.
+    """
+    try:
+        dataset = effect_map.to_xarray()
+    except ImportError as error:
+        raise ValueError("NetCDF needs xarray: pip install 'cem-jax[xarray]'") from error
+    _write(Path(path), bytes(dataset.to_netcdf(engine="scipy", format="NETCDF3_64BIT")))
+
+
+def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
+    """A map as the arrays `PSNR` of the paper's code, by the end of the files' names.
+
+    A block without fine draws is 0 there. Blocks that were not evaluated, because they cannot
+    reach the region or lie inside it, get the baseline as their coarse outcomes: for the former
+    this is what an evaluation gives, and the latter the paper's code leaves out of its maps.
+
+    Args:
+        effect_map: a map of PSNRs by the plan `CoarseToFine`, with square sides.
+
+    Returns:
+        float64: "Origin" [1, 1], "all_perturb-C<coarse>" [rows, columns, coarse] and
+        "all_perturb-F<fine>" [rows, columns, fine], in dB.
+
+    Raises:
+        ValueError: the paper's code has no place for such a map; the message says why.
+    """
+    plan = _PLAN.fullmatch(str(effect_map.provenance["plan"]))
+    rows, columns = effect_map.effect.shape
+    if plan is None:
+        raise ValueError(
+            f"plan={effect_map.provenance['plan']}: the paper's code knows CoarseToFine only"
+        )
+    if effect_map.outcome != "psnr" or effect_map.task == "custom":
+        raise ValueError(
+            f"outcome={effect_map.outcome!r}, task={effect_map.task!r}: the paper's code maps "
+            "psnr of SR, DN and DR"
+        )
+    if rows != columns or effect_map.roi.height != effect_map.roi.width:
+        raise ValueError(
+            f"{rows} x {columns} blocks, roi={effect_map.roi}: the paper's code takes square "
+            "images and regions only"
+        )
+    coarse, fine = int(plan[1]), int(plan[2])
+    values = np.asarray(effect_map.values, np.float64)
+    first, second = values[..., :coarse], values[..., coarse:]
+    return {
+        "Origin": np.full((1, 1), effect_map.baseline),
+        f"all_perturb-C{coarse}": np.where(np.isnan(first), effect_map.baseline, first),
+        f"all_perturb-F{fine}": np.nan_to_num(second),
+    }
+
+
+def write_reference(
+    effect_map: EffectMap, folder: str | Path, image: str = "image.png", prefix: str = "DEMO"
+) -> list[Path]:
+    """Writes the `.mat` files that the paper's code writes, where it looks for them.
+
+    FOLDER/TASK-CEM/PREFIX-R<region>M<block>/NETWORK/IMAGE-PSNR-....mat: in a checkout of that code,
+    its figures are then drawn from this map.
+
+    Args:
+        effect_map: the map; see `reference_arrays`.
+        folder: where the paper's code is started.
+        image: the photograph's file name there.
+        prefix: of its configuration.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: the paper's code has no place for such a map, or it cannot be written.
+    """
+    from scipy.io import savemat
+
+    place = (
+        Path(folder)
+        / f"{effect_map.task}-CEM"
+        / f"{prefix}-R{effect_map.roi.width}M{effect_map.block}"
+        / str(effect_map.provenance["network"])
+    )
+    written = []
+    for end, array in reference_arrays(effect_map).items():
+        buffer = io.BytesIO()
+        content: Mapping[str, Any] = {"PSNR": array}
+        savemat(buffer, content)
+        written.append(place / f"{image}-PSNR{'-' if end == 'Origin' else '_'}{end}.mat")
+        _write(written[-1], buffer.getvalue())
+    return written

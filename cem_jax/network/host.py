@@ -1,0 +1,63 @@
+"""A function of the host, called by JAX in batches."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.buffer_callback import buffer_callback
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OnHost:
+    """A function of the host as a function of JAX; the size of its output is found by trying.
+
+    Args:
+        forward: float32 [n, c, h, w] -> [n, c', h', w'].
+        name: for messages.
+        sizes: what is known: input [h, w, c] -> output [h', w', c'].
+    """
+
+    forward: Callable[[np.ndarray], np.ndarray]
+    name: str
+    sizes: dict[tuple[int, ...], tuple[int, ...]] = dataclasses.field(default_factory=dict)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] -> [n, h', w', c']."""
+        size = tuple(x.shape[1:])
+        if size not in self.sizes:
+            self.sizes[size] = self._try(size)
+        out = jax.ShapeDtypeStruct((x.shape[0], *self.sizes[size]), jnp.float32)
+        # JAX hands pure_callback a copy that is made on the very threads which, on CPU devices, may
+        # all be waiting in callbacks: with large images it hangs. Buffers are not copied.
+        return jax.lax.platform_dependent(
+            x.astype(jnp.float32),
+            cpu=buffer_callback(self._into, out, vmap_method="expand_dims"),
+            default=lambda x: jax.pure_callback(self._run, out, x, vmap_method="expand_dims"),
+        )
+
+    def _try(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The size of the output, from an image of zeros."""
+        try:
+            return self._run(np.zeros((1, *size), np.float32)).shape[1:]
+        except Exception as error:  # every framework and module has its own
+            text = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"network={self.name}: it cannot take an image [height, width, channels] = "
+                f"{size}: {text}"
+            ) from error
+
+    def _run(self, x: Any) -> np.ndarray:
+        """NHWC -> NHWC, with any axes of vmap before them; the input is never written to."""
+        images = np.asarray(x)
+        batch = images.reshape(-1, *images.shape[-3:]).transpose(0, 3, 1, 2)
+        y = np.asarray(self.forward(np.array(batch, np.float32, order="C")), np.float32)
+        if y.ndim != 4 or len(y) != len(batch):
+            raise ValueError(f"it turned {batch.shape} into {y.shape}; expected [n, c, h, w]")
+        y = y.transpose(0, 2, 3, 1)
+        return y.reshape(*images.shape[:-3], *y.shape[1:])
+
+    def _into(self, context: Any, out: Any, x: Any) -> None:
+        np.asarray(out)[...] = self._run(x)

@@ -1,0 +1,258 @@
+"""A network as the sweep sees it: a pure function, its parameters, and a few facts."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from cem_jax import models
+from cem_jax.arguments import whole_number
+from cem_jax.network.compiler_options import OPTIONS
+
+_ARRAYS = (jax.Array, np.ndarray)
+
+Apply = Callable[[Any, jax.Array], jax.Array]
+"""`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
+
+
+@functools.partial(jax.jit, static_argnums=0, compiler_options=OPTIONS)
+def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
+    return apply(params, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A restoration network.
+
+    Args:
+        name: what it is called in tables and records.
+        apply: the pure function `apply(params, x)`; it takes any height and width.
+        params: its pytree.
+        scale: output pixels per input pixel.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if any may.
+        anchor: period of the network's grid (strides, windows) in input pixels: a crop that begins
+            on it sees the same grid. None: only the whole image may be computed.
+    """
+
+    name: str
+    apply: Apply = dataclasses.field(repr=False)
+    params: Any = dataclasses.field(repr=False)
+    scale: int = 1
+    receptive_radius: int | None = None
+    anchor: int | None = 1
+
+    def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
+        """Restores images.
+
+        Args:
+            x: float32 [n, h, w, c] in [0, 1], any height and width.
+
+        Returns:
+            The raw output, float32 [n, h * scale, w * scale, c]: neither clipped nor rounded.
+
+        Raises:
+            ValueError: x has another rank.
+        """
+        if np.ndim(x) != 4:
+            raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
+        x = jnp.asarray(x, jnp.float32)
+        if isinstance(x, jax.core.Tracer):  # within a program that has options of its own
+            return self.apply(self.params, x)
+        return _call(self.apply, self.params, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Module:
+    """An NNX module as `apply`."""
+
+    graph: Any
+    config: tuple[tuple[str, Any], ...] | None = None
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        return nnx.merge(self.graph, params)(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tree:
+    """A callable pytree as `apply`: its arrays are the parameters, all else stays as it is."""
+
+    structure: Any
+    rest: tuple[Any, ...]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        arrays = iter(params)
+        leaves = [next(arrays) if leaf is None else leaf for leaf in self.rest]
+        return jax.tree.unflatten(self.structure, leaves)(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithoutParams:
+    """A function of the image alone, as `apply`."""
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        return self.function(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Padded:
+    """An `apply` on images of any size: reflected to the sides that it takes, and cut back."""
+
+    apply: Apply
+    scale: int
+    multiple: int
+    minimum: int
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        h, w = x.shape[1:3]
+        below, right = (
+            -(-max(side, self.minimum) // self.multiple) * self.multiple - side for side in (h, w)
+        )
+        if not below and not right:
+            return self.apply(params, x)
+        x = jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+        return self.apply(params, x)[:, : h * self.scale, : w * self.scale]
+
+
+def _of_any_size(apply: Apply, scale: int, multiple: int, minimum: int = 1) -> Apply:
+    return apply if multiple == minimum == 1 else _Padded(apply, scale, multiple, minimum)
+
+
+def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
+    """A network of the zoo with weights from a torch state dict.
+
+    Args:
+        name: one of `models.names()`.
+        state_dict: arrays in torch layout under torch keys.
+
+    Raises:
+        ValueError: the name is unknown, or keys are missing, unexpected or misshapen; all are
+            listed.
+    """
+    entry = models.find(name)
+    built = models.build(name, state_dict)
+    config = tuple(built.config.items())
+    module = _Module(built.graph, config)
+    apply = _of_any_size(module, built.scale, entry.size_multiple, entry.size_minimum)
+    anchor = None if entry.anchor is None else max(entry.size_multiple, entry.anchor)
+    return Network(name, apply, built.state, built.scale, built.receptive_radius, anchor)
+
+
+def to_torch(network: Network) -> dict[str, np.ndarray]:
+    """The torch state dict of a network of the zoo, as its official code loads it strictly.
+
+    Args:
+        network: from `load` or `from_torch`.
+
+    Returns:
+        Arrays in torch layout under torch keys, tables and second names included.
+
+    Raises:
+        ValueError: the network is not one of the zoo.
+    """
+    apply = getattr(network, "apply", None)
+    apply = apply.apply if isinstance(apply, _Padded) else apply
+    if not isinstance(apply, _Module) or apply.config is None:
+        named = getattr(network, "name", type(network).__name__)
+        raise ValueError(f"network={named}: expected one from cem.load or cem.from_torch")
+    return models.to_torch(network.name, network.params, dict(apply.config))
+
+
+def load(name: str, weights: str | Path | None = None, *, part: str | None = None) -> Network:
+    """A network of the zoo with its weights.
+
+    Args:
+        name: one of `models.names()`.
+        weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
+            bundled weights.
+        part: the key of the state dict that is wanted, where the file holds several.
+
+    Raises:
+        ValueError: the name is unknown, the file is unreadable or does not fit, or no weights are
+            bundled (the message says which official file fits and where it is published).
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.load("DnCNN-compact")
+        Network(name='DnCNN-compact', scale=1, receptive_radius=12, anchor=1)
+        >>> facts = cem.models.describe("DnCNN")
+        >>> facts.official_files, facts.published_at
+        (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')
+    """
+    path = models.bundled_weights(name) if weights is None else weights
+    if path is None:
+        facts = models.describe(name)
+        files = " or ".join(facts.official_files) or "no official file is known"
+        raise ValueError(
+            f"weights=None: {name} has no bundled weights; pass the path of {files}"
+            + (f" (published at {facts.published_at})" if facts.published_at else "")
+        )
+    return from_torch(name, models.read_state_dict(path, part))
+
+
+def wrap(
+    fn: Callable[..., Any],
+    *,
+    scale: int = 1,
+    name: str | None = None,
+    params: Any = None,
+    receptive_radius: int | None = None,
+    size_multiple: int = 1,
+) -> Network:
+    """Any JAX function as a network.
+
+    Args:
+        fn: `f(x)`, or `f(params, x)` where params are given, NHWC in [0, 1] in and out; an NNX
+            module, or a callable pytree such as an Equinox module, is taken apart into its
+            function and its arrays.
+        scale: output pixels per input pixel.
+        name: what it is called; by default the function's own name.
+        params: a pytree of parameters, passed through to `f(params, x)`.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown: the
+            function's locality is then found where its operations show it.
+        size_multiple: of which the function needs an image's sides, in input pixels (strides,
+            windows): others are padded by reflection, and crops begin on it.
+
+    Raises:
+        ValueError: fn is no function, scale, receptive_radius or size_multiple is out of range, or
+            the function cannot be hashed.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> import numpy as np
+        >>> network = cem.wrap(lambda x: x.repeat(2, 1).repeat(2, 2), scale=2, receptive_radius=0)
+        >>> network(np.zeros((1, 8, 8, 3))).shape
+        (1, 16, 16, 3)
+    """
+    if not callable(fn):
+        raise ValueError(f"fn={fn!r}: expected a function of an image")
+    if not isinstance(scale, int) or scale < 1:
+        raise ValueError(f"scale={scale!r}: expected a whole number of at least 1")
+    if receptive_radius is not None and receptive_radius < 0:
+        raise ValueError(f"receptive_radius={receptive_radius}: expected at least 0")
+    multiple = whole_number("size_multiple", size_multiple, 1)
+    called: str = name or getattr(fn, "__name__", type(fn).__name__)
+    apply: Apply
+    if isinstance(fn, nnx.Module):
+        graph, params = nnx.split(fn)
+        apply = _Module(graph)
+    elif params is None and not jax.tree_util.all_leaves([fn]):
+        leaves, structure = jax.tree.flatten(fn)
+        params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]
+        rest = tuple(None if isinstance(leaf, _ARRAYS) else leaf for leaf in leaves)
+        apply = _Tree(structure, rest)
+    else:
+        apply = fn if params is not None else _WithoutParams(fn)
+    try:
+        hash(apply)
+    except TypeError as error:
+        raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
+    apply = _of_any_size(apply, scale, multiple)
+    return Network(called, apply, params, scale, receptive_radius, anchor=multiple)

@@ -1,0 +1,150 @@
+"""The pool in order: patches that look alike lie together, so that few of them can stand for all.
+
+Patches are compared by their principal components, never pixel by pixel: with noise on the patch,
+clusters of raw pixels are worse than random draws.
+"""
+
+import numpy as np
+
+from cem_jax.arguments import whole_number
+from cem_jax.pool.pool import PatchPool
+
+COMPONENTS = 8
+_SIDE = 8
+"""Patches are compared at no more than 8 x 8 pixels."""
+
+
+def check_power_of_two(name: str, value: object, least: int) -> int:
+    """`value` as an int.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+        least: smallest value that is accepted.
+
+    Raises:
+        ValueError: no power of 2, or a smaller one.
+    """
+    number = whole_number(name, value, least)
+    if number & (number - 1):
+        raise ValueError(f"{name}={number}: expected a power of 2")
+    return number
+
+
+def principal_components(pool: PatchPool) -> np.ndarray:
+    """The patches' first eight principal components.
+
+    Args:
+        pool: the patches.
+
+    Returns:
+        float64 [p, 8], in grey levels.
+    """
+    edges = np.unique(np.linspace(0, pool.size, _SIDE + 1).astype(int)[:-1])
+    small = np.add.reduceat(pool.patches.astype(np.float64), edges, axis=1)
+    small = np.add.reduceat(small, edges, axis=2).reshape(len(pool), -1)
+    small = (small - small.mean(axis=0)) * (len(edges) / pool.size) ** 2
+    axes = np.linalg.eigh(small.T @ small)[1][:, ::-1][:, :COMPONENTS]
+    # The sign of an eigenvector is arbitrary; fixed, the order of the pool is too.
+    largest = np.abs(axes).argmax(axis=0)
+    return small @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
+
+
+def order_by_likeness(points: np.ndarray, cells: int) -> np.ndarray:
+    """Indices of points along a balanced tree, each node split at the median of its widest axis.
+
+    Args:
+        points: [p, axes].
+        cells: number of leaves, a power of 2.
+
+    Returns:
+        int [p]; each of its `cells` equal parts holds points that are alike, and so do its halves,
+        quarters and so on.
+    """
+    parts = [np.arange(len(points))]
+    while len(parts) < cells and len(parts[0]) > 1:
+        halves = []
+        for part in parts:
+            widest = points[part].var(axis=0).argmax()
+            ordered = part[np.argsort(points[part, widest], kind="stable")]
+            halves += np.array_split(ordered, 2)
+        parts = [half for half in halves if len(half)]
+    return np.concatenate(parts)
+
+
+def scrambled_strata(count: int, seed: int) -> np.ndarray:
+    """The van der Corput sequence in base 2 with nested random scrambling (Owen 1995).
+
+    Args:
+        count: length of the sequence, a power of 2.
+        seed: seed of the scrambling.
+
+    Returns:
+        A permutation of 0 .. count - 1. Of its first 2^m values, and of every further 2^m, one lies
+        in each of 2^m equal parts; each value is uniform over all.
+    """
+    random, strata = np.random.RandomState(seed), np.zeros(1, int)
+    while len(strata) < count:
+        # Every stratum splits in two; a fair coin says which half comes in the first run.
+        first = random.randint(2, size=len(strata))[strata]
+        strata = np.concatenate([2 * strata + first, 2 * strata + 1 - first])
+    return strata
+
+
+def stratified_patches(pool: PatchPool, count: int, seed: int) -> np.ndarray:
+    """A random sequence of patches that fills the pool evenly at every power of 2.
+
+    Args:
+        pool: the patches.
+        count: length of the sequence, a power of 2.
+        seed: seed of the choice.
+
+    Returns:
+        Indices, int [count]; each is uniform over the pool.
+    """
+    within = np.random.RandomState([seed, 1]).random_sample(count)
+    place = (scrambled_strata(count, seed) + within) / count * len(pool)
+    return order_by_likeness(principal_components(pool), count)[place.astype(int)]
+
+
+def medoids(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points that stand for all, and the share that each stands for: weighted k-medoids.
+
+    Clusters are begun by halving the widest one again and again (Su and Dy 2007), improved by
+    Lloyd's rule, and stood for by the point nearest to their mean. Nothing is random.
+
+    Args:
+        points: [p, axes].
+        count: number of clusters.
+
+    Returns:
+        Indices, int [count], and weights, float64 [count], of sum 1.
+
+    Raises:
+        ValueError: fewer than `count` points differ.
+    """
+    labels = np.zeros(len(points), int)
+    for new in range(1, count):
+        sizes = np.bincount(labels)
+        means = _means(points, labels, sizes)
+        squares = _means(np.square(points - means[labels]), labels, sizes) * sizes[:, None]
+        widest, axis = np.unravel_index(squares.argmax(), squares.shape)
+        if squares[widest, axis] == 0:
+            raise ValueError(f"n={count}: only {new} patches of the pool differ")
+        labels[(labels == widest) & (points[:, axis] > means[widest, axis])] = new
+    while True:
+        sizes = np.bincount(labels)
+        means = _means(points, labels, sizes)
+        nearest = (np.square(means).sum(axis=1) - 2 * points @ means.T).argmin(axis=1)
+        if (np.bincount(nearest, minlength=count) == 0).any() or (nearest == labels).all():
+            break
+        labels = nearest
+    distance = np.square(points - means[labels]).sum(axis=1)
+    # The first of each cluster, in order of (cluster, distance).
+    order = np.lexsort((distance, labels))
+    return order[np.cumsum(sizes) - sizes], sizes / len(points)
+
+
+def _means(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    sums = [np.bincount(labels, column, len(sizes)) for column in points.T]
+    return np.stack(sums, axis=1) / sizes[:, None]

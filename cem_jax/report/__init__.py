@@ -1,3 +1,0 @@
-"""The interactive report: saved maps as one HTML file that opens without a network."""
-
-from cem_jax.report.page import report as report

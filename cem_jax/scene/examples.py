@@ -1,0 +1,38 @@
+"""Bundled test images with strong structure (see `data/ATTRIBUTION.md`)."""
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from cem_jax.scene.image import read_image
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("cem_jax"))) / "data" / "scenes"
+
+
+def example_names() -> tuple[str, ...]:
+    """The names of the bundled images.
+
+    Returns:
+        They, sorted.
+    """
+    return tuple(sorted(path.stem for path in _folder().glob("*.png")))
+
+
+def example_image(name: str) -> np.ndarray:
+    """A bundled clean image.
+
+    Args:
+        name: one of `example_names()`.
+
+    Returns:
+        uint8 [256, 256, 3].
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if name not in example_names():
+        raise ValueError(f"name={name!r}: expected one of {', '.join(example_names())}")
+    return read_image(_folder() / f"{name}.png")

@@ -1,0 +1,1 @@
+"""Maps as pictures and as a page. Imports `map`, `attribution` and below."""

@@ -1,0 +1,3 @@
+"""The interactive report: saved maps as one HTML file that opens without a network."""
+
+from cem_jax.view.report.page import report as report

@@ -1,0 +1,154 @@
+"""The page: scripts, style, data and static pictures put into one HTML file."""
+
+import base64
+import hashlib
+import html
+import io
+import json
+import string
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.map.summary import summarise
+from cem_jax.store.store import write_atomically
+from cem_jax.view.plot import plot_teaser
+from cem_jax.view.report.pack import data_url, picture
+from cem_jax.view.report.scenes import (
+    by_scene,
+    digits,
+    input_of,
+    network_names,
+    scene_name,
+    scene_values,
+)
+
+_SCRIPTS = ("arrays.js", "colour.js", "parts.js", "map.js", "strip.js", "block.js", "report.js")
+_PICTURE_BYTES = 2**22
+"""Room for the compressed regions of all maps."""
+_LONGEST = 1024
+"""Longest side of an input's picture, in pixels; larger inputs are shown reduced."""
+_THUMBNAIL = 96
+"""Longest side of the picture by which a scene is chosen, in pixels."""
+_STATIC_SCENES = 8
+"""Scenes that are drawn for browsers without scripts."""
+
+
+def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
+    """Writes maps as one interactive HTML file that opens from disk, without a network.
+
+    Maps of the same input, region, blocks and outcome stand side by side as one scene; several
+    scenes can be chosen from. Everything is drawn from the maps, nothing from networks. Without
+    scripts the file shows a picture and a table.
+
+    Args:
+        maps: one map or several, of one scene or several.
+        path: the file to write.
+
+    Raises:
+        ValueError: there are no maps, something else is among them, or the file cannot be written.
+    """
+    maps = [maps] if isinstance(maps, EffectMap) else list(maps)
+    if not maps or not all(isinstance(one, EffectMap) for one in maps):
+        raise ValueError(f"maps={maps!r}: expected one EffectMap or more")
+    path = Path(path)
+    if not path.parent.is_dir() or path.is_dir():
+        raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
+    page = render(maps)
+    try:
+        write_atomically(path, page.encode())
+    except OSError as error:
+        raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+
+
+def render(maps: Sequence[EffectMap]) -> str:
+    """The report's HTML.
+
+    Args:
+        maps: one or more.
+    """
+    scenes = by_scene(maps)
+    inputs = {input_of(one): one.degraded for one in maps}
+    numbers = {place: number for number, place in enumerate(inputs)}
+    room = _PICTURE_BYTES // len(maps)
+    folder = resources.files("cem_jax.view.report")
+    style = (folder / "style.css").read_text("utf-8")
+    parts = "".join((folder / name).read_text("utf-8") for name in _SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{parts}}})();\n'
+    return string.Template((folder / "page.html").read_text("utf-8")).substitute(
+        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'",
+        style=style,
+        static="\n".join(_static_picture(scene) for scene in scenes[:_STATIC_SCENES]),
+        table="\n".join(_table(scene) for scene in scenes),
+        inputs="\n".join(map(_input, inputs.values())),
+        data="\n".join(_data(scene, numbers[input_of(scene[0])], room) for scene in scenes),
+        script=script,
+    )
+
+
+def _input(image: np.ndarray) -> str:
+    """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
+    pictures = {"picture": picture(image, _LONGEST), "small": picture(image, _THUMBNAIL)}
+    return f'<script type="application/json" class="input">{_json(pictures)}</script>'
+
+
+def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
+    """A scene's values, with its name and the number of its input beside."""
+    name = html.escape(scene_name(maps[0]))
+    return (
+        f'<script type="application/json" class="scene" data-name="{name}" data-input="{number}">'
+        f"{_json(scene_values(maps, room))}</script>"
+    )
+
+
+def _json(values: Any) -> str:
+    """JSON that no name can end or begin a tag in."""
+    text = json.dumps(values, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _static_picture(maps: Sequence[EffectMap]) -> str:
+    """The paper's figure of a scene, for browsers without scripts."""
+    import matplotlib.pyplot as plt
+
+    figure = plot_teaser(maps)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=90)
+    plt.close(figure)
+    name = html.escape(scene_name(maps[0]))
+    return f'<img class="static" alt="Maps: {name}" src="{data_url(drawn.getvalue())}">'
+
+
+def _table(maps: Sequence[EffectMap]) -> str:
+    """The numbers of a scene's maps, each at its own tolerance."""
+    unit = f" ({maps[0].unit})" if maps[0].unit else ""
+    heads = [
+        "network", f"outcome on the region{unit}", "help", "harm", "neither", f"tolerance{unit}",
+        f"smallest effect{unit}", f"largest effect{unit}", f"largest standard error{unit}", "draws",
+    ]  # fmt: skip
+    places, rows = digits(maps), []
+    for one, name in zip(maps, network_names(maps), strict=True):
+        negative, positive, zero = one.counts
+        numbers = [
+            f"{one.baseline:.{places}f}", positive, negative, zero, f"{one.tolerance:g}",
+            f"{one.range.min:+.{places}f}", f"{one.range.max:+.{places}f}",
+            f"{summarise(one)['largest_standard_error']:.{places}f}", one.evaluations,
+        ]  # fmt: skip
+        cells = "".join(f"<td>{number}</td>" for number in numbers).replace(">-", ">\u2212")
+        rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
+    caption = html.escape(scene_name(maps[0]))
+    return (
+        f'<div class="wide"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )

@@ -1,0 +1,168 @@
+"""What the page knows of a scene and its maps, as JSON values and packed arrays."""
+
+import collections
+import dataclasses
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.map.extremes import Extremes
+from cem_jax.view.report.pack import pack
+
+_TOLD = ("parameters", "plan", "pool", "seed", "rounded")
+"""Facts that tell maps of one network apart."""
+
+
+def input_of(effect_map: EffectMap) -> tuple[tuple[int, ...], bytes]:
+    """What tells a map's input from others."""
+    return effect_map.degraded.shape, effect_map.degraded.tobytes()
+
+
+def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
+    """Maps of the same input, region, blocks and outcome, in the order of their first ones."""
+    scenes = collections.defaultdict(list)
+    for one in maps:
+        place = (one.roi, one.block, one.scale, one.task, one.outcome, one.unit)
+        scenes[place, input_of(one)].append(one)
+    return list(scenes.values())
+
+
+def scene_name(effect_map: EffectMap) -> str:
+    """The scene's own name, its task, region and outcome in a few words."""
+    roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
+    region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
+    outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
+    return ", ".join(str(part) for part in (name, effect_map.task, region, outcome) if part)
+
+
+def network_names(maps: Sequence[EffectMap]) -> list[str]:
+    """What each map of a scene is called: its network, and what tells it from the others."""
+    names = [str(one.provenance.get("network", "network")) for one in maps]
+    result = []
+    for one, name in zip(maps, names, strict=True):
+        same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
+        told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
+        result.append(", ".join([name, *(f"{key} {one.provenance.get(key)}" for key in told)]))
+    return result
+
+
+def digits(maps: Sequence[EffectMap]) -> int:
+    """Decimals in which a scene's numbers are told: those of its largest effect, three at least."""
+    largest = max(np.nanmax(np.abs(one.effect), initial=one.tolerance) for one in maps)
+    return 3 if largest == 0 else min(max(3, 2 - math.floor(math.log10(largest))), 8)
+
+
+def strongest_first(effect_map: EffectMap, room: int) -> tuple[Extremes | None, int]:
+    """The extremes of the strongest blocks whose pictures fit.
+
+    Args:
+        effect_map: the map.
+        room: for their compressed regions, in bytes.
+
+    Returns:
+        The extremes, strongest block first, and how many blocks were left out.
+    """
+    behind = effect_map.extremes
+    if behind is None:
+        return None, 0
+    order = np.argsort(-np.abs(effect_map.effect.reshape(-1)[behind.cells]), kind="stable")
+    change = behind.regions - behind.restored
+    sizes = np.cumsum([len(zlib.compress(change[i].tobytes(), 1)) for i in order])
+    kept = order[sizes <= room]
+    parts = {key: getattr(behind, key)[kept] for key in ("cells", "draws", "patches", "regions")}
+    return dataclasses.replace(behind, **parts), len(order) - len(kept)
+
+
+def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
+    """Everything that the page shows of one scene.
+
+    Args:
+        maps: of the scene, one for each network.
+        room: for the compressed regions of each map, in bytes.
+    """
+    first = maps[0]
+    height, width = first.degraded.shape[:2]
+    behind = [strongest_first(one, room) for one in maps]
+    drawn = [extremes.patches for extremes, _ in behind if extremes is not None]
+    patches, numbers = np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.intp)
+    if drawn:
+        together = np.concatenate([patch.reshape(-1, *patch.shape[2:]) for patch in drawn])
+        patches, numbers = np.unique(together, axis=0, return_inverse=True)
+    clean = next((extremes.clean for extremes, _ in behind if extremes is not None), None)
+    values = []
+    for one, name, (extremes, left_out) in zip(maps, network_names(maps), behind, strict=True):
+        entry = _map_values(one) | {"name": name, "behind": None}
+        if extremes is not None:
+            own, numbers = np.split(numbers.reshape(-1), [2 * len(extremes.cells)])
+            entry["behind"] = _extreme_values(one, extremes, own) | {"leftOut": left_out}
+        values.append(entry)
+    return {
+        "name": scene_name(first),
+        "task": first.task,
+        "outcome": first.outcome,
+        "unit": first.unit,
+        "digits": digits(maps),
+        "rows": first.effect.shape[0],
+        "columns": first.effect.shape[1],
+        "block": first.block,
+        "scale": first.scale,
+        "height": height,
+        "width": width,
+        "roi": dataclasses.asdict(first.roi),
+        "inside": pack(first.inside_roi.astype(np.uint8)),
+        "patches": pack(patches),
+        "patchSide": patches.shape[1],
+        "clean": None if clean is None else pack(clean),
+        "maps": values,
+    }
+
+
+def _map_values(effect_map: EffectMap) -> dict[str, Any]:
+    """Numbers of a map; the draws as 16-bit shares of each block's largest change."""
+    low, high = effect_map.interval()
+    drawn = np.isfinite(effect_map.values)
+    change = np.where(drawn, effect_map.baseline - effect_map.values.astype(np.float64), 0.0)
+    largest = np.abs(change).max(axis=2, initial=0.0)
+    unit = np.where(largest == 0, 1.0, largest) / 32767
+    shares = np.rint(change / unit[..., None])[drawn]
+    floats = {
+        "effect": effect_map.effect,
+        "low": low,
+        "high": high,
+        "error": effect_map.standard_error,
+        "signProbability": effect_map.sign_probability,
+        "changeUnit": unit,
+    }
+    facts = {"baseline": effect_map.baseline, "tolerance": effect_map.tolerance}
+    return {
+        **{name: pack(array.astype(np.float32)) for name, array in floats.items()},
+        "samples": pack(effect_map.samples.astype(np.int32)),
+        "drawn": pack(drawn.sum(axis=2).astype(np.int32)),
+        "changes": pack(shares.astype(np.int16)),
+        **facts,
+        "facts": [[key, _as_text(value)] for key, value in effect_map.provenance.items()],
+    }
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _extreme_values(
+    effect_map: EffectMap, extremes: Extremes, patches: np.ndarray
+) -> dict[str, Any]:
+    """Extremes of a map; regions as changes of the restored one, modulo 256, which pack well."""
+    drawn = np.isfinite(effect_map.values).reshape(-1, effect_map.values.shape[2])
+    places = np.cumsum(drawn, axis=1) - 1  # the page holds no gaps between the draws
+    return {
+        "cells": pack(extremes.cells.astype(np.int32)),
+        "draws": pack(places[extremes.cells[:, None], extremes.draws].astype(np.int32)),
+        "patches": pack(patches.astype(np.int32)),
+        "restored": pack(extremes.restored),
+        "changes": pack(extremes.regions - extremes.restored),
+    }

@@ -1,0 +1,237 @@
+"""The command line, as a user types it."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from command_line import call
+from PIL import Image
+
+import cem_jax as cem
+from cem_jax.cli import cli
+from cem_jax.map.summary import as_json
+from cem_jax.scene.image import read_image
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    Image.fromarray(cem.example_image("pagoda")[:64, :72]).save(path)
+    return str(path)
+
+
+def test_map_writes_map_figure_and_table_and_resumes(photograph, tmp_path):
+    arguments = ("map", "--model", "DnCNN-compact", "--task", "DN", "--image", photograph)
+    arguments += ("--roi", "24,24,8,8", "--plan", "fixed:2", "--out", str(tmp_path / "out"))
+    done = call(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "DnCNN-compact" in done.stdout
+    found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    assert found.effect.shape == (8, 9) and found.evaluations > 0
+    with Image.open(tmp_path / "out" / "map.png") as figure:
+        assert figure.width > 400
+    again = call(*arguments)
+    assert again.returncode == 0, again.stderr
+    kept = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    assert kept.provenance == found.provenance  # nothing was computed again
+    other = call(*arguments, "--seed", "3")
+    assert other.returncode == 2
+    assert "seed was 0, is 3" in other.stderr
+
+
+def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograph, tmp_path):
+    done = call(
+        "map", "--model", "DnCNN-compact", "--task", "SR", "--image", photograph,
+        "--roi", "24,24,8,8", "--plan", "fixed:1", "--out", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    scene = cem.Scene.preupsampled(read_image(photograph), 4)
+    np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
+    assert (found.task, found.scale) == ("SR", 1)
+
+
+BAD = {
+    "unknown name": (["--model", "EDRS-compact"], "EDSR-compact"),
+    "task": (["--task", "XX"], "--task"),
+    "region": (["--roi", "1,2,3"], "--roi '1,2,3'"),
+    "region outside": (["--roi", "60,0,8,8"], "roi="),
+    "plan": (["--plan", "many"], "--plan 'many'"),
+    "no draws": (["--plan", "fixed:0"], "n=0"),
+    "image": (["--image", "missing.png"], "missing.png"),
+    "weights": (["--weights", "missing.pth"], "missing.pth"),
+    "scale": (["--model", "EDSR-compact"], "scale"),
+    "pool": (["--pool", "missing.npz"], "missing.npz"),
+    "folder": (["--out", "."], "not empty"),
+    "option": (["--nonsense"], "--nonsense"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_with_status_2_and_one_line(case, photograph, tmp_path):
+    (tmp_path / "something").write_text("else")
+    change, message = BAD[case]
+    options = {
+        "--model": "DnCNN-compact", "--task": "DN", "--image": photograph, "--roi": "8,8,8,8",
+        "--out": str(tmp_path / "out"),
+    }  # fmt: skip
+    options |= dict(zip(change[::2], change[1::2], strict=False))
+    arguments = [word for pair in options.items() for word in pair]
+    done = call("map", *arguments, *([change[0]] if len(change) == 1 else []), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+def test_the_demo_writes_what_it_says(tmp_path):
+    done = call("demo", "--out", str(tmp_path / "demo"))
+    assert done.returncode == 0, done.stderr
+    for name in ("teaser.png", "teaser.pdf", "table.md", "SR/map.npz", "DN/map.npz", "DR/map.npz"):
+        assert (tmp_path / "demo" / name).stat().st_size > 0
+    for task in ("SR", "DN", "DR"):
+        found = cem.EffectMap.load(tmp_path / "demo" / task / "map.npz")
+        json.dumps(found.provenance)
+        assert found.counts.positive > 0
+
+
+def called(capsys, monkeypatch, *arguments: str) -> str:
+    """What the command line prints, run within this process; it must end with status 0."""
+    monkeypatch.setattr(sys, "argv", ["cem-jax", *arguments])
+    for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
+        monkeypatch.setattr(cem, setting, lambda: None)
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    assert not done.value.code
+    return capsys.readouterr().out
+
+
+def test_models_lists_the_names(capsys, monkeypatch):
+    printed = called(capsys, monkeypatch, "models")
+    assert all(f"| {name} " in printed for name in cem.models.names())
+
+
+def test_the_page_of_the_zoo_is_what_the_command_prints(capsys, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text()
+    assert page.endswith("\n\n" + called(capsys, monkeypatch, "models", "--details"))
+
+
+def commands() -> dict[str, Any]:
+    """The commands by name, as the shell sees them."""
+    group = typer.main.get_command(cli.app)
+    with group.make_context("cem-jax", ["models"], resilient_parsing=True) as context:
+        return {name: group.get_command(context, name) for name in group.list_commands(context)}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_json_and_an_example(name):
+    command = commands()[name]
+    assert "--json" in {text for one in command.params for text in one.opts}
+    program, first, *rest = shlex.split(command.epilog.removeprefix("Example: "))
+    assert (program, first) == ("cem-jax", name)
+    command.make_context(name, rest)
+
+
+def test_json_holds_what_the_text_says(capsys, monkeypatch, photograph, tmp_path):
+    def records(*arguments: str) -> list[dict]:
+        return json.loads(called(capsys, monkeypatch, *arguments, "--json"))
+
+    facts = {one["name"]: one for one in records("models")}
+    assert facts.keys() == set(cem.models.names())
+    assert facts["DnCNN"]["receptive_radius"] == 20
+    (made,) = records(
+        "map", "--model", "DnCNN-compact", "--task", "DN", "--image", photograph, "--roi",
+        "24,24,8,8", "--plan", "fixed:1", "--out", str(tmp_path / "map"),
+    )  # fmt: skip
+    found = cem.EffectMap.load(tmp_path / "map" / "map.npz")
+    assert made["scene"] == found.provenance["scene_name"] == "photo"
+    assert made["roi"] == [24, 24, 8, 8] and made["psnr_out"] == found.baseline
+    assert made["positive"] == cem.summarise(found)["positive"]
+    saved = str(tmp_path / "map" / "map.npz")
+    table, page = str(tmp_path / "map.csv"), str(tmp_path / "report.html")
+    assert records("export", saved, "--format", "csv", "--out", table) == [{"written": table}]
+    assert records("report", saved, "--out", page) == [{"written": page}]
+    weights = str(cem.models.bundled_weights("DnCNN-compact"))
+    written = records("convert", weights, "--model", "DnCNN-compact", "--out", str(tmp_path))
+    assert [Path(one["written"]).name for one in written] == [
+        "DnCNN-compact.safetensors", "DnCNN-compact.orbax"
+    ]  # fmt: skip
+
+
+def test_what_is_not_known_is_null_in_json():
+    assert json.loads(as_json([{"a": float("nan"), "b": 1.5}])) == [{"a": None, "b": 1.5}]
+
+
+def test_json_of_a_job_is_its_list(capsys, clean, pool, local, tmp_path):
+    job = cem.Job(
+        {"local": lambda: local}, {"facade": lambda: cem.Scene.denoising(clean)},
+        [cem.MapOf("local", "facade", cem.ROI(24, 32, 16, 16))], pool=pool, plan=cem.Fixed(1),
+    )  # fmt: skip
+    cli.run_job(job, tmp_path, json=True)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == json.loads((tmp_path / "maps.json").read_text())
+    assert "1/1 local/facade" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("cem-jax mo", "models"),
+        ("cem-jax map --task D", "DN"),
+        ("cem-jax map --model DnCNN-", "DnCNN-compact"),
+        ("cem-jax map --ref", "--reference-config"),
+    ],
+)
+def test_the_shell_completes(words, completed, capsys, monkeypatch):
+    monkeypatch.setenv("_CEM_JAX_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    assert completed in called(capsys, monkeypatch).split()
+
+
+def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
+    # Where this suite is a shell's background job, children would ignore the signal.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", heed + "from cem_jax.cli.cli import main; main()", "map"]
+    command += ["--model", "DnCNN-compact", "--task", "DN", "--image", photograph]
+    command += ["--roi", "24,24,8,8", "--plan", "fixed:5000", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "out" / "outcomes.0.log").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors == "cem-jax: interrupted; the same command continues\n"
+
+
+def test_an_interrupt_that_a_callback_swallows_comes_again():
+    program = """
+import signal, sys, time
+from cem_jax.cli import cli
+
+class Interrupted:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+@cli.app.command()
+def wait():
+    Interrupted()
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["cem-jax", "wait"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "cem-jax: interrupted; the same command continues\n"

@@ -1,0 +1,380 @@
+"""Every command and every program of the pages is run.
+
+Quick ones run by default, commands within this process. A page with slow ones is followed from top
+to bottom under `long`, as a reader would, in processes of its own. What no list below names fails.
+The official checkpoint that the pages speak of has the bundled denoiser's weights here.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import conftest
+import matplotlib
+import numpy as np
+import pytest
+import typer
+import yaml
+from pages import PAGES, ROOT, Shown, mentioned, name_of, shown
+from PIL import Image
+from torch_writer import zip_file
+
+import cem_jax as cem
+from cem_jax.cli import cli
+
+_MAT = "DN-CEM/DEMO-R32M8/DnCNN/demo_2.png-PSNR-Origin.mat"
+_DEMO = ("cem-demo/report.html", "cem-demo/teaser.png", "cem-demo/DN/map.npz")
+_OFFICIAL = "results/DnCNN/demo_2.png/y152-x96-32x32/map.npz"
+
+QUICK = {
+    "cem-jax models": (),
+    "cem-jax models --json": (),
+    "cem-jax map --help": (),
+    "cem-jax figures": (),
+    "cem-jax report results/photo --out photo.html": ("photo.html",),
+    "cem-jax report results/photo --out report.html": ("report.html",),
+    "cem-jax export map.npz --format csv --out map.csv": ("map.csv",),
+    "cem-jax export map.npz --format netcdf --out map.nc": ("map.nc",),
+    "cem-jax export map.npz --format mat --out . --image demo_2.png": (_MAT,),
+    f"cem-jax export {_OFFICIAL} --format mat --out . --image demo_2.png --prefix DEMO": (_MAT,),
+    "python -m cem_jax.experiments.evaluate --write docs/compact-networks.md": (
+        "docs/compact-networks.md",
+    ),
+    "python -m cem_jax.experiments.photos MANIFEST SOURCE PHOTOS": ("PHOTOS/train",),
+}
+"""Commands of a few seconds, and what each must write."""
+
+SLOW = {
+    ".venv/bin/cem-jax demo": _DEMO,
+    "cem-jax demo --out cem-demo": _DEMO,
+    "python -m cem_jax.experiments.gallery cem-demo docs/figures": ("docs/figures/one-map.png",),
+    "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
+    "--roi 96,112,32,32 --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
+    "cem-jax map --model DnCNN-compact --task DN --image photo.png --roi 96,112,32,32 "
+    "--plan adaptive --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
+    "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
+    "cem-jax sweep job.toml --out results": ("results/maps.json",),
+    "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
+    "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
+    "--roi 152,96,32,32 --pool div2k.npz --rounded --out results/paper": ("results/paper/map.npz",),
+    "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
+    "--roi 152,96,32,32 --rounded --out results/official": ("results/official/map.npz",),
+    "cem-jax report results/official --out official.html": ("official.html",),
+    "cem-jax export results/official/map.npz --format mat --out . --image photo.png": (
+        "DN-CEM/DEMO-R32M8/DnCNN/photo.png-PSNR-Origin.mat",
+    ),
+    "taskset -c 0 cem-jax sweep regions.toml & taskset -c 1 cem-jax sweep regions.toml; wait": (
+        "regions/maps.json",
+    ),
+    "cem-jax report regions --out regions.html": ("regions.html",),
+    "python -m cem_jax.experiments.attribution": (),
+    "python -m cem_jax.experiments.evaluate --photos PHOTOS": (),
+    "python benchmarks/cone.py": (),
+    "python benchmarks/plans.py": (),
+    "python benchmarks/report.py": (),
+}
+"""Commands of the long form, and what each must write."""
+
+_FRESH = "installs from a package index: .ci/run does so in a fresh environment"
+_CI = ".ci/run runs it"
+_FIGURES = "takes minutes to hours; tests/test_figures.py makes every figure under `long`"
+ELSEWHERE = {
+    "python3 -m venv .venv": _FRESH,
+    "python -m venv .venv": _FRESH,
+    ". .venv/bin/activate": _FRESH,
+    ".venv/bin/pip install -e .": _FRESH,
+    ".venv/bin/pip install -e '.[test]'": _FRESH,
+    "pip install -e .": _FRESH,
+    "pip install -e '.[test,dev]'": _FRESH,
+    "pip install -e '.[docs]'": _FRESH,
+    "pip install 'cem-jax[xarray]'": _FRESH,
+    "pip install 'cem-jax[torch]'": _FRESH,
+    "pip install 'cem-jax[onnx]'": _FRESH,
+    "export GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:"
+    "glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000:"
+    "glibc.malloc.top_pad=400000000": "is of a machine with glibc",
+    "cem-jax --install-completion": "changes the reader's shell; tests/test_cli.py completes",
+    "pip install 'jax[cuda13]'": "needs a GPU",
+    "pip install 'jax[tpu]'": "needs a TPU",
+    ".venv/bin/pytest": "is this suite",
+    "pytest": "is this suite",
+    "pytest -m long": "is this suite",
+    "pytest tests/test_models.py -k YourNet": "the reader's own network, in this suite",
+    "ruff check .": _CI,
+    "ruff format --check .": _CI,
+    ".ci/run": "is where the others run",
+    "mkdocs serve": "never ends; .ci/run builds the same site",
+    "cem-jax models --details": "is compared with docs/zoo.md by tests/test_cli.py",
+    "cem-jax figures --all": _FIGURES,
+    "cem-jax figures sr dn --preset compact": _FIGURES,
+    "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
+    "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
+    "python -m cem_jax.experiments.train RCAN "
+    "--photos PHOTOS --out RUNS": "takes hours; tests/test_training.py trains for a few steps",
+}
+"""Commands that are not run here, and why."""
+
+SLOW_PROGRAMS = {
+    "README.md": {0},
+    "docs/attribution.md": {0},
+    "docs/quick-start.md": {0},
+    "docs/walkthroughs.md": {0, 2},
+}
+"""Programs of the long form, by their number on the page."""
+
+BEFORE = {
+    "README.md": """
+import cem_jax as cem
+my_params = {}
+def my_function(params, x):
+    return x.repeat(4, 1).repeat(4, 2)
+""",
+    "docs/plans.md": """
+import cem_jax as cem
+map_a = map_b = cem.EffectMap.load("map.npz")
+""",
+    "docs/cone.md": """
+import jax, jax.numpy as jnp, numpy as np
+params = jnp.full((3, 3, 3, 3), 0.03)
+def apply(params, x):
+    for _ in range(20):
+        x = jnp.tanh(jax.lax.conv_general_dilated(
+            x, params, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")))
+    return x
+random = np.random.default_rng(0)
+x, patches = random.random((1, 256, 256, 3), np.float32), random.random((2, 8, 8, 3), np.float32)
+""",
+}
+"""What a page's programs take as given."""
+
+SHOWN = [one for page in PAGES for one in shown(page)]
+PROGRAMS = [one for one in SHOWN if one.kind == "program"]
+OPTIONAL = {"torch", "onnxruntime", "equinox", "playwright"}
+
+
+def is_slow(one: Shown) -> bool:
+    if one.kind == "program":
+        return one.number in SLOW_PROGRAMS.get(one.page, ())
+    return one.text in SLOW
+
+
+# What is shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_is_known_here(page):
+    found = [one.text for one in shown(page) if one.kind == "command"] + mentioned(page)
+    assert [text for text in found if text not in QUICK | SLOW | ELSEWHERE] == []
+
+
+def test_every_command_known_here_is_shown():
+    texts = {one.text for one in SHOWN} | {text for page in PAGES for text in mentioned(page)}
+    assert (QUICK.keys() | SLOW.keys() | ELSEWHERE.keys()) <= texts
+    for page, numbers in SLOW_PROGRAMS.items():
+        assert numbers <= {one.number for one in PROGRAMS if one.page == page}
+    assert BEFORE.keys() <= {one.page for one in PROGRAMS}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_names_of_commands_and_options_are_right(page):
+    group = typer.main.get_command(cli.app)
+    with group.make_context("cem-jax", ["models"], resilient_parsing=True) as context:
+        for name, rest in re.findall(r"cem-jax ([a-z]+)\b([^`\n]*)", page.read_text()):
+            command = group.get_command(context, name)
+            assert command is not None, name
+            known = {text for one in command.params for text in one.opts} | {"--help"}
+            assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= known, rest
+
+
+def test_commands_are_found():
+    page = ROOT / "docs" / "page.md"
+    text = "`cem-jax models --json`, `cem-jax report`, `cem-jax map ...`\n\n    python a.py\n"
+    block = "```bash\nx && cem-jax map --model A \\\n    --out b  # why\n```\n"
+
+    class Page(type(page)):
+        def read_text(self):
+            return text + block + "```toml\n# a.toml\n```\n"
+
+    found = shown(Page(page))
+    assert [(one.kind, one.text) for one in found] == [
+        ("command", "x"), ("command", "cem-jax map --model A --out b"), ("file", "# a.toml\n"),
+    ]  # fmt: skip
+    assert mentioned(Page(page)) == ["cem-jax models --json", "python a.py"]
+
+
+# What a reader has
+
+
+def bring(folder: Path) -> None:
+    """A folder with what the pages take as given, the repository's own folders among it."""
+    for name in ("benchmarks", "docs", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    photograph = Image.fromarray(cem.example_image("pagoda"))
+    weights = zip_file(cem.to_torch(cem.load("DnCNN-compact")))
+    own, source = "CEM_Demo/ModelZoo/models", "SOURCE/package"
+    for name in (
+        ".venv/bin", "PHOTOS/val", "checkpoints", "images", "patches", "photos", "results/first",
+        "results/second", own, source,
+    ):  # fmt: skip
+        (folder / name).mkdir(parents=True)
+    for name in (".", "checkpoints", own):
+        (folder / name / "dncnn_color_blind.pth").write_bytes(weights)
+    for name in ("photo.png", "photos/one.png", "images/demo_2.png"):
+        photograph.save(folder / name)
+    photograph.crop((0, 0, 64, 64)).save(folder / "PHOTOS/val/one.png")
+    photograph.save(folder / source / "one.png")
+    digest = hashlib.sha256((folder / source / "one.png").read_bytes()).hexdigest()
+    record = {"split": "train", "source": "deb:package", "path": "one.png", "sha256": digest}
+    (folder / "MANIFEST").write_text(json.dumps([record | {"shrink": 2}]))
+    for number, patch in enumerate(cem.PatchPool.default().patches[:50]):
+        Image.fromarray(patch).save(folder / f"patches/{number:04}.png")
+    config = {
+        "task": "DN", "sr": 1, "Modellist": ["DnCNN"], "batch_size_dict": {"DnCNN": 1300},
+        "TextImg_path": "./images/", "Imagelist": ["demo_2.png"], "patch_path": "./patches",
+        "prefix": "DEMO", "w": 96, "h": 152, "ROI_size": 32, "mask_block_size": 8,
+        "coarse_num": 3, "fine_num": 50, "load_previous": 1, "tol": 0.01,
+    }  # fmt: skip
+    (folder / "demo-DN_CEM.yml").write_text(yaml.safe_dump(config))
+    (folder / "job.toml").write_text("""
+        plan = {kind = "fixed", n = 2}
+        network = [{name = "DnCNN-compact"}]
+        scene = [{task = "DN", example = "pagoda", rois = [[96, 112, 32, 32]]}]
+    """)
+    for name, program in (("cem-jax", "-m cem_jax.cli.cli"), ("python", "")):
+        script = folder / ".venv/bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
+        script.chmod(0o755)
+    small = small_map()
+    for name in ("map.npz", "results/first/map.npz", "results/second/map.npz"):
+        small.save(folder / name)
+
+
+def small_map() -> cem.EffectMap:
+    """A map of a cheap network, of the kind that the paper's code draws too."""
+    network = cem.wrap(conftest.curved, receptive_radius=2, name="DnCNN")
+    scene = cem.Scene.denoising(cem.example_image("facade")[:128, :128], name="facade")
+    roi, plan = cem.ROI(48, 48, 32, 32), cem.CoarseToFine(2, 3)
+    return cem.causal_effect_map(network, scene, roi, plan=plan, progress=False)
+
+
+def bring_onnx(folder: Path) -> None:
+    """A denoiser of one layer as an ONNX file, where onnx is installed."""
+    if importlib.util.find_spec("onnx") is not None:
+        import onnx
+        from small_denoiser import onnx_file
+
+        layer = np.full((3, 3, 3, 3), 0.01, np.float32), np.zeros(3, np.float32)
+        onnx_file(onnx, [layer], folder / "denoiser.onnx")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """What a reader has after the slow commands: their maps are stood in for."""
+    path = tmp_path_factory.mktemp("reader")
+    bring(path)
+    bring_onnx(path)
+    stand_in(path, {"results/photo/map.npz", _OFFICIAL})
+    return path
+
+
+def stand_in(folder: Path, names: set[str]) -> None:
+    """A small map where slow commands would have left theirs."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copy(folder / "map.npz", folder / name)
+
+
+def stamps(names: tuple[str, ...], folder: Path) -> list[int | None]:
+    """When files and folders were last written; None for those that are not there."""
+    paths = [folder / name for name in names]
+    return [path.stat().st_mtime_ns if path.exists() else None for path in paths]
+
+
+# Quick ones
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_a_quick_command_does_what_it_says(command, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = stamps(QUICK[command], folder)
+    program, *arguments = shlex.split(command)
+    if program == "cem-jax":
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
+            monkeypatch.setattr(cem, setting, lambda: None)
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        assert not done.value.code
+    else:
+        monkeypatch.setattr(sys, "argv", arguments[1:])
+        importlib.import_module(arguments[1]).main()
+    after = stamps(QUICK[command], folder)
+    assert None not in after
+    assert all(new != old for new, old in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("one", [one for one in PROGRAMS if not is_slow(one)], ids=str)
+def test_a_quick_program_runs(one, folder, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    matplotlib.use("Agg")
+    monkeypatch.chdir(folder)
+    try:
+        exec(compile(BEFORE.get(one.page, "") + one.text, str(one), "exec"), {})
+    except ImportError as error:
+        cause = error if error.__cause__ is None else error.__cause__
+        if getattr(cause, "name", None) in OPTIONAL:
+            pytest.skip(str(error))
+        raise
+    finally:
+        plt.close("all")
+
+
+# Pages with slow ones
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """Where all pages keep compiled programs."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("page", sorted({one.page for one in SHOWN if is_slow(one)}))
+def test_a_page_works_from_top_to_bottom(page, cache, tmp_path):
+    bring(tmp_path)
+    environment = os.environ | {
+        "PATH": f"{tmp_path / '.venv/bin'}:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(cache),
+        "MPLBACKEND": "Agg",
+    }
+    rules = QUICK | SLOW
+    made = {name for one in shown(ROOT / page) for name in rules.get(one.text, ())}
+    stand_in(tmp_path, {"results/photo/map.npz"} - made)
+    for one in shown(ROOT / page):
+        if one.kind == "file":
+            name = re.match(r"# (\S+)", one.text)
+            assert name is not None, one.text
+            (tmp_path / name[1]).write_text(one.text)
+            continue
+        if one.text in ELSEWHERE:
+            continue
+        command = ["bash", "-c", one.text]
+        if one.kind == "program":
+            command = ["python", "-c", BEFORE.get(page, "") + one.text]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        lacking = re.search(r"No module named '(\w+)", done.stderr)
+        if lacking and lacking[1] in OPTIONAL:
+            continue
+        assert done.returncode == 0, f"{one}\n{done.stderr[-3000:]}"
+        assert None not in stamps(rules.get(one.text, ()), tmp_path), one

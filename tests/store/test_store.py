@@ -1,0 +1,152 @@
+"""Sweeps that stop go on; maps are saved whole; another configuration is refused."""
+
+import numpy as np
+import pytest
+
+import cem_jax as cem
+from cem_jax.effects import effect
+from cem_jax.store import resume
+from cem_jax.store.store import LOG, Log, open_store, read_outcomes
+
+ROI = cem.ROI(24, 32, 16, 16)
+PLAN = cem.CoarseToFine(2, 6)
+
+
+def run(local, clean, pool, directory=None, **more):
+    options = {"plan": PLAN, "chunk": 4, "progress": False, "pool": pool} | more
+    return cem.causal_effect_map(
+        local, cem.Scene.denoising(clean), ROI, directory=directory, **options
+    )
+
+
+def test_an_interrupted_sweep_ends_with_the_identical_map(
+    tmp_path, clean, pool, local, monkeypatch
+):
+    whole = run(local, clean, pool)
+    monkeypatch.setattr(resume, "_FLUSH_SECONDS", 0.0)
+    keep, calls = Log.append, []
+
+    def stop_at_the_fifth(*args):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        keep(*args)
+
+    monkeypatch.setattr(Log, "append", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        run(local, clean, pool, tmp_path / "sweep")
+    monkeypatch.setattr(Log, "append", keep)
+    resumed = run(local, clean, pool, tmp_path / "sweep")
+    np.testing.assert_array_equal(resumed.values, whole.values)
+    np.testing.assert_array_equal(resumed.effect, whole.effect)
+    assert resumed.provenance["evaluations_resumed"] >= 8
+
+
+def test_a_finished_map_is_returned_as_it_was_saved(tmp_path, clean, pool, local, monkeypatch):
+    first = run(local, clean, pool, tmp_path)
+
+    def never(*args, **more):
+        raise AssertionError("nothing is left to compute")
+
+    monkeypatch.setattr(effect.Sweep, "make", never)
+    again = run(local, clean, pool, tmp_path)
+    np.testing.assert_array_equal(again.values, first.values)
+    assert again.provenance == first.provenance
+
+
+def test_a_damaged_map_is_estimated_again_from_the_outcomes(tmp_path, clean, pool, local):
+    first = run(local, clean, pool, tmp_path)
+    saved = tmp_path / "map.npz"
+    saved.write_bytes(saved.read_bytes()[:-100])
+    again = run(local, clean, pool, tmp_path)
+    np.testing.assert_array_equal(again.effect, first.effect)
+    assert again.provenance["evaluations_resumed"] == first.evaluations
+
+
+@pytest.mark.parametrize("lost", [1, 7, 30])
+def test_a_batch_that_was_cut_off_is_forgotten(tmp_path, lost):
+    folder = open_store(tmp_path / "s", {"a": 1})
+
+    def append(start):
+        cells = np.arange(start, start + 5)
+        with Log(folder) as log:
+            log.append(cells, np.zeros(5, int), cells[:, None].astype(np.float32), 1.5)
+
+    append(0)
+    append(5)
+    path = folder / LOG.format(0)
+    path.write_bytes(path.read_bytes()[:-lost])
+    values = np.full((10, 1, 1), np.nan, np.float32)
+    assert read_outcomes(folder, values) == 1.5
+    np.testing.assert_array_equal(values[:5, 0, 0], np.arange(5))
+    assert np.isnan(values[5:]).all()
+    append(5)
+    assert read_outcomes(folder, values) == 3.0
+    np.testing.assert_array_equal(values[:, 0, 0], np.arange(10))
+
+
+def test_two_runs_do_not_write_to_one_directory(tmp_path):
+    folder = open_store(tmp_path, {"a": 1})
+    with Log(folder), pytest.raises(ValueError, match="another run"):
+        Log(folder)
+    with Log(folder):
+        pass
+
+
+def test_another_configuration_is_refused_and_named(tmp_path, clean, pool, local):
+    run(local, clean, pool, tmp_path)
+    for change, word in (({"seed": 1}, "seed was 0, is 1"), ({"plan": cem.Fixed(2)}, "plan was")):
+        with pytest.raises(ValueError, match=word):
+            run(local, clean, pool, tmp_path, **change)
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path, clean, pool, local):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ValueError, match="not empty"):
+        run(local, clean, pool, tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match="directory="):
+        run(local, clean, pool, tmp_path / "file")
+
+
+def test_maps_round_trip(tmp_path, clean, pool, local):
+    found = run(local, clean, pool)
+    found.save(tmp_path / "map.npz")
+    loaded = cem.EffectMap.load(tmp_path / "map.npz")
+    for name in ("effect", "standard_error", "samples", "inside_roi", "values", "degraded"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(found, name))
+    assert (loaded.roi, loaded.baseline, loaded.counts) == (found.roi, found.baseline, found.counts)
+    assert loaded.provenance == found.provenance
+    assert loaded.provenance["network"] == "curved"
+
+
+def test_maps_become_datasets_with_units(clean, pool, local):
+    found = run(local, clean, pool)
+    data = found.to_xarray()
+    assert data["effect"].dims == ("row", "column")
+    assert data["effect"].attrs["units"] == "dB"
+    assert data["outcome"].shape == found.values.shape
+
+
+def test_pools_round_trip(tmp_path, pool):
+    pool.save(tmp_path / "pool.npz")
+    loaded = cem.PatchPool.load(tmp_path / "pool.npz")
+    np.testing.assert_array_equal(loaded.patches, pool.patches)
+    assert loaded.digest == pool.digest
+
+
+def test_a_pool_from_photographs_covers_the_range_of_sharpness():
+    from cem_jax.pool.pool import sharpness
+
+    images = [cem.example_image(name) for name in cem.example_names()]
+    drawn = cem.PatchPool.from_images(images, size=8, count=400)
+    assert len(drawn) == 400
+    level = np.log1p(sharpness(drawn.patches))
+    assert np.percentile(level, 10) < 5 and np.percentile(level, 90) > 7
+    again = cem.PatchPool.from_images(images, size=8, count=400)
+    assert drawn.digest == again.digest
+
+
+def test_the_default_pool_is_the_one_described():
+    default = cem.PatchPool.default()
+    assert (len(default), default.size, default.name) == (10_000, 8, "default")
