@@ -13,6 +13,9 @@ import cem_jax as cem
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+# Tests that start themselves as a process find what they share with others.
+os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+
 SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shared"))
 """Reference recordings, official weights and fixtures, where a developer has them."""
 
