@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .graph import Equation, Graph, called, trace
+from .graph import Equation, Graph, trace
+from .jaxpr import called, misread, within
 from .regions import Boxes
 from .rules import RULES, rule_for
 
@@ -122,16 +123,14 @@ def work(eq: Equation, sizes: np.ndarray, elements: float = 0.0) -> np.ndarray:
 def _inner_work(params: Mapping[str, Any]) -> float:
     """Multiply-adds of the jaxprs that a global operation (a loop) runs."""
     total = 0.0
-    for value in params.values():
-        jaxpr = getattr(value, "jaxpr", value)
-        for eqn in getattr(jaxpr, "eqns", ()):
-            inner = called(eqn)
-            total += _inner_work(eqn.params if inner is None else {"jaxpr": inner})
-            if eqn.primitive.name in ("conv_general_dilated", "dot_general"):
-                shapes = tuple(v.aval.shape for v in eqn.invars)
-                like = SimpleNamespace(params=eqn.params, in_shapes=shapes)
-                each = RULES[eqn.primitive.name].work(like)  # type: ignore[arg-type]
-                total += each * math.prod(eqn.outvars[0].aval.shape)
+    for eqn in within(params):
+        inner, name = called(eqn), eqn.primitive.name
+        total += _inner_work(eqn.params if inner is None else {"jaxpr": inner})
+        if name in ("conv_general_dilated", "dot_general") and not misread(name, eqn.params):
+            shapes = tuple(v.aval.shape for v in eqn.invars)
+            like = SimpleNamespace(params=eqn.params, in_shapes=shapes)
+            each = RULES[name].work(like)  # type: ignore[arg-type]
+            total += each * math.prod(eqn.outvars[0].aval.shape)
     return total * params.get("length", 1)
 
 
@@ -178,6 +177,12 @@ def cone_work(graph: Graph, reach: Sequence[Boxes | None], region: Sequence[Boxe
         if sizes is not None:
             total = total + work(eq, sizes)
     return total
+
+
+def misunderstood(graph: Graph) -> tuple[str, ...]:
+    """Operations that count as global because of parameters that are not understood."""
+    found = (eq for eq in graph.equations if eq.depends and eq.misread)
+    return tuple(f"{eq.name} ({', '.join(eq.misread)})" for eq in found)
 
 
 def spreading(graph: Graph, reach: Sequence[Boxes | None]) -> tuple[str, ...]:

@@ -12,25 +12,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
+from .jaxpr import Loop, binder, called, is_literal, is_traced, loop, misread, opened, outputs
 from .known import Known, computed
 from .rules import RESAMPLING, RULES, Band, find_band
-
-_CALLS = {
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
-    "remat2": "jaxpr",
-    "checkpoint": "jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-}
-"""Primitives that only call a jaxpr, and the parameter that holds it."""
-
-_GPUS = ("cuda", "rocm")
-"""What `jax.lax.platform_dependent` calls the backend "gpu"."""
 
 _REWRITTEN = ("split", "stack", "tile", "unstack")
 """Primitives that are written as slices, broadcasts and concatenations."""
@@ -54,6 +39,7 @@ class Equation:
         dtype: of the first input.
         depends: whether an input depends on the image.
         band: which indices of an axis the outputs take, where the operation is a resizing.
+        misread: parameters that are not understood; then the operation is global.
     """
 
     name: str
@@ -66,6 +52,7 @@ class Equation:
     dtype: np.dtype
     depends: bool
     band: Band | None = None
+    misread: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(eq=False)
@@ -128,8 +115,9 @@ class _Builder:
         out_shapes = tuple(self.shapes[n] for n in numbers)
         if all(isinstance(i, Known) or i in self.fixed for i in inputs):
             self.fixed.update(numbers)
+        unclear = misread(name, params) if name in RULES or name in RESAMPLING else ()
         band = None
-        if name in RESAMPLING and depends:
+        if name in RESAMPLING and depends and not unclear:
             known = [i in self.fixed for i in inputs]
             if any(known):
                 number: Any = inputs[known.index(True)]
@@ -138,7 +126,7 @@ class _Builder:
         self.equations.append(
             Equation(
                 name, params, tuple(inputs), tuple(numbers), bind, tuple(shapes), out_shapes, dtype,
-                depends, band,
+                depends, band, unclear,
             )
         )  # fmt: skip
         return numbers
@@ -209,21 +197,21 @@ class _Builder:
         env.update(zip(jaxpr.invars, inputs, strict=True))
 
         def look(atom: Any) -> int | Known:
-            if isinstance(atom, core.Literal):
+            if is_literal(atom):
                 return self.constant(atom.val)
             return env[atom]
 
         for eqn in jaxpr.eqns:
-            outputs = self.equation(eqn, [look(atom) for atom in eqn.invars])
-            env.update(zip(eqn.outvars, outputs, strict=True))
+            results = self.equation(eqn, [look(atom) for atom in eqn.invars])
+            env.update(zip(eqn.outvars, results, strict=True))
         return [look(atom) for atom in jaxpr.outvars]
 
     def constant(self, value: Any) -> int | Known:
-        if np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer):
+        if np.ndim(value) == 0 and not is_traced(value):
             return Known(np.asarray(value))
         number = self.value(np.shape(value), jnp.result_type(value), False)
         self.constants[number] = value
-        if not isinstance(value, jax.core.Tracer):
+        if not is_traced(value):
             self.fixed.add(number)
         return number
 
@@ -232,19 +220,19 @@ class _Builder:
         depends = any(isinstance(i, int) and self.depends[i] for i in inputs)
         inner = called(eqn)
         if inner is not None:
-            jaxpr, consts = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
+            jaxpr, consts = opened(inner)
             return self.inline(jaxpr, consts, inputs[len(inputs) - len(jaxpr.invars) :])
-        if name == "scan" and depends and self.loops and _unrollable(eqn):
-            return self.unroll(eqn, inputs)
-        if name in _REWRITTEN and depends:
+        found = loop(eqn) if depends and self.loops else None
+        if found is not None and _unrollable(found):
+            return self.unroll(found, inputs)
+        if name in _REWRITTEN and depends and not misread(name, eqn.params):
             return list(self.rewrite(name, eqn.params, inputs))
         scalar = all(v.aval.shape == () for v in eqn.outvars)
         if scalar and inputs and all(isinstance(i, Known) for i in inputs) and not eqn.effects:
             with jax.ensure_compile_time_eval():  # also while an outer function is traced
-                values = _binder(eqn)(*(i.value for i in inputs))
+                values = binder(eqn)(*(i.value for i in inputs))
             return [Known(np.asarray(v)) for v in values]
-        outputs = [(v.aval.shape, v.aval.dtype) for v in eqn.outvars]
-        return list(self.add(name, eqn.params, inputs, outputs, _binder(eqn)))
+        return list(self.add(name, eqn.params, inputs, outputs(eqn), binder(eqn)))
 
     def rewrite(self, name: str, params: Any, inputs: Sequence[Any]) -> Sequence[int]:
         """Operations that are others in disguise."""
@@ -261,20 +249,17 @@ class _Builder:
         starts = np.cumsum([0, *sizes[:-1]]).tolist()
         return [self.cut(whole, axis, s, n) for s, n in zip(starts, sizes, strict=True)]
 
-    def unroll(self, eqn: Any, inputs: list[int | Known]) -> list[int | Known]:
-        p = eqn.params
-        consts = inputs[: p["num_consts"]]
-        carry = inputs[p["num_consts"] : p["num_consts"] + p["num_carry"]]
-        rows = inputs[p["num_consts"] + p["num_carry"] :]
-        order = range(p["length"])
+    def unroll(self, found: Loop, inputs: list[int | Known]) -> list[int | Known]:
+        consts, carry = inputs[: found.consts], inputs[found.consts :][: found.carried]
+        rows = inputs[found.consts + found.carried :]
+        order = range(found.length)
         stacks: list[list[Any]] = []
-        for index in reversed(order) if p["reverse"] else order:
+        for index in reversed(order) if found.reverse else order:
             taken = [self.take(row, index) for row in rows]  # type: ignore[arg-type]
-            body = p["jaxpr"]
-            out = self.inline(body.jaxpr, body.consts, [*consts, *carry, *taken])
-            carry = out[: p["num_carry"]]
-            stacks.append(out[p["num_carry"] :])
-        if p["reverse"]:
+            out = self.inline(*opened(found.body), [*consts, *carry, *taken])
+            carry = out[: found.carried]
+            stacks.append(out[found.carried :])
+        if found.reverse:
             stacks.reverse()
         stacked = [self.stack(rows, 0) for rows in zip(*stacks, strict=True)]
         return [*carry, *stacked]
@@ -289,55 +274,28 @@ class _Builder:
         return number
 
 
-def called(eqn: Any) -> Any | None:
-    """The jaxpr that an equation only calls, on its last operands; None if it does more.
-
-    Of a `jax.lax.platform_dependent` it is the branch of the default backend.
-    """
-    name, params = eqn.primitive.name, eqn.params
-    if name in _CALLS:
-        return params[_CALLS[name]]
-    if name != "cond" or params.get("branches_platforms") is None:
-        return None
-    backend = jax.default_backend()
-    own = _GPUS if backend == "gpu" else (backend,)
-    for branch, platforms in zip(params["branches"], params["branches_platforms"], strict=True):
-        if platforms is None or set(platforms) & set(own):
-            return branch
-    return None
-
-
-def _binder(eqn: Any) -> Callable[..., Sequence[jax.Array]]:
-    """Applies an equation's primitive; keywords replace parameters."""
-
-    def bind(*args: Any, **changed: Any) -> Sequence[jax.Array]:
-        params = eqn.primitive.get_bind_params({**eqn.params, **changed})
-        out = eqn.primitive.bind(*args, **params)
-        return out if eqn.primitive.multiple_results else [out]
-
-    return bind
-
-
-def _unrollable(eqn: Any) -> bool:
+def _unrollable(found: Loop) -> bool:
     """Whether every operation of a loop's body is local; else the loop is one dense operation."""
-    count = _count_local(eqn.params["jaxpr"].jaxpr)
-    return count is not None and count * eqn.params["length"] <= _MOST_UNROLLED
+    count = _count_local(found.body)
+    return count is not None and count * found.length <= _MOST_UNROLLED
 
 
 def _count_local(jaxpr: Any) -> int | None:
     """Number of equations, or None if one of them has no rule."""
     total = 0
-    for eqn in jaxpr.eqns:
-        name, inner = eqn.primitive.name, called(eqn)
+    for eqn in opened(jaxpr)[0].eqns:
+        inner, nested = called(eqn), loop(eqn)
         if not eqn.invars:
             continue
         if inner is not None:
-            count = _count_local(getattr(inner, "jaxpr", inner))
-        elif name == "scan":
-            count = _count_local(eqn.params["jaxpr"].jaxpr)
-            count = None if count is None else count * eqn.params["length"]
+            count = _count_local(inner)
+        elif nested is not None:
+            count = _count_local(nested.body)
+            count = None if count is None else count * nested.length
         else:
-            count = 1 if name in RULES or name in _REWRITTEN else None
+            name = eqn.primitive.name
+            local = name in RULES or name in _REWRITTEN
+            count = 1 if local and not misread(name, eqn.params) else None
         if count is None:
             return None
         total += count

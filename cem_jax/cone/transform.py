@@ -15,6 +15,7 @@ from .analyse import (
     dense_work,
     footprints,
     image_boxes,
+    misunderstood,
     needs,
     spreading,
     with_params,
@@ -212,6 +213,8 @@ def plan(
         note = f"cone: {len(groups)} programs for {len(reaching)} blocks, gain {gain:.3g}"
         spread = spreading(graph, reach)
         note += f"; everything may change behind {', '.join(dict.fromkeys(spread))}" * bool(spread)
+        unclear = dict.fromkeys(misunderstood(graph))
+        note += f"; not understood in this JAX: {', '.join(unclear)}" * bool(unclear)
     whole = dense_work(graph)
     if dense:
         graph = trace(call, params, shape, jnp.float32, loops=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..jaxpr import ALONG, ELEMENTWISE, REDUCTIONS
 from .axes import Along, Broadcast, Dot, Elementwise, Reduce, Squeeze, Transpose
 from .base import Rule, Start
 from .mosaic import Concatenate, Cut, Update
@@ -19,22 +20,10 @@ from .window import Conv, Pad, Pool, Reverse, Slice
 if TYPE_CHECKING:
     from ..graph import Equation
 
-_ELEMENTWISE = (
-    "abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil "
-    "clamp convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 "
-    "expm1 floor ge gt igamma igammac imag integer_pow is_finite le lgamma log log1p logistic lt "
-    "max min mul ne neg nextafter not or population_count pow real reduce_precision rem round "
-    "rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt "
-    "square sub tan tanh xor"
-)
-_REDUCTIONS = "sum max min prod and or xor"
-_ALONG = "cumsum cumprod cummax cummin cumlogsumexp"
-
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(_ELEMENTWISE.split(), Elementwise()),
-    **dict.fromkeys([f"reduce_{name}" for name in _REDUCTIONS.split()], Reduce()),
-    **dict.fromkeys(["argmax", "argmin"], Reduce()),
-    **dict.fromkeys(_ALONG.split(), Along()),
+    **dict.fromkeys(ELEMENTWISE, Elementwise()),
+    **dict.fromkeys(REDUCTIONS, Reduce()),
+    **dict.fromkeys(ALONG, Along()),
     **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pool()),
     "broadcast_in_dim": Broadcast(),
     "concatenate": Concatenate(),
@@ -54,6 +43,8 @@ RULES: dict[str, Rule] = {
 
 def rule_for(eq: Equation) -> Rule | None:
     """The rule of an operation; None if it is global."""
+    if eq.misread:
+        return None
     if eq.band is not None:
         return RESAMPLING[eq.name]
     rule = RULES.get(eq.name)
