@@ -35,7 +35,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from subjects import random_weights
 
 import cem_jax as cem
-from cem_jax.network.compiler_options import OPTIONS
+from cem_jax.network.compiler_options import CONVOLUTIONS, known
 
 _BATCHES = (1, 8)
 _SIDE = 2048
@@ -107,7 +107,9 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
         places = (devices[0], devices[0]) if batch % len(devices) else (everywhere, spread)
         inputs = jax.device_put((network.params, x), places)
         begun = time.perf_counter()
-        program = jax.jit(network.apply, compiler_options=OPTIONS).lower(*inputs).compile()
+        program = (
+            jax.jit(network.apply, compiler_options=known(CONVOLUTIONS)).lower(*inputs).compile()
+        )
         compiled = time.perf_counter() - begun
         forward = functools.partial(program, *inputs)
         end = time.perf_counter() + seconds

@@ -1,7 +1,6 @@
 """A network as the sweep sees it: a pure function, its parameters, and a few facts."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from flax import nnx
 
 from cem_jax import models
 from cem_jax.arguments import whole_number
-from cem_jax.network.compiler_options import OPTIONS
+from cem_jax.network.compiler_options import jitted
 
 _ARRAYS = (jax.Array, np.ndarray)
 
@@ -21,7 +20,6 @@ Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
 
 
-@functools.partial(jax.jit, static_argnums=0, compiler_options=OPTIONS)
 def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
     return apply(params, x)
 
@@ -64,7 +62,7 @@ class Network:
         x = jnp.asarray(x, jnp.float32)
         if isinstance(x, jax.core.Tracer):  # within a program that has options of its own
             return self.apply(self.params, x)
-        return _call(self.apply, self.params, x)
+        return jitted(_call, (0,))(self.apply, self.params, x)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
-from cem_jax.network.compiler_options import OPTIONS
 from cem_jax.network.network import Apply
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
@@ -59,7 +58,7 @@ class DenseProgram:
         return jax.lax.dynamic_slice(restored, (0, corner[0], corner[1], 0), size)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=OPTIONS)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _evaluate(
     program: DenseProgram,
     mesh: Mesh,

@@ -12,19 +12,16 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
-from cem_jax.network.compiler_options import OPTIONS
+from cem_jax.network.compiler_options import COPIES
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Source, Work
-
-_QUICK = (("xla_backend_optimization_level", 1),)
-"""Beside its convolutions a program is many small copies, which a higher level makes no faster."""
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=OPTIONS)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _evaluate(
     program: cones.Program,
     score: Score,
@@ -104,7 +101,7 @@ class Local:
 
         def compile_one(key: Hashable) -> int:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
-            return workspace(compiled(*self._program(key), self._args(work, key, index), _QUICK))
+            return workspace(compiled(*self._program(key), self._args(work, key, index), COPIES))
 
         with ThreadPoolExecutor(max(2, self.devices)) as pool:
             most = max(pool.map(compile_one, keys))
@@ -117,7 +114,7 @@ class Local:
     def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(work, key, index)
-        return compiled(*self._program(key), args, _QUICK)(*args)
+        return compiled(*self._program(key), args, COPIES)(*args)
 
     def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
         return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]

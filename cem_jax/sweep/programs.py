@@ -8,17 +8,16 @@ from typing import Any
 import jax
 from jax.stages import Compiled
 
-Options = tuple[tuple[str, Any], ...]
-"""Names and values of XLA's options."""
+from cem_jax.network.compiler_options import CONVOLUTIONS, Options, known
 
 
 @functools.lru_cache(maxsize=128)
 def _compile(
     function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...], on_cpu: Options
 ):
-    options = dict(on_cpu) if jax.default_backend() == "cpu" else {}
+    options = CONVOLUTIONS + (on_cpu if jax.default_backend() == "cpu" else ())
     lowered = function.lower(*statics, *jax.tree.unflatten(tree, leaves))
-    return lowered.compile(compiler_options=options)
+    return lowered.compile(compiler_options=known(options))
 
 
 def compiled(
