@@ -1,0 +1,63 @@
+"""Data flows one way: what a module imports stands below it."""
+
+import ast
+
+import pytest
+from architecture import ORDER, PICTURE, circle, folder_of, folders, graph, modules, picture
+
+import cem_jax as cem
+
+PUBLIC = ("cem_jax", "cem_jax.models")
+
+
+@pytest.mark.parametrize("folder", ORDER)
+def test_a_folder_imports_only_from_below(folder):
+    allowed = ORDER[: ORDER.index(folder)]
+    upwards = folders()[folder] - set(allowed)
+    if folder == "cli":  # commands import what they run when they run it
+        upwards -= {"experiments"}
+    assert not upwards, f"{folder} imports {sorted(upwards)}, which stand above it"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    edges = {name: {t for t in targets if t != "cem_jax"} for name, targets in graph().items()}
+    del edges["cem_jax"]
+    assert circle(edges) is None
+
+
+def test_a_circle_is_found_where_there_is_one():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+def test_models_and_the_cone_know_nothing_of_effects():
+    for name, targets in graph().items():
+        if folder_of(name) in ("models", "cone"):
+            own = f"cem_jax.{folder_of(name)}"
+            assert all(target.startswith(own) for target in targets), (name, targets)
+
+
+def test_every_folder_says_what_it_is():
+    for name, path in modules().items():
+        if path.name == "__init__.py" and "data" not in name.split("."):
+            assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_the_picture_shows_the_imports():
+    assert PICTURE.read_text() == picture(), "draw it anew: python tests/architecture.py"
+
+
+def test_the_stub_holds_the_public_names():
+    tree = ast.parse(modules()["cem_jax"].with_suffix(".pyi").read_text())
+    stubs = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(stubs) == set(cem.__all__) == set(dir(cem))
+    for name in cem.__all__:
+        found = getattr(cem, name)
+        if name != "models":
+            source = stubs[name].rpartition(".")[0]
+            assert getattr(__import__(source, fromlist=[name]), name) is found, name
