@@ -90,7 +90,7 @@ def _title(folder: str) -> str:
         return "Regions and blocks, outcomes, checks that several modules share."
     path = ROOT / ("models" if folder == "models" else f"cem_jax/{folder}") / "__init__.py"
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
-    return text.split(". Imports")[0].split("\n")[0].rstrip(".") + "."
+    return text.split(". Imports")[0].split("\n")[0].replace("`", "").rstrip(".") + "."
 
 
 def _needed(edges: dict[str, set[str]]) -> list[tuple[str, str]]:
@@ -109,15 +109,15 @@ def _needed(edges: dict[str, set[str]]) -> list[tuple[str, str]]:
 
 def picture() -> str:
     """The folders on one page, the first at the top, with an arrow to what each imports."""
-    high, step, left, width = 40, 54, 16, 660
+    high, step, left, width = 40, 54, 16, 720
     height = step * len(ORDER) + 16
     y = {folder: 12 + step * n for n, folder in enumerate(ORDER)}
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 {height}" '
         'font-family="sans-serif" font-size="14">',
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#446"/></marker></defs>',
-        f'<rect width="900" height="{height}" fill="#fff"/>',
+        f'<rect width="880" height="{height}" fill="#fff"/>',
     ]
     for folder in ORDER:
         lines += [

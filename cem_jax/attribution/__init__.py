@@ -1,4 +1,4 @@
-"""Other answers to "what does the network look at?", to compare Causal Effect Maps with.
+"""Attribution methods to compare with: LAM, integrated gradients, occlusion.
 
 Local attribution maps, integrated gradients, plain gradients and occlusion, for any network, task
 and scale. `docs/attribution.md` says how they differ from causal effects.

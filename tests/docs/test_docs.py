@@ -65,7 +65,8 @@ def public_names() -> dict[str, object]:
     places = (cem, cem.models, interchange, reference_config)
     found: dict[str, object] = {}
     for place in places:
-        for name, value in vars(place).items():
+        for name in dir(place):
+            value = getattr(place, name)
             if name.startswith("_") or not isinstance(value, type | types.FunctionType):
                 continue
             if not value.__module__.startswith(place.__name__):
