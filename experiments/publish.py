@@ -4,14 +4,13 @@
     python -m cem_jax.experiments.publish figures/compact docs
 
 Written are docs/results/NAME.json, docs/figures/NAME.png, the list in docs/paper-figures.md, the
-verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and the
-expected numbers in the docstring of each figure's module.
+verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and a line
+in the docstring of each figure's module that says where its numbers are.
 """
 
 import argparse
 import json
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from cem_jax.experiments.findings import headlines, sections, with_marked
 _PIXELS = (1100, 1300)
 """Width and height of a published picture at most."""
 _LIST = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
-_EXPECTED = re.compile(r'\n\nExpected \(.*?(?=\n""")', re.DOTALL)
+_NUMBERS = re.compile(r'\n\nNumbers: .*?(?=\n""")', re.DOTALL)
 
 
 def expected(record: dict[str, Any]) -> str:
@@ -33,12 +32,13 @@ def expected(record: dict[str, Any]) -> str:
     return f"Expected (preset {record['preset']}, {spent}): {numbers}"
 
 
-def with_expected(source: str, record: dict[str, Any]) -> str:
-    """A module's source with the numbers at the end of its docstring."""
-    lines = textwrap.fill(expected(record), 100, break_on_hyphens=False, break_long_words=False)
+def with_numbers(source: str, record: dict[str, Any]) -> str:
+    """A module's source with one line at the end of its docstring: where its numbers are."""
+    spent = f"{record['seconds']:.0f} s on {record['devices']}"
+    line = f"Numbers: docs/results/{record['figure']}.json (preset {record['preset']}, {spent})."
     head, mark, rest = source.partition('\n"""\n')
-    head = _EXPECTED.sub("", head + mark).removesuffix(mark)
-    return f"{head.rstrip()}\n\n{lines}{mark}{rest}"
+    head = _NUMBERS.sub("", head + mark).removesuffix(mark)
+    return f"{head.rstrip()}\n\n{line}{mark}{rest}"
 
 
 def section(record: dict[str, Any]) -> str:
@@ -68,7 +68,7 @@ def published(docs: Path) -> list[dict[str, Any]]:
 
 
 def write_pages(docs: Path) -> None:
-    """Writes every number of the pages, and of the figures' docstrings, from docs/results."""
+    """Writes every number of the pages from docs/results, and where it is into the figures' modules."""
     records = published(docs)
     page = docs / "paper-figures.md"
     page.write_text(with_list(page.read_text(), records))
@@ -80,7 +80,7 @@ def write_pages(docs: Path) -> None:
         page.write_text(with_marked(page.read_text(), found))
     for record in records:
         module = Path(str(figures.find(record["figure"]).__file__))
-        module.write_text(with_expected(module.read_text(), record))
+        module.write_text(with_numbers(module.read_text(), record))
 
 
 def publish(results: Path, docs: Path) -> None:

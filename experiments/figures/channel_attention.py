@@ -7,13 +7,7 @@ Variants: RCAN with it, with it in half of the groups, without it, and with stat
 
     cem-jax figures channel-attention
 
-Expected (preset compact, 2179 s on 1 cpu): 42 regions of 14 scenes: SR CA 25.42 dB, 66 % of the
-blocks, reach 10 px; SR half CA 25.32 dB, 71 % of the blocks, reach 10 px; SR no CA 25.31 dB, 23 %
-of the blocks, reach 9 px; SR pooling 4 25.34 dB, 23 % of the blocks, reach 8 px; SR pooling 16
-25.24 dB, 36 % of the blocks, reach 9 px; SR 2x2 25.25 dB, 38 % of the blocks, reach 9 px; SR 3x3
-25.29 dB, 34 % of the blocks, reach 9 px; DN CA 26.39 dB, 52 % of the blocks, reach 11 px; DN no CA
-26.78 dB, 13 % of the blocks, reach 8 px; DN pooling 4 26.52 dB, 12 % of the blocks, reach 8 px; DN
-2x2 26.49 dB, 31 % of the blocks, reach 9 px.
+Numbers: docs/results/channel-attention.json (preset compact, 2179 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

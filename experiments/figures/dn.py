@@ -5,11 +5,7 @@ gallery of denoisers).
 
     cem-jax figures dn
 
-Expected (preset compact, 685 s on 1 cpu): cabin: DnCNN 23.47 dB, [-0.05, +0.53] dB, 4 % help, 1 %
-harm; SRResNet_DN 23.66 dB, [-0.15, +0.65] dB, 4 % help, 1 % harm; RCAN_DN 23.53 dB, [-0.05, +0.62]
-dB, 4 % help, 1 % harm; SwinIR_DN 23.51 dB, [-0.26, +0.59] dB, 4 % help, 2 % harm; Restormer_DN
-22.37 dB, [-0.07, +0.47] dB, 8 % help, 1 % harm; FFDNet 24.39 dB, [-0.10, +0.65] dB, 5 % help, 2 %
-harm.
+Numbers: docs/results/dn.json (preset compact, 685 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -5,9 +5,7 @@ of derainers).
 
     cem-jax figures dr
 
-Expected (preset compact, 560 s on 1 cpu): cabin: PReNet 19.16 dB, [-0.61, +0.06] dB, 4 % help, 4 %
-harm; SRResNet_DR 18.98 dB, [-1.04, +0.12] dB, 3 % help, 4 % harm; RCAN_DR 20.52 dB, [-0.66, +0.27]
-dB, 21 % help, 25 % harm; SwinIR_DR 21.05 dB, [-0.08, +0.38] dB, 5 % help, 4 % harm.
+Numbers: docs/results/dr.json (preset compact, 560 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -6,7 +6,7 @@ graph).
 
     cem-jax figures graph
 
-Expected (preset compact, 0 s on 1 cpu): a drawing, without numbers.
+Numbers: docs/results/graph.json (preset compact, 0 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

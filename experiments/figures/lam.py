@@ -5,9 +5,7 @@ harms the region (Hu et al., the comparison with LAM of Gu and Dong, CVPR 2021).
 
     cem-jax figures lam
 
-Expected (preset compact, 162 s on 1 cpu): cabin: RCAN DI 4.3, rank correlation of |LAM| and
-|effect| +0.16, signed +0.03; SwinIR DI 1.6, rank correlation of |LAM| and |effect| +0.91, signed
--0.04; RNAN DI 1.6, rank correlation of |LAM| and |effect| +0.56, signed -0.15.
+Numbers: docs/results/lam.json (preset compact, 162 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -5,18 +5,7 @@ near: shares and ranges shrink (Hu et al., finding 3). Means over scenes, with 9
 
     cem-jax figures multi-task
 
-Expected (preset compact, 4720 s on 1 cpu): 42 regions of 14 scenes: SRResNet single SR 25.18 dB, 20
-% of the blocks; SRResNet mix SR 24.50 dB, 11 % of the blocks; SRResNet MIO SR 24.18 dB, 11 % of the
-blocks; SRResNet single DN 26.63 dB, 12 % of the blocks; SRResNet mix DN 25.51 dB, 11 % of the
-blocks; SRResNet MIO DN 24.52 dB, 11 % of the blocks; SRResNet single DR 26.21 dB, 12 % of the
-blocks; SRResNet mix DR 24.50 dB, 12 % of the blocks; SRResNet MIO DR 21.30 dB, 12 % of the blocks;
-SwinIR single SR 24.99 dB, 23 % of the blocks; SwinIR mix SR 24.11 dB, 12 % of the blocks; SwinIR
-MIO SR 23.85 dB, 11 % of the blocks; SwinIR single DN 26.38 dB, 12 % of the blocks; SwinIR mix DN
-24.86 dB, 11 % of the blocks; SwinIR MIO DN 23.87 dB, 11 % of the blocks; SwinIR single DR 25.90 dB,
-15 % of the blocks; SwinIR mix DR 23.57 dB, 13 % of the blocks; SwinIR MIO DR 20.53 dB, 14 % of the
-blocks; RCAN single SR 25.42 dB, 66 % of the blocks; RCAN mix SR 24.33 dB, 46 % of the blocks; RCAN
-single DN 26.39 dB, 52 % of the blocks; RCAN mix DN 25.41 dB, 27 % of the blocks; RCAN single DR
-26.49 dB, 76 % of the blocks; RCAN mix DR 24.97 dB, 61 % of the blocks.
+Numbers: docs/results/multi-task.json (preset compact, 4720 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -5,9 +5,7 @@ al., the ablation of the patch size). All pools hold patches of the same photogr
 
     cem-jax figures patch-size
 
-Expected (preset compact, 128 s on 1 cpu): cabin: SRResNet 32: [-0.09, +0.59] dB, 8: [-0.26, +0.33]
-dB, 4: [-0.24, +0.65] dB; RCAN 32: [-0.03, +0.68] dB, 8: [-0.41, +0.33] dB, 4: [-0.28, +0.54] dB;
-SwinIR 32: [-0.01, +0.48] dB, 8: [-0.26, +0.23] dB, 4: [-0.16, +0.25] dB.
+Numbers: docs/results/patch-size.json (preset compact, 128 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

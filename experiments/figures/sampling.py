@@ -7,11 +7,7 @@ it hides is left out.
 
     cem-jax figures sampling
 
-Expected (preset compact, 754 s on 1 cpu): cabin, pagoda, facade, arcade: SR CoarseToFine(3, 20)
-1404 evaluations, error 9.9 mdB; SR Adaptive(0.01 dB) 1423 evaluations, error 6.4 mdB; DN
-CoarseToFine(3, 20) 381 evaluations, error 8.7 mdB; DN Adaptive(0.01 dB) 405 evaluations, error 5.4
-mdB; DR CoarseToFine(3, 20) 496 evaluations, error 12.0 mdB; DR Adaptive(0.01 dB) 495 evaluations,
-error 11.2 mdB.
+Numbers: docs/results/sampling.json (preset compact, 754 s on 1 cpu).
 """
 
 import dataclasses

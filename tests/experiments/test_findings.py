@@ -115,18 +115,17 @@ def test_pages_and_docstrings_say_what_the_published_results_say():
     assert page == findings.with_marked(page, findings.headlines(store))
     for record in records:
         source = Path(figures.find(record["figure"]).__file__).read_text()
-        assert source == publish.with_expected(source, record)
+        assert source == publish.with_numbers(source, record)
         assert (DOCS / "figures" / f"{record['figure']}.png").is_file()
 
 
-def test_a_docstring_receives_its_numbers_once():
+def test_a_docstring_says_once_where_its_numbers_are():
     record = {"figure": "graph", "preset": "quick", "seconds": 1.2, "results": {}}
     record["devices"] = "2 cpu"
     source = '"""A graph.\n\nClaim: none.\n\n    cem-jax figures graph\n"""\n\nx = """\n"""\n'
-    once = publish.with_expected(source, record)
-    assert publish.with_expected(once, {**record, "seconds": 9.0}) == once.replace(
+    once = publish.with_numbers(source, record)
+    assert publish.with_numbers(once, {**record, "seconds": 9.0}) == once.replace(
         "1 s on", "9 s on"
     )
-    assert once.count("Expected (preset quick, 1 s on 2 cpu)") == 1 and once.endswith(
-        'x = """\n"""\n'
-    )
+    assert once.count("Numbers: docs/results/graph.json (preset quick, 1 s on 2 cpu).") == 1
+    assert once.endswith('x = """\n"""\n')
