@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 import cem_jax as cem
+from cem_jax.plans.names import PLAN_HELP as PLAN_HELP
+from cem_jax.plans.names import as_plan
 
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON list instead, for scripts.")]
 
@@ -39,29 +41,13 @@ def parse_roi(text: str) -> cem.ROI:
     return cem.ROI(y, x, height, width)
 
 
-_PLANS = {
-    "coarse-to-fine": (cem.CoarseToFine, ("coarse", "fine")),
-    "adaptive": (cem.Adaptive, ("most",)),
-    "fixed": (cem.Fixed, ("n",)),
-    "quadrature": (cem.Quadrature, ("n",)),
-    "stratified": (cem.Stratified, ("n",)),
-}
-PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"
-
-
 def parse_plan(text: str) -> cem.Plan:
     """A plan from its name and its numbers of draws; see `docs/plans.md`.
 
     Raises:
         ValueError: another name, or numbers that do not fit it.
     """
-    name, _, rest = text.partition(":")
     try:
-        plan, fields = _PLANS[name]
-        numbers = [int(part) for part in rest.split(",")] if rest else []
-        optional = name in ("coarse-to-fine", "adaptive") and not numbers
-        if not optional and len(numbers) != len(fields):
-            raise ValueError
-    except (KeyError, ValueError):
-        raise ValueError(f"--plan {text!r}: expected {PLAN_HELP}") from None
-    return plan(**dict(zip(fields, numbers, strict=False)))
+        return as_plan(text)
+    except ValueError as error:
+        raise ValueError(f"--{str(error).replace('plan=', 'plan ', 1)}") from None

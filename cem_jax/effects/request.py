@@ -11,8 +11,10 @@ import numpy as np
 from cem_jax.arguments import whole_number
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
-from cem_jax.outcome import Outcome, clip, clip_and_round
-from cem_jax.plans.plan import CoarseToFine, Plan
+from cem_jax.outcome import Outcome, clip, clip_and_round, tolerance
+from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.names import as_plan, plan_record
+from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.source import Work
@@ -67,7 +69,7 @@ class Request:
         pool: patches of the blocks' size.
         block: side of a block, in output pixels.
         plan: how many draws each block gets.
-        patches: the pool's patch that draw k takes, int [capacity]; None: a random one.
+        patches: the pool's patches that draws take, see `Plan.patches`.
         scores: the outcomes by their names; the first one steers the plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
@@ -98,7 +100,7 @@ class Request:
         *,
         pool: PatchPool | None,
         block: int,
-        plan: Plan | None,
+        plan: Plan | str | None,
         seed: int,
         rounded: bool,
         chunk: int | None,
@@ -118,7 +120,7 @@ class Request:
             raise ValueError(
                 f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}"
             )
-        plan = CoarseToFine() if plan is None else plan
+        plan = CoarseToFine() if plan is None else as_plan(plan)
         seed = whole_number("seed", seed, 0)
         scores = {getattr(score, "__name__", repr(score)): score for score in outcomes}
         if not scores or len(scores) != len(outcomes):
@@ -149,11 +151,20 @@ class Request:
             "roi": corners[0] if len(corners) == 1 else corners,
             "pool": f"{self.pool.name} {self.pool.digest}",
             "block": self.block,
-            "plan": repr(self.plan),
+            "plan": plan_record(self.plan),
             "outcomes": list(self.scores),
             "rounded": self.rounded,
             "seed": self.seed,
         }
+
+    def steering(self, baseline: float) -> Plan:
+        """The plan, with the tolerance of the first outcome where it has none of its own.
+
+        Args:
+            baseline: the first outcome of a region without an intervention.
+        """
+        score = next(iter(self.scores.values()))
+        return with_tolerance(self.plan, tolerance(score, baseline))
 
     def sweep(self, rois: Sequence[ROI]) -> Sweep:
         """The sweep that scores these regions, of every block outside of one of them."""

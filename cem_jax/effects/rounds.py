@@ -78,13 +78,14 @@ def draw(
         ValueError: an outcome is not finite; the message names the block.
         OSError: the disk is full; what was computed is kept.
     """
-    plan, name, each = request.plan, request.network.name, len(request.scores)
+    name, each = request.network.name, len(request.scores)
     one = np.zeros(1, np.int64)
     flat, restored = sweep.baseline(request.work(sweep, one, one))
     if not np.isfinite(flat).all():
         raise ValueError(f"network={name}: the region's outcome is {flat.tolist()}")
     baseline = flat.reshape(len(active), each)
-    known = np.full((active[0].size, plan.capacity, flat.size), np.nan, np.float32)
+    plans = [request.steering(float(own[0])) for own in baseline]
+    known = np.full((active[0].size, request.plan.capacity, flat.size), np.nan, np.float32)
     spent = 0.0 if folder is None else read_outcomes(folder, known)
     known = together(known) if request.shared else known
     resumed = int(np.isfinite(known[..., 0]).sum())
@@ -99,7 +100,7 @@ def draw(
         while True:
             new = [
                 plan.wanted(seen(region), float(baseline[region, 0]), cells) & ~asked[region]
-                for region, cells in enumerate(active)
+                for region, (plan, cells) in enumerate(zip(plans, active, strict=True))
             ]
             if not np.any(new):
                 break

@@ -15,18 +15,13 @@ from cem_jax import models, outcome
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
 from cem_jax.network.network import Network, load
-from cem_jax.plans.adaptive import Adaptive
-from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
-from cem_jax.plans.quadrature import Quadrature, Stratified
+from cem_jax.plans.names import PLANS
+from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import read_image
 from cem_jax.scene.scene import Scene
 
-_PLANS = {
-    "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive,
-    "stratified": Stratified, "quadrature": Quadrature,
-}  # fmt: skip
 _OUTCOMES = {
     function.__name__: function
     for function in (
@@ -265,9 +260,9 @@ def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPo
 
 def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
     kind, rest = found.get("kind"), {key: found[key] for key in found if key != "kind"}
-    if not isinstance(kind, str) or kind not in _PLANS:
-        raise place.wrong(f"kind = {kind!r}: expected {', '.join(_PLANS)}")
-    plan = _PLANS[kind]
+    if not isinstance(kind, str) or kind not in PLANS:
+        raise place.wrong(f"kind = {kind!r}: expected {', '.join(PLANS)}")
+    plan = PLANS[kind]
     arguments = inspect.signature(plan).parameters
     needed = [key for key, one in arguments.items() if one.default is one.empty]
     rest = place.table(rest, dict.fromkeys(arguments, (int, float)))

@@ -19,6 +19,7 @@ from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
 from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
+from cem_jax.pool.strata import patches_at
 from cem_jax.scene.scene import Intervene, Scene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense, DenseProgram
@@ -179,7 +180,8 @@ class Sweep:
             seed: seed of all draws.
             cells: int [n], row * columns + column.
             draws: int [n], number of the draw; (seed, cell, draw) fixes the patch.
-            patches: the pool's patch that draw k takes, int [draws]; None draws with equal chance.
+            patches: the pool's patch that draw k of cell c takes, int [sequences, draws], c taking
+                sequence c modulo their number; None draws with equal chance.
         """
         put = functools.partial(jax.device_put, device=NamedSharding(self.mesh, PartitionSpec()))
         key = jax.random.key(seed)
@@ -187,7 +189,7 @@ class Sweep:
         if patches is None:
             chosen = draw_patches(key, cells, draws, len(pool))
         else:
-            chosen = patches[draws].astype(np.int32)
+            chosen = patches_at(patches, cells, draws).astype(np.int32)
         source = put(Drawn(intervene, jnp.asarray(pool), key))
         return Work(source, cells, (cells, draws, chosen))
 

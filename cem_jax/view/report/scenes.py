@@ -12,6 +12,7 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
+from cem_jax.plans.names import plan_text
 from cem_jax.view.report.pack import pack
 
 _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
@@ -47,8 +48,13 @@ def network_names(maps: Sequence[EffectMap]) -> list[str]:
     for one, name in zip(maps, names, strict=True):
         same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
         told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
-        result.append(", ".join([name, *(f"{key} {one.provenance.get(key)}" for key in told)]))
+        result.append(", ".join([name, *(f"{key} {_shown(one, key)}" for key in told)]))
     return result
+
+
+def _shown(effect_map: EffectMap, key: str) -> str:
+    fact = effect_map.provenance.get(key)
+    return plan_text(fact) if key == "plan" else str(fact)
 
 
 def digits(maps: Sequence[EffectMap]) -> int:
