@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "grid": ["ROI"],
         "outcome": ["negative_l1", "negative_mse", "psnr", "psnr_y", "ssim", "unit"],
+        "scene.image": ["open_image", "to_grey"],
         "scene.scene": ["Scene"],
         "scene.examples": ["example_image", "example_names"],
         "pool.pool": ["PatchPool"],

@@ -41,6 +41,8 @@ from cem_jax.plans.quadrature import Stratified as Stratified
 from cem_jax.pool.pool import PatchPool as PatchPool
 from cem_jax.scene.examples import example_image as example_image
 from cem_jax.scene.examples import example_names as example_names
+from cem_jax.scene.image import open_image as open_image
+from cem_jax.scene.image import to_grey as to_grey
 from cem_jax.scene.scene import Scene as Scene
 from cem_jax.sweep.compilation_cache import use_compilation_cache as use_compilation_cache
 from cem_jax.sweep.devices import use_all_cores as use_all_cores

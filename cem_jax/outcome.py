@@ -50,20 +50,23 @@ def psnr_y(restored: jax.Array, target: jax.Array) -> jax.Array:
     """PSNR of the luma Y alone, as the super-resolution literature computes it.
 
     Y = 16 + 65.481 R + 128.553 G + 24.966 B (ITU-R BT.601, MATLAB's `rgb2ycbcr`), from 16 to 235
-    and not rounded; the peak is 255 all the same.
+    and not rounded; the peak is 255 all the same. A grey image is its own luma, in full range: its
+    `psnr_y` is its `psnr`.
 
     Args:
-        restored: [h, w, 3] in [0, 1].
-        target: [h, w, 3] in [0, 1].
+        restored: [h, w, 3] or [h, w, 1], in [0, 1].
+        target: of the same shape.
 
     Returns:
         dB; at most 100.
 
     Raises:
-        ValueError: the images are not in colour.
+        ValueError: the images have neither three channels nor one.
     """
+    if restored.shape[-1] == 1:
+        return psnr(restored, target)
     if restored.shape[-1] != 3:
-        raise ValueError(f"restored has shape {restored.shape}; psnr_y needs [h, w, 3]")
+        raise ValueError(f"restored has shape {restored.shape}; psnr_y needs [h, w, 3 or 1]")
     difference = restored - target
     luma = sum(weight / 255 * difference[..., c] for c, weight in enumerate(_LUMA))
     return _decibel(jnp.mean(jnp.square(luma)))

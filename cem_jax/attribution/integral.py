@@ -121,10 +121,10 @@ class Region:
 
     def __post_init__(self) -> None:
         check_pair(self.network, self.scene, self.roi)
-        crop, scale = self._crop, self.scene.scale
-        size = jax.ShapeDtypeStruct((1, crop.height, crop.width, 3), jnp.float32)
+        crop, scale, channels = self._crop, self.scene.scale, self.scene.degraded.shape[2]
+        size = jax.ShapeDtypeStruct((1, crop.height, crop.width, channels), jnp.float32)
         out = jax.eval_shape(self.network.apply, self.network.params, size).shape
-        expected = (1, crop.height * scale, crop.width * scale, 3)
+        expected = (1, crop.height * scale, crop.width * scale, channels)
         if out != expected:
             raise ValueError(
                 f"network={self.network.name}: it turns {size.shape} into {out}; this scene of "

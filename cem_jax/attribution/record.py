@@ -40,7 +40,7 @@ class Attribution:
         roi: the region, in output pixels.
         cell: side of a cell, in input pixels: 1 for gradients, the block for occlusion.
         scale: output pixels per input pixel.
-        degraded: the input, uint8 [h, w, 3].
+        degraded: the input, uint8 [h, w, c].
         parameters: network, task, name of the outcome, and what the method was given.
     """
 

@@ -20,7 +20,7 @@ from cem_jax.jobs.job import INDEX, MapResult
 from cem_jax.jobs.reference_config import read_reference_config
 from cem_jax.map.interchange import write_csv, write_netcdf, write_reference
 from cem_jax.map.summary import as_json
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import open_image
 from cem_jax.sweep.devices import join_processes
 
 app = typer.Typer(
@@ -128,7 +128,7 @@ def map_command(
         raise ValueError("--model, --task, --image and --roi are needed, or --reference-config")
     region, draws = parse_roi(roi), parse_plan(plan)
     network = cem.load(model, weights)
-    clean = read_image(image)
+    clean = open_image(image)
     if task is Task.SR and network.scale == 1:
         scene = cem.Scene.preupsampled(clean, name=image.stem)
     elif task is Task.SR:

@@ -82,7 +82,7 @@ def extremes_of(
         return None
     shown = request.work(sweep, np.repeat(cells, 2), extremes.reshape(-1))
     return Extremes(
-        cells, extremes, pool[shown.items[2]].reshape(len(cells), 2, block, block, 3),
+        cells, extremes, pool[shown.items[2]].reshape(len(cells), 2, block, block, pool.shape[3]),
         sweep.regions(shown).reshape(len(cells), 2, *shape), drawn.restored,
         to_bytes(request.scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
     )  # fmt: skip

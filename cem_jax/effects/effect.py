@@ -45,7 +45,7 @@ def outcomes(
         scene: clean image and input.
         roi: region of interest, in output pixels.
         blocks: int [n, 2], row and column of each grid cell.
-        patches: uint8, or floating in [0, 1], [n, block / scale, block / scale, 3].
+        patches: uint8, or floating in [0, 1], [n, block / scale, block / scale, c].
         block: side of a block, in output pixels.
         rounded: score the output rounded to 8 bits, as the paper's code does.
         outcome: the score of (restored region, true region); PSNR by default.

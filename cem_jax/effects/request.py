@@ -18,6 +18,12 @@ from cem_jax.scene.scene import Scene
 from cem_jax.sweep.source import Work
 from cem_jax.sweep.sweep import Sweep
 
+_REMEDY = {
+    1: "; make a grey scene: cem.to_grey(clean)",
+    3: "; a grey photograph gets three equal channels by np.repeat(grey, 3, axis=2)",
+}
+"""How a scene gets the channels that a network takes."""
+
 
 def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     """Refuses a network, a scene and a region that do not belong together."""
@@ -29,6 +35,12 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     if network.scale != scene.scale:
         raise ValueError(
             f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
+        )
+    takes, channels = getattr(network, "channels", None), scene.degraded.shape[2]
+    if takes not in (None, channels):
+        raise ValueError(
+            f"network={network.name}: it takes images of {takes} channels, the scene has {channels}"
+            f"{_REMEDY.get(takes, '')}"
         )
     height, width = scene.clean.shape[:2]
     roi.check(height, width, scene.scale)
@@ -49,11 +61,12 @@ def _check_do(scene: Scene, block: int, side: int) -> None:
     """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
-    patch = jax.ShapeDtypeStruct((block, block, 3), np.float32)
+    channels = scene.clean.shape[2]
+    patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
     corner = jax.ShapeDtypeStruct((), np.int32)
     found = jax.eval_shape(scene.intervene, patch, corner, corner, jax.random.key(0)).shape
-    if found != (side, side, 3):
-        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, 3)}")
+    if found != (side, side, channels):
+        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, channels)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,11 +126,16 @@ class Request:
             check_pair(network, scene, roi)
         grid = grid_of(scene, block)
         _check_do(scene, block, grid.block)
-        pool = PatchPool.default() if pool is None else pool
+        pool = PatchPool.default(block) if pool is None else pool
         if pool.size != block:
             raise ValueError(
-                f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}"
+                f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}. "
+                f"PatchPool.default({block}) and PatchPool.from_images(folder, size={block}) fit"
             )
+        channels = scene.clean.shape[2]
+        pool = pool.grey() if channels == 1 else pool
+        if pool.channels != channels:
+            raise ValueError("pool: its patches are grey, the scene is in colour")
         plan = CoarseToFine() if plan is None else plan
         seed = whole_number("seed", seed, 0)
         scores = {getattr(score, "__name__", repr(score)): score for score in outcomes}

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from cem_jax import models, outcome
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
@@ -20,7 +18,7 @@ from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
 from cem_jax.plans.quadrature import Quadrature, Stratified
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import image_size, open_image
 from cem_jax.scene.scene import Scene
 
 _PLANS = {
@@ -203,7 +201,7 @@ def _images(
         files = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
         if not files:
             raise place.at("image").wrong(f"{str(pattern)!r}: there is no such file")
-        found += [(file.stem, file, functools.partial(read_image, file)) for file in files]
+        found += [(file.stem, file, functools.partial(open_image, file)) for file in files]
     if "label" in table:
         if len(found) > 1:
             raise place.at("label").wrong(f"one label for {len(found)} images")
@@ -218,11 +216,7 @@ def _sides(place: _Place, image: Any) -> tuple[int, int]:
     """Height and width, from the file's head alone."""
     if isinstance(image, tuple):
         return image
-    try:
-        with Image.open(image) as opened:
-            return opened.height, opened.width
-    except (OSError, Image.DecompressionBombError) as error:
-        raise place.at("image").wrong(f"{str(image)!r} cannot be read: {error}") from error
+    return place.at("image").checked(image_size, image)
 
 
 def _regions(place: _Place, found: Any, height: int, width: int) -> list[ROI]:
@@ -253,7 +247,7 @@ def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
 def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
     """The pool, of the right patch size; read now, since all maps need it."""
     if found is None:
-        pool = place.checked(PatchPool.default)
+        pool = place.checked(PatchPool.default, block)
     elif (folder / found).is_dir():
         pool = place.checked(PatchPool.from_images, folder / found, block)
     else:

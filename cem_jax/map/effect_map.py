@@ -94,7 +94,7 @@ class EffectMap:
         block: side of a block, in input pixels.
         scale: output pixels per input pixel.
         task: "SR", "DN", "DR" or "custom".
-        degraded: the input, uint8 [h, w, 3].
+        degraded: the input, uint8 [h, w, c].
         provenance: network, scene, pool, plan, seed, versions, evaluations, seconds.
         outcome: name of the score whose change is mapped.
         unit: of the outcome: "dB" of PSNRs.

@@ -14,10 +14,10 @@ class Extremes:
     Args:
         cells: their blocks, int [m], row * columns + column.
         draws: numbers of the draws with the lowest and the highest outcome, int [m, 2].
-        patches: the pool's patches that were drawn, before the degradation, uint8 [m, 2, b, b, 3].
-        regions: the restored region after each, uint8 [m, 2, height, width, 3].
-        restored: the region without an intervention, uint8 [height, width, 3].
-        clean: the true region, uint8 [height, width, 3].
+        patches: the pool's patches that were drawn, before the degradation, uint8 [m, 2, b, b, c].
+        regions: the restored region after each, uint8 [m, 2, height, width, c].
+        restored: the region without an intervention, uint8 [height, width, c].
+        clean: the true region, uint8 [height, width, c].
     """
 
     cells: np.ndarray

@@ -10,6 +10,7 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.outcome import psnr
+from cem_jax.scene.degrade.bicubic import upsample
 from cem_jax.scene.scene import Scene
 
 
@@ -23,12 +24,8 @@ def input_psnr(scene: Scene, effect_map: EffectMap) -> float:
     Returns:
         dB.
     """
-    from PIL import Image
-
-    roi, (h, w) = effect_map.roi, scene.clean.shape[:2]
-    image = effect_map.degraded
-    if scene.scale > 1:
-        image = np.asarray(Image.fromarray(image).resize((w, h), Image.Resampling.BICUBIC))
+    roi = effect_map.roi
+    image = np.asarray(upsample(effect_map.degraded, scene.scale))
     rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
     region = jnp.asarray(image[rows, columns] / 255, jnp.float32)
     return float(psnr(region, jnp.asarray(scene.clean[rows, columns])))

@@ -22,8 +22,8 @@ from cem_jax.scene.image import as_image, to_bytes
 Intervene = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 """`intervene(patch, y, x, key)`: the input pixels that a pool patch becomes.
 
-patch: float32 [block, block, 3] in [0, 1]; y, x: the block's corner in input pixels; key: for fresh
-noise. Returns float32 [block / scale, block / scale, 3] in [0, 1]. It runs under vmap and jit.
+patch: float32 [block, block, c] in [0, 1]; y, x: the block's corner in input pixels; key: for fresh
+noise. Returns float32 [block / scale, block / scale, c] in [0, 1]. It runs under vmap and jit.
 """
 
 
@@ -106,8 +106,8 @@ class Scene:
     networks.
 
     Args:
-        clean: float32 [H, W, 3] in [0, 1].
-        degraded: float32 [H / scale, W / scale, 3] in [0, 1].
+        clean: float32 [H, W, c] in [0, 1].
+        degraded: float32 [H / scale, W / scale, c] in [0, 1].
         scale: output pixels per input pixel.
         task: "SR", "DN", "DR" or "custom".
         intervene: how a pool patch enters; None: only `outcomes` is possible.
@@ -132,7 +132,7 @@ class Scene:
         Rows and columns beyond a multiple of the scale are cut off, as in the paper's code.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             scale: 2, 3, 4, ...
             name: what the scene is called in records and reports.
 
@@ -158,7 +158,7 @@ class Scene:
         off.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             factor: of the reduction: 2, 3, 4, ...; sides of blocks must be multiples of it.
             name: what the scene is called in records and reports.
 
@@ -177,7 +177,7 @@ class Scene:
         """A scene of denoising: Gaussian noise, clipped and truncated to 8 bits.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             sigma: standard deviation, in units of [0, 1].
             seed: seed of the noise; the paper's code uses 0.
             name: what the scene is called in records and reports.
@@ -205,7 +205,7 @@ class Scene:
         """A scene of deraining: synthetic rain, of which do() adds the same layer again.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             seed: seed of the rain; the paper's code takes the number in the file's name.
             rain: parameters and uint8 layer [H, W] instead of drawn ones.
             name: what the scene is called in records and reports.
@@ -237,7 +237,7 @@ class Scene:
         """A scene of another task.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             degraded: uint8 or floating in [0, 1], [H / scale, W / scale, 3].
             intervene: the task's do(), see `Intervene`; None: only `outcomes` is possible.
             name: what the scene is called in records and reports.

@@ -57,7 +57,7 @@ class Drawn:
 
     Args:
         intervene: the task's do(), a pytree.
-        pool: uint8 [p, size, size, 3].
+        pool: uint8 [p, size, size, c].
         key: of all draws.
     """
 

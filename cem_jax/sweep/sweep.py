@@ -175,7 +175,7 @@ class Sweep:
 
         Args:
             intervene: the task's do(), a pytree.
-            pool: uint8 [p, size, size, 3].
+            pool: uint8 [p, size, size, c].
             seed: seed of all draws.
             cells: int [n], row * columns + column.
             draws: int [n], number of the draw; (seed, cell, draw) fixes the patch.

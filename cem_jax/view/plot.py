@@ -11,6 +11,7 @@ import numpy as np
 
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.scene.image import in_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,7 +140,7 @@ def plot_input(effect_map: EffectMap, ax: "Axes | None" = None) -> "Axes":
         The axes.
     """
     ax = _own_axes(ax)
-    ax.imshow(_enlarge(effect_map.degraded, effect_map.scale))
+    ax.imshow(_enlarge(in_colour(effect_map.degraded), effect_map.scale))
     outline(effect_map.roi, ax, 2.0)
     ax.set_xticks([])
     ax.set_yticks([])

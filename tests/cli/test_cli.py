@@ -18,7 +18,7 @@ from PIL import Image
 import cem_jax as cem
 from cem_jax.cli import cli
 from cem_jax.map.summary import as_json
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import open_image
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograp
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
-    scene = cem.Scene.preupsampled(read_image(photograph), 4)
+    scene = cem.Scene.preupsampled(open_image(photograph), 4)
     np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
     assert (found.task, found.scale) == ("SR", 1)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
+from cem_jax.scene.image import in_colour
 from cem_jax.view.report.pack import pack
 
 _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
@@ -115,9 +116,9 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
         "width": width,
         "roi": dataclasses.asdict(first.roi),
         "inside": pack(first.inside_roi.astype(np.uint8)),
-        "patches": pack(patches),
+        "patches": pack(in_colour(patches)),
         "patchSide": patches.shape[1],
-        "clean": None if clean is None else pack(clean),
+        "clean": None if clean is None else pack(in_colour(clean)),
         "maps": values,
     }
 
@@ -163,6 +164,6 @@ def _extreme_values(
         "cells": pack(extremes.cells.astype(np.int32)),
         "draws": pack(places[extremes.cells[:, None], extremes.draws].astype(np.int32)),
         "patches": pack(patches.astype(np.int32)),
-        "restored": pack(extremes.restored),
-        "changes": pack(extremes.regions - extremes.restored),
+        "restored": pack(in_colour(extremes.restored)),
+        "changes": pack(in_colour(extremes.regions - extremes.restored)),
     }
