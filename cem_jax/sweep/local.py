@@ -26,7 +26,7 @@ _ALL = PartitionSpec()
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), compiler_options=OPTIONS)
 def _evaluate(
-    program: cones.Program,
+    program: cones.WindowProgram,
     score: Score,
     mesh: Mesh,
     caches: Sequence[jax.Array],
