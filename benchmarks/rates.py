@@ -92,7 +92,7 @@ def needed(
     """Multiply-adds of an image's forward: all of it, and what a region of the output needs."""
     origin = np.zeros((1, 2), np.int64)
     plan = cones.plan(network.apply, (1, *shape), roi, 1, origins=origin, params=network.params)
-    return plan.work.dense, plan.work.crop
+    return plan.multiply_adds.dense, plan.multiply_adds.crop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Subject:
         whole, region = needed(network, scene.degraded.shape, rectangle)
         exact = np.full(grid.rows * grid.columns, region)
         if isinstance(sweep.way, Local):
-            exact = sweep.way.cone.plan.work.cone[sweep.way.place]
+            exact = sweep.way.cone.plan.multiply_adds.cone[sweep.way.place]
         reaching = np.flatnonzero(sweep.reach & outside)
         return cls(scene, sweep, pool.patches, reaching, whole, exact, seconds)
 

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .analyse import aligned, need
-from .graph import Graph
-from .known import Known
+from .graph import Graph, Known
 from .regions import Boxes
 from .rules import rule_for
 from .windows import Key

@@ -23,7 +23,7 @@ _ALL = PartitionSpec()
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _evaluate(
-    program: cones.Program,
+    program: cones.WindowProgram,
     score: Score,
     mesh: Mesh,
     caches: Sequence[jax.Array],

@@ -37,7 +37,7 @@ _CHUNK = 8e9
 def _plan(
     apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
     roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
-) -> cones.Plan:  # fmt: skip
+) -> cones.ConePlan:  # fmt: skip
     """Cones planned once for all images, parameters and, where crops agree, regions."""
     params = jax.tree.unflatten(tree, leaves)
     function = functools.partial(apply, None) if params is None else apply
@@ -133,7 +133,7 @@ class Sweep:
 
         way: Dense | Local
         if plan.dense or not reach.any():
-            saves = plan.work.crop < _RESTRICTED * plan.work.dense
+            saves = plan.multiply_adds.crop < _RESTRICTED * plan.multiply_adds.dense
             if len(rois) > 1 and not saves:  # all of the output, so that one program serves all
                 inner = ROI(0, 0, crop.height * scene.scale, crop.width * scene.scale)
                 roi = dataclasses.replace(
@@ -147,15 +147,15 @@ class Sweep:
             origin = np.array([crop.top, crop.left], np.int32)
             fixed = (network.params, image, target(roi), corner, origin)
             way = Dense(program, mesh, grid, put(fixed), plan.note)
-            cost = plan.work.crop * float(reach.sum())
+            cost = plan.multiply_adds.crop * float(reach.sum())
         else:
             numbers = np.full(reach.size, -1)
             numbers[place] = np.arange(len(place))
             ready = plan.prepare(image[None], network.params)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
             way = Local(on_mesh, numbers, score, mesh, grid, target(roi), plan.note)
-            cost = float(plan.work.programs[plan.program_of >= 0].sum())
-        return cls(way, reach, _chunk(way, plan.work.crop, chunk), mesh, cost)
+            cost = float(plan.multiply_adds.programs[plan.program_of >= 0].sum())
+        return cls(way, reach, _chunk(way, plan.multiply_adds.crop, chunk), mesh, cost)
 
     @property
     def note(self) -> str:

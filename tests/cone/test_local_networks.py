@@ -55,7 +55,7 @@ def compare(name, size, block, blocks):
 def test_the_cone_of_a_compact_network_is_exact_and_pays(name):
     plan = compare(name, (34, 40), 4, 2)
     assert not plan.dense
-    assert plan.work.programs.max() < plan.work.crop < plan.work.dense
+    assert plan.multiply_adds.programs.max() < plan.multiply_adds.crop < plan.multiply_adds.dense
 
 
 @pytest.mark.parametrize("name", COMPACT)

@@ -3,28 +3,22 @@
 A global operation may change everywhere and needs everything; it is computed in full.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..graph import Equation
 from ..jaxpr import ALONG, ELEMENTWISE, REDUCTIONS
 from .axes import Along, Broadcast, Dot, Elementwise, Reduce, Squeeze, Transpose
-from .base import Rule, Start
+from .base import Rule
 from .mosaic import Concatenate, Cut, Update
-from .resample import RESAMPLING, Band, find_band
+from .resample import RESAMPLING, find_band
 from .reshape import Reshape
-from .window import Conv, Pad, Pool, Reverse, Slice
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .window import Conv, Pad, Pooling, Reverse, Slice
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(ELEMENTWISE, Elementwise()),
     **dict.fromkeys(REDUCTIONS, Reduce()),
     **dict.fromkeys(ALONG, Along()),
-    **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pool()),
+    **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pooling()),
     "broadcast_in_dim": Broadcast(),
     "concatenate": Concatenate(),
     "conv_general_dilated": Conv(),
@@ -61,4 +55,4 @@ def rule_for(eq: Equation) -> Rule | None:
     return None if refused else rule
 
 
-__all__ = ["RESAMPLING", "RULES", "Band", "Rule", "Start", "find_band", "rule_for"]
+__all__ = ["RESAMPLING", "RULES", "Rule", "find_band", "rule_for"]

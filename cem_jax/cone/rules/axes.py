@@ -4,18 +4,14 @@ Element-wise operations, broadcasting, transposes, reductions, matrix products, 
 one axis (cumulative sums, softmax's parts) differ only in which axis follows which.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
+from ..graph import Equation, Start
 from ..regions import Boxes, Interval
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .base import Rule
 
 Links = tuple[int | None, ...]
 """For each axis of an operand, the axis of the output that follows it; None if it is mixed."""
@@ -138,7 +134,7 @@ class Dot(AxisRule):
                 position += 1
         return tuple(links)
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """The length of the contraction."""
         product = 1.0
         for axis in eq.params["dimension_numbers"][0][0]:

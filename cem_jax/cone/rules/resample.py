@@ -4,61 +4,16 @@
 picks rows by a list. What the image cannot change, matrix or list, is known when the graph is made.
 """
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..regions import Boxes, Interval
+from ..graph import Band, Equation, Start
+from ..regions import Boxes
 from .axes import Dot
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Band:
-    """Which indices of an operand's axis each output along an axis takes.
-
-    Args:
-        axis: of the operand.
-        out: axis of the output.
-        length: of the operand's axis.
-        lo: first index that an output or one behind it takes, int64 [outputs], ascending.
-        hi: index behind the last that it or one before it takes, int64 [outputs], ascending.
-    """
-
-    axis: int
-    out: int
-    length: int
-    lo: np.ndarray
-    hi: np.ndarray
-
-    @property
-    def width(self) -> int:
-        """Indices that one output takes, at most."""
-        return int((self.hi - self.lo).max())
-
-    def forward(self, interval: Interval) -> Interval:
-        """The outputs between the first and the last that take an index of the interval."""
-        first, end = interval
-        return np.searchsorted(self.hi, first, "right"), np.searchsorted(self.lo, end, "left")
-
-    def need(self, interval: Interval) -> Interval:
-        """The indices that the outputs in an interval take, at least one."""
-        last = len(self.lo) - 1
-        lo = np.minimum(self.lo[np.clip(interval[0], 0, last)], self.length - 1)
-        return lo, np.maximum(self.hi[np.clip(interval[1] - 1, 0, last)], lo + 1)
-
-    def first(self, start: Start, size: int) -> jax.Array:
-        """The first of `size` indices that a window beginning at `start` is given."""
-        return jnp.asarray(np.minimum(self.lo, self.length - size), jnp.int32)[start]
+from .base import Rule
 
 
 def find_band(
@@ -147,7 +102,7 @@ class Blend(Dot):
         intervals[axis] = band.need(box.axis(band.out))
         return Boxes.stack(intervals, box.some)
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """The width of the band."""
         return float(_band(eq).width)
 
