@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from . import (
+    bsrn,
     compact,
     csnln,
     ddbpn,
@@ -58,6 +59,7 @@ from .entry import Entry
 from .layers import Buffer, Constant
 
 _MODULES = (
+    bsrn,
     compact,
     csnln,
     ddbpn,
