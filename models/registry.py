@@ -14,6 +14,7 @@ from flax import nnx
 
 from . import (
     bsrn,
+    carn,
     compact,
     csnln,
     ddbpn,
@@ -61,6 +62,7 @@ from .layers import Buffer, Constant
 
 _MODULES = (
     bsrn,
+    carn,
     compact,
     csnln,
     ddbpn,
