@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from . import (
+    adnet,
     bsrn,
     carn,
     compact,
@@ -61,6 +62,7 @@ from .entry import Entry
 from .layers import Buffer, Constant
 
 _MODULES = (
+    adnet,
     bsrn,
     carn,
     compact,
