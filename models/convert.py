@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .layers import Constant
+from .layers import Constant, Counter
 
 _LEAF = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 """Names that differ: ours -> torch's. All others are the same on both sides."""
@@ -44,12 +44,12 @@ def torch_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
 
 def to_torch(state: nnx.State) -> dict[str, np.ndarray]:
     """A network's state as numpy arrays in torch layout under torch keys."""
-    return {
-        torch_key(path): np.ascontiguousarray(
-            _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
-        )
-        for path, variable in nnx.to_flat_state(state)
-    }
+    found = {}
+    for path, variable in nnx.to_flat_state(state):
+        value = _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
+        value = value.astype(np.int64) if isinstance(variable, Counter) else value
+        found[torch_key(path)] = np.ascontiguousarray(value).reshape(value.shape)
+    return found
 
 
 def without_derived(

@@ -53,4 +53,13 @@ ENTRIES = (
         published_at="github.com/cszn/KAIR",
         licence="KAIR model zoo, MIT",
     ),
+    Entry(
+        "DnCNN3",
+        DnCNN,
+        {"in_nc": 1, "out_nc": 1},
+        tasks=("DN", "SR", "JPEG"),
+        official_files=("dncnn3.pth", "DnCNN3.pth"),
+        published_at="github.com/cszn/KAIR",
+        licence="KAIR model zoo, MIT",
+    ),
 )

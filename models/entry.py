@@ -13,6 +13,8 @@ class Architecture(Protocol):
     A class whose torch original registers index tables and masks may offer `tables(**config)`,
     their values by torch key; one that registers a tensor twice, `aliases(**config)`, from the
     later key to the first. Both are checked where a state dict has them, and are no part of ours.
+    One that is published in several forms may offer `translated(state_dict)`: the same network in
+    the form that ours has; what is none of the forms comes back as it is.
     """
 
     def __call__(self, *, rngs: nnx.Rngs, **config: Any) -> nnx.Module: ...

@@ -13,8 +13,13 @@ import numpy as np
 from flax import nnx
 
 from . import (
+    adnet,
+    bsrn,
+    carn,
     compact,
+    craft,
     csnln,
+    dctlsa,
     ddbpn,
     dncnn,
     drln,
@@ -26,6 +31,7 @@ from . import (
     fsrcnn,
     hat,
     hinet,
+    hitsr,
     imdn,
     ircnn,
     lapsrn,
@@ -38,11 +44,14 @@ from . import (
     restormer,
     rfdn,
     ridnet,
+    rlfn,
     rnan,
     rrdbnet,
     sadnet,
+    safmn,
     san,
     scunet,
+    span,
     srcnn,
     srdensenet,
     srresnet,
@@ -52,11 +61,16 @@ from . import (
 from .convert import fill, with_derived, without_derived
 from .convert import to_torch as stored
 from .entry import Entry
-from .layers import Constant
+from .layers import Buffer, Constant
 
 _MODULES = (
+    adnet,
+    bsrn,
+    carn,
     compact,
+    craft,
     csnln,
+    dctlsa,
     ddbpn,
     dncnn,
     drln,
@@ -68,6 +82,7 @@ _MODULES = (
     fsrcnn,
     hat,
     hinet,
+    hitsr,
     imdn,
     ircnn,
     lapsrn,
@@ -80,18 +95,21 @@ _MODULES = (
     restormer,
     rfdn,
     ridnet,
+    rlfn,
     rnan,
     rrdbnet,
     sadnet,
+    safmn,
     san,
     scunet,
+    span,
     srcnn,
     srdensenet,
     srresnet,
     swinir,
     xrestormer,
 )
-_FACTORS = ("factor", "factors", "scale_factor", "upscale", "scale")
+_FACTORS = ("factor", "factors", "scale_factor", "upscaling_factor", "upscale", "scale")
 """What the papers' code calls the argument for the output pixels per input pixel."""
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
 
@@ -104,7 +122,8 @@ class Description:
         name: its public name.
         tasks: "SR", "DN", "DR".
         scale: output pixels per input pixel.
-        parameters: number of values that a checkpoint holds, mean shifts included.
+        parameters: number of values that a checkpoint holds, mean shifts included; buffers such
+            as the statistics of batch normalisation are not.
         size_multiple: sides of the input that the architecture needs; others are padded.
         size_minimum: shortest side that the architecture takes; shorter ones are padded.
         receptive_radius: farthest input pixel that reaches an output pixel; None if global.
@@ -170,7 +189,8 @@ def describe(name: str) -> Description:
     """
     entry = find(name)
     _, state = abstract(entry.architecture, entry.config)
-    state = nnx.filter_state(state, nnx.Any(nnx.Param, Constant))
+    counted = nnx.All(nnx.Any(nnx.Param, Constant), nnx.Not(Buffer))
+    state = nnx.filter_state(state, counted)
     shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
               if hasattr(entry, f.name)}  # fmt: skip
     return Description(
@@ -240,6 +260,8 @@ def build(name: str, state_dict: Mapping[str, Any]) -> Built:
             listed.
     """
     entry = find(name)
+    if hasattr(entry.architecture, "translated"):
+        state_dict = entry.architecture.translated(state_dict)
     shapes = {key: tuple(np.shape(value)) for key, value in state_dict.items()}
     try:
         config = {**entry.config, **entry.architecture.config(shapes)}

@@ -54,6 +54,25 @@ def _unit(x: jax.Array) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=1, keepdims=True), 1e-24))
 
 
+def attend_channels(q: jax.Array, k: jax.Array, v: jax.Array, temperature: jax.Array) -> jax.Array:
+    """Multi-head attention among channels, whose similarity is taken over all pixels.
+
+    Args:
+        q: queries [n, h, w, c]; heads are blocks of channels.
+        k: keys [n, h, w, c].
+        v: values [n, h, w, c].
+        temperature: factor on every head's cosines, [heads, 1, 1].
+
+    Returns:
+        [n, h, w, c].
+    """
+    per_head = (v.shape[0], -1, temperature.shape[0], v.shape[-1] // temperature.shape[0])
+    shape, (q, k, v) = v.shape, (t.reshape(per_head) for t in (q, k, v))
+    logits = jnp.einsum("nphc,nphd->nhcd", _unit(q), _unit(k)) * temperature[None]
+    y = jnp.einsum("nhcd,nphd->nphc", jax.nn.softmax(logits, axis=-1), v)
+    return y.reshape(shape)
+
+
 class ChannelAttention(nnx.Module):
     """Attention among channels, whose similarity is taken over all pixels."""
 
@@ -64,13 +83,8 @@ class ChannelAttention(nnx.Module):
         self.project_out = Conv(dim, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        temperature = self.temperature[...]
-        per_head = (x.shape[0], -1, temperature.shape[0], x.shape[-1] // temperature.shape[0])
-        qkv = jnp.split(self.qkv_dwconv(self.qkv(x)), 3, axis=-1)
-        q, k, v = (t.reshape(per_head) for t in qkv)
-        logits = jnp.einsum("nphc,nphd->nhcd", _unit(q), _unit(k)) * temperature[None]
-        y = jnp.einsum("nhcd,nphd->nphc", jax.nn.softmax(logits, axis=-1), v)
-        return self.project_out(y.reshape(x.shape))
+        q, k, v = jnp.split(self.qkv_dwconv(self.qkv(x)), 3, axis=-1)
+        return self.project_out(attend_channels(q, k, v, self.temperature[...]))
 
 
 class TransformerBlock(nnx.Module):

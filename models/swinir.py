@@ -31,9 +31,14 @@ from .layers import (
 )
 
 
-def depths_of(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """Number of blocks in every group, from the shapes of a torch state dict."""
-    groups = [int(key.split(".")[1]) for key in shapes if key.endswith(".attn.qkv.weight")]
+def depths_of(shapes: dict[str, tuple[int, ...]], end: str = ".attn.qkv.weight") -> tuple[int, ...]:
+    """Number of blocks in every group, from the shapes of a torch state dict.
+
+    Args:
+        shapes: by torch key.
+        end: of a key that every block has once.
+    """
+    groups = [int(key.split(".")[1]) for key in shapes if key.endswith(end)]
     return tuple(groups.count(group) for group in range(max(groups) + 1))
 
 
