@@ -89,6 +89,9 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
 
 
+_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
+
+
 def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkeypatch):
     several = dataclasses.replace(cem.models.describe("DnCNN-compact"), tasks=("SR", "DN"))
     monkeypatch.setattr(cem.models, "describe", lambda name: several)
@@ -99,6 +102,8 @@ def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkey
         scene = [{task = "preupsampled", factor = 3, example = "cabin", rois = [[239, 0, 16, 17]]}]
     """
     file.write_text(text)
+    assert cem.read_job(file).block == 6  # whose patches are cut from the bundled photographs
+    file.write_text(text.replace("block = 6", f"block = 6\npool = '{_POOL}'"))
     with pytest.raises(ValueError, match=r"pool: .*8 x 8.*block = 6"):
         cem.read_job(file)
     file.write_text(text.replace("block = 6", "block = 8"))
