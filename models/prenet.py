@@ -27,7 +27,8 @@ class PReNet(nnx.Module):
         Argument(
             "iterations",
             "recurrent_iter",
-            "number of iterations, which the weights do not tell; 6 in all networks of its authors",
+            "number of iterations, which the weights do not tell; 6 in most of its authors' "
+            "files, 4 in PReNet1.pth and PReNet2.pth, 5 and 7 in two of the ablation",
             least=1,
             most=100,
             whole=True,

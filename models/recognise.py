@@ -119,11 +119,19 @@ def recognise(state_dict: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for _, group in groups for name in group)
 
 
-def choose(state_dict: Mapping[str, Any]) -> str:
+def _as_told(name: str, told: Mapping[str, Any]) -> bool:
+    """Whether a named network is, without being told, what is told."""
+    entry = find(name)
+    keywords = {one.name: one.keyword for one in arguments(entry.architecture)}
+    return all(key in keywords and default(entry, keywords[key]) == told[key] for key in told)
+
+
+def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
     """The network that a state dict belongs to.
 
     Args:
         state_dict: arrays by torch key.
+        **told: what the weights do not tell, by which names of different networks are told apart.
 
     Returns:
         Its name; of several names for one and the same network, the first.
@@ -135,6 +143,8 @@ def choose(state_dict: Mapping[str, Any]) -> str:
     groups = _groups(state_dict)
     exact = [group for published, group in groups if published]
     fitting = exact if len(exact) == 1 else [group for _, group in groups]
+    if len(fitting) > 1 and told:
+        fitting = [group for group in fitting if _as_told(group[0], told)] or fitting
     if len(fitting) == 1:
         return fitting[0][0]
     if fitting:

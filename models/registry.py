@@ -119,7 +119,7 @@ _FACTORS = ("factor", "factors", "scale_factor", "upscaling_factor", "upscale", 
 """What the papers' code calls the argument for the output pixels per input pixel."""
 _CHANNELS = (
     "num_channels", "in_nc", "in_chans", "num_in_ch", "inp_channels", "in_chn", "input_channel",
-    "n_colors",
+    "n_colors", "in_channels", "channels", "colours",
 )  # fmt: skip
 """What the papers' code calls the argument for the channels of the image."""
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}

@@ -154,7 +154,7 @@ def _network(
         name = table["name"]
     elif weights is not None:
         read = place.at("weights").checked(models.read_state_dict, weights, part)
-        name = place.at("weights").checked(models.choose, read)
+        name = place.at("weights").checked(models.choose, read, **told)
     else:
         raise place.wrong("it has no name; see `cem-jax models`")
     facts = place.at("name").checked(models.describe, name)

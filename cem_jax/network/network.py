@@ -232,10 +232,11 @@ def load(
     if weights is None and _is_path(name):
         state_dict = models.read_state_dict(name, part)
         try:
-            found = models.choose(state_dict)
+            found = models.choose(state_dict, **arguments)
         except ValueError as error:
             raise ValueError(f"name={str(name)!r}: {error}") from error
-        return _named(from_torch(found, state_dict, **arguments), label or Path(name).stem)
+        network = from_torch(found, state_dict, **arguments)
+        return _named(network, label or f"{found} {Path(name).stem}")
     name = str(name)
     path = models.bundled_weights(name) if weights is None else weights
     if path is None:
