@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from cem_jax.effects.assembly import estimated_maps, extremes_of
-from cem_jax.effects.request import Request, check_chunk, check_pair, grid_of
+from cem_jax.effects.request import Request, check_chunk, check_pair, grid_of, on_scene
 from cem_jax.effects.rounds import draw, opened
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
@@ -76,7 +76,8 @@ def outcomes(
     asked.flat[flat] = True
     each = -(-len(flat) // int(asked.sum()))
     sweep = Sweep.make(
-        network, scene, (roi,), grid, asked, clip_and_round if rounded else clip, (outcome,),
+        on_scene(network, scene), scene, (roi,), grid, asked,
+        clip_and_round if rounded else clip, (outcome,),
         draws=(each, each), chunk=check_chunk(chunk),
     )  # fmt: skip
     # What cannot reach the region leaves it as it is.

@@ -36,7 +36,7 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
         raise ValueError(
             f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
         )
-    takes, channels = getattr(network, "channels", None), scene.degraded.shape[2]
+    takes, channels = network.channels, scene.degraded.shape[2]
     if takes not in (None, channels):
         raise ValueError(
             f"network={network.name}: it takes images of {takes} channels, the scene has {channels}"
@@ -44,6 +44,12 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
         )
     height, width = scene.clean.shape[:2]
     roi.check(height, width, scene.scale)
+
+
+def on_scene(network: Network, scene: Scene) -> Network:
+    """The network as it runs on a scene: told the noise of the scene, where it takes that."""
+    noisy = scene.task == "DN" and "sigma" in scene.facts
+    return network.at_noise(scene.facts["sigma"]) if noisy else network
 
 
 def grid_of(scene: Scene, block: int) -> Grid:
@@ -142,8 +148,8 @@ class Request:
         if not scores or len(scores) != len(outcomes):
             raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
         return cls(
-            network, scene, grid, pool, block, plan, plan.patches(pool), scores, seed, rounded,
-            check_chunk(chunk), devices,
+            on_scene(network, scene), scene, grid, pool, block, plan, plan.patches(pool), scores,
+            seed, rounded, check_chunk(chunk), devices,
         )  # fmt: skip
 
     @property
