@@ -149,9 +149,11 @@ def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
         return fitting[0][0]
     if fitting:
         first = [group[0] for group in fitting]
+        tells = {one.name for name in first for one in arguments(find(name).architecture)}
         raise ValueError(
-            f"its tensors fit {listed(first, 20)}, which are different networks; name one: "
+            f"its tensors fit {listed(first, 20)}, which are different networks; name one, "
             f"cem.load({first[0]!r}, path)"
+            + (f", or tell which by {listed(sorted(tells))}" if tells else "")
         )
     raise ValueError(_unknown(state_dict) or f"it fits no network of the zoo; {_OWN}")
 

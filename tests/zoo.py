@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "DnCNN": {"nc": 8, "nb": 4},
     "EDSR": {"width": 8, "depth": 2},
     "ESPCN": {"width": 8, "depth": 2},
+    "FDnCNN": {"nc": 8, "nb": 4},
     "FFDNet": {"nc": 8, "nb": 3},
     "FSRCNN": {"d": 8, "s": 4, "m": 2},
     "HAT": {
@@ -64,6 +65,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "SPAN": {"feature_channels": 8, "num_blocks": 2},
     "SRDenseNet": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
+    "SRVGGNetCompact": {"num_feat": 8, "num_conv": 3},
     "SwinIR": {"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)},
     "XRestormer": {
         "dim": 8, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "spatial_dim_head": 4,

@@ -94,7 +94,7 @@ def test_one_of_several_state_dicts_is_chosen_by_its_key(state, tmp_path):
     path = tmp_path / "levels.pth"
     path.write_bytes(zip_file(state, lambda entries: mapping({"0": b"}", "24": mapping(entries)})))
     assert_same(read(path, part="24"), state)
-    assert cem.load("DnCNN", path, part="24").name == "DnCNN"
+    assert cem.load("DnCNN", path, part="24").name == "DnCNN levels"
     with pytest.raises(ValueError, match=r"part=: '0', '24'"):
         read(path)
     with pytest.raises(ValueError, match=r"part='25'.*'0', '24'"):
