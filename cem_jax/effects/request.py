@@ -26,6 +26,7 @@ from cem_jax.plans.names import as_plan
 from cem_jax.plans.plan import CoarseToFine, Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
@@ -208,9 +209,10 @@ class Request:
         }
         if self.compute.directory is not None:  # to trace a network takes a while
             shape = (1, *self.scene.degraded.shape)
-            found["function"] = _fingerprint(
-                f"network={network.name}", digest_apply, network.apply, network.params, shape
-            )
+            with named_errors(network, shape):
+                found["function"] = _fingerprint(
+                    f"network={network.name}", digest_apply, network.apply, network.params, shape
+                )
         return found
 
     def _scored(self, roi: ROI) -> dict[str, str | NoFingerprintError]:

@@ -1,6 +1,8 @@
 """What a network is said to be, checked against what it does, once for each network and scene."""
 
+import contextlib
 import weakref
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +32,21 @@ _restored: weakref.WeakKeyDictionary[Network, weakref.WeakKeyDictionary[Scene, n
 """Whole images that networks with declared facts restored, for as long as both are in use."""
 
 
+@contextlib.contextmanager
+def named_errors(network: Network, shape: tuple[int, ...]) -> Iterator[None]:
+    """Errors of a network's own code become a ValueError that names it and the image's shape."""
+    try:
+        yield
+    except Exception as error:  # a user's function may raise anything
+        text = " ".join(str(error).split())[:300]
+        if text.startswith("network="):
+            raise
+        raise ValueError(
+            f"network={network.name}: it cannot take an image {shape}: "
+            f"{type(error).__name__}: {text}"
+        ) from error
+
+
 def check_output(network: Network, scene: Scene, height: int, width: int) -> None:
     """Refuses a network that does not turn an image into one of the scene's scale, by shapes alone.
 
@@ -44,16 +61,8 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
     """
     channels = scene.degraded.shape[2]
     size = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
-    try:
+    with named_errors(network, size.shape):
         out = jax.eval_shape(network.apply, network.params, size)
-    except Exception as error:  # a user's function may raise anything
-        text = " ".join(str(error).split())[:300]
-        if text.startswith("network="):
-            raise
-        raise ValueError(
-            f"network={network.name}: it cannot take an image {size.shape}: "
-            f"{type(error).__name__}: {text}"
-        ) from error
     expected = (1, height * scene.scale, width * scene.scale, channels)
     if not isinstance(out, jax.ShapeDtypeStruct):
         raise ValueError(
