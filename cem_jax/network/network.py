@@ -1,6 +1,7 @@
 """A network as the sweep sees it: a pure function, its parameters, and a few facts."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,16 @@ def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
     return apply(params, x)
 
 
-@dataclasses.dataclass(frozen=True)
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("params",),
+    meta_fields=(
+        "name", "apply", "scale", "receptive_radius", "anchor", "channels", "noise_level"
+    ),
+)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Network:
-    """A restoration network.
+    """A restoration network: a pytree whose leaves are its parameters; equal to itself alone.
 
     Args:
         name: what it is called in tables and records.
@@ -91,6 +99,8 @@ class _Module:
     graph: Any
     config: tuple[tuple[str, Any], ...] | None = None
     zoo: str | None = None
+    facts: tuple[int | None, int | None] | None = None
+    """Receptive radius and anchor, where they are the registry's."""
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
         return nnx.merge(self.graph, params)(x)
@@ -163,13 +173,21 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
     except models.Misfit as error:
         hint = models.hint(name, state_dict)
         raise ValueError(f"{error}; {hint}" if hint else str(error)) from error
-    module = _Module(built.graph, tuple(built.config.items()), name)
+    facts = (built.receptive_radius, built.anchor)
+    module = _Module(built.graph, tuple(built.config.items()), name, facts)
     apply = _of_any_size(module, built.scale, built.size_multiple, entry.size_minimum)
     told = "noise_level" in arguments
     return Network(
         name, apply, built.state, built.scale, built.receptive_radius, built.anchor,
         built.channels, built.config["noise_level"] if told else None,
     )  # fmt: skip
+
+
+def has_known_facts(network: Network) -> bool:
+    """Whether radius and anchor are those of the zoo's registry, which its tests hold true."""
+    apply = network.apply.apply if isinstance(network.apply, _Padded) else network.apply
+    facts = (network.receptive_radius, network.anchor)
+    return isinstance(apply, _Module) and apply.facts == facts
 
 
 def to_torch(network: Network) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ class Source(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Work:
+class Interventions:
     """Interventions to evaluate.
 
     Args:
@@ -42,7 +42,7 @@ class Work:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Written:
+class AsGiven:
     """The patches themselves; an item is one of them."""
 
     def __call__(self, y: jax.Array, x: jax.Array, item: jax.Array) -> jax.Array:
@@ -52,7 +52,7 @@ class Written:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class FromPool:
     """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
 
     Args:
