@@ -133,7 +133,7 @@ class TerminalProgress:
             yield lambda state: None
             return
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Rate(),
             TimeRemainingColumn(),
         )  # fmt: skip
         bar = Bar(*columns, console=console)

@@ -3,18 +3,17 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.outcome import psnr
-from cem_jax.scene.degrade.bicubic import upsample
-from cem_jax.scene.scene import Scene
+
+if TYPE_CHECKING:
+    from cem_jax.scene.scene import Scene
 
 
-def input_psnr(scene: Scene, effect_map: EffectMap) -> float:
+def input_psnr(scene: "Scene", effect_map: EffectMap) -> float:
     """PSNR of the region before restoration; a small input is enlarged bicubically.
 
     Args:
@@ -24,6 +23,11 @@ def input_psnr(scene: Scene, effect_map: EffectMap) -> float:
     Returns:
         dB.
     """
+    import jax.numpy as jnp
+
+    from cem_jax.outcome import psnr
+    from cem_jax.scene.degrade.bicubic import upsample
+
     roi = effect_map.roi
     image = np.asarray(upsample(effect_map.degraded, scene.scale))
     rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
@@ -46,7 +50,7 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
     errors = effect_map.standard_error[np.isfinite(effect_map.standard_error)]
     return {
         "task": effect_map.task,
-        "network": effect_map.provenance["network"],
+        "network": effect_map.provenance.get("network", ""),
         "psnr_out": effect_map.baseline,
         "positive": 100 * counts.positive / total,
         "negative": 100 * counts.negative / total,
@@ -55,7 +59,7 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
         "max": effect_map.range.max,
         "largest_standard_error": float(errors.max()) if errors.size else float("nan"),
         "evaluations": effect_map.evaluations,
-        "seconds": effect_map.provenance["seconds"],
+        "seconds": effect_map.provenance.get("seconds", float("nan")),
     }
 
 
