@@ -213,7 +213,8 @@ class EffectMap:
         Raises:
             ValueError: the file cannot be written.
         """
-        write_file(path, map_bytes(self))
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        write_file(path, map_bytes(fields))
 
     @classmethod
     def load(cls, path: str | Path) -> "EffectMap":

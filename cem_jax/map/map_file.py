@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.store.npz import Damaged, read_npz, record_of
-
-if TYPE_CHECKING:
-    from cem_jax.map.effect_map import EffectMap
 
 FORMAT_VERSION = 2
 
@@ -29,18 +26,18 @@ _ARRAYS = (*_CELLS, "values", "degraded")
 _EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
 
 
-def map_bytes(effect_map: "EffectMap") -> bytes:
-    """What a map's file holds: the arrays by name and one JSON text `record` with the rest."""
+def map_bytes(fields: Mapping[str, Any]) -> bytes:
+    """What a map's file holds: the arrays by name and one JSON text `record` with the rest.
+
+    Args:
+        fields: of an `EffectMap`, by name.
+    """
     record = {
-        field.name: getattr(effect_map, field.name)
-        for field in dataclasses.fields(effect_map)
-        if field.name not in (*_ARRAYS, "extremes")
-    }
-    record["roi"] = dataclasses.asdict(effect_map.roi)
-    record["format_version"] = FORMAT_VERSION
-    arrays = {name: getattr(effect_map, name) for name in _ARRAYS}
-    if effect_map.extremes is not None:
-        arrays |= {f"extremes_{name}": getattr(effect_map.extremes, name) for name in _EXTREMES}
+        name: value for name, value in fields.items() if name not in (*_ARRAYS, "extremes")
+    } | {"roi": dataclasses.asdict(fields["roi"]), "format_version": FORMAT_VERSION}
+    arrays, extremes = {name: fields[name] for name in _ARRAYS}, fields["extremes"]
+    if extremes is not None:
+        arrays |= {f"extremes_{name}": getattr(extremes, name) for name in _EXTREMES}
     buffer = io.BytesIO()
     text = json.dumps(record, default=as_json_value)
     np.savez_compressed(buffer, allow_pickle=False, record=text, **arrays)
@@ -48,7 +45,7 @@ def map_bytes(effect_map: "EffectMap") -> bytes:
 
 
 def read_map(path: str | Path) -> dict[str, Any]:
-    """The fields of the map that a file holds.
+    """The fields of the map that a file holds, by name.
 
     Args:
         path: the file.

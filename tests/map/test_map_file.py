@@ -29,8 +29,12 @@ def refused(path: Path) -> str:
     return text
 
 
+def whole() -> bytes:
+    return map_bytes({field.name: getattr(MAP, field.name) for field in dataclasses.fields(MAP)})
+
+
 def parts() -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(map_bytes(MAP))) as archive:
+    with zipfile.ZipFile(io.BytesIO(whole())) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -111,15 +115,15 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
 
 
 def test_a_file_cut_off_or_damaged_anywhere_is_refused_or_right(tmp_path):
-    whole = map_bytes(MAP)
+    data = whole()
     path = tmp_path / "map.npz"
-    for end in np.linspace(0, len(whole) - 1, 40, dtype=int):
-        path.write_bytes(whole[:end])
+    for end in np.linspace(0, len(data) - 1, 40, dtype=int):
+        path.write_bytes(data[:end])
         refused(path)
     rng = np.random.default_rng(0)
     refusals = 0
-    for place in rng.integers(len(whole), size=150):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+    for place in rng.integers(len(data), size=150):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
         try:
             found = cem.EffectMap.load(path)
         except ValueError as error:
@@ -189,12 +193,12 @@ def test_maps_of_the_first_format_are_read(tmp_path):
 
 @pytest.mark.parametrize("name", [*_ARRAYS, *(f"extremes_{name}" for name in _EXTREMES)])
 def test_an_array_that_is_missing_or_of_another_kind_is_refused(name, tmp_path):
-    whole, path = parts(), tmp_path / "map.npz"
+    members, path = parts(), tmp_path / "map.npz"
     member = f"{name}.npy"
-    assert name in refused(written(path, {k: v for k, v in whole.items() if k != member}))
+    assert name in refused(written(path, {k: v for k, v in members.items() if k != member}))
     for other in ("a text", 3, np.zeros((2, 3, 4, 5, 6, 7)), np.zeros(4, "M8[s]"), np.zeros(0)):
-        assert name in refused(written(path, whole | {member: npy(other)}))
-    refused(written(path, whole | {member: npy(np.array([{}], object))}))
+        assert name in refused(written(path, members | {member: npy(other)}))
+    refused(written(path, members | {member: npy(np.array([{}], object))}))
 
 
 def test_extremes_that_lie_nowhere_are_refused(tmp_path):
