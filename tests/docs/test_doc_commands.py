@@ -248,7 +248,7 @@ def bring(folder: Path) -> None:
         network = [{name = "DnCNN-compact"}]
         scene = [{task = "DN", example = "pagoda", rois = [[96, 112, 32, 32]]}]
     """)
-    for name, program in (("cem-jax", "-m cem_jax.cli.cli"), ("python", "")):
+    for name, program in (("cem-jax", "-m cem_jax.cli"), ("python", "")):
         script = folder / ".venv/bin" / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
         script.chmod(0o755)
