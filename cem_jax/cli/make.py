@@ -136,9 +136,7 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
     return cem.PatchPool.from_images(path, block) if path.is_dir() else cem.PatchPool.load(path)
 
 
-def _scene(
-    task: Task, clean: Any, scale: int, sigma: float, seed: int, name: str
-) -> "cem.Scene":
+def _scene(task: Task, clean: Any, scale: int, sigma: float, seed: int, name: str) -> "cem.Scene":
     """The scene of a task on a photograph, for a network of a scale."""
     if task is Task.SR and scale == 1:
         return cem.Scene.preupsampled(clean, name=name)

@@ -94,4 +94,7 @@ def parse_plan(text: str) -> "cem.Plan":
     """
     from cem_jax.plans.names import as_plan
 
-    return as_plan(text)
+    try:
+        return as_plan(text)
+    except ValueError as error:
+        raise ValueError(str(error).replace("plan=", "--plan ", 1)) from error

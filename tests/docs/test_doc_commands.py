@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from command_line import status
 from pages import PAGES, ROOT, Shown, mentioned, name_of, shown
 from PIL import Image
 from torch_writer import zip_file
@@ -307,12 +308,7 @@ def test_a_quick_command_does_what_it_says(command, folder, monkeypatch):
     before = stamps(QUICK[command], folder)
     program, *arguments = shlex.split(command)
     if program == "cem-jax":
-        monkeypatch.setattr(sys, "argv", [program, *arguments])
-        for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
-            monkeypatch.setattr(cem, setting, lambda: None)
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        assert not done.value.code
+        assert not status(monkeypatch, *arguments)
     else:
         monkeypatch.setattr(sys, "argv", arguments[1:])
         importlib.import_module(arguments[1]).main()

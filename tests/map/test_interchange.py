@@ -239,7 +239,7 @@ def test_the_published_configurations_are_accepted(shared, tmp_path):
 def test_every_format_is_a_command(found, tmp_path):
     from command_line import call
 
-    from cem_jax.cli.cli import Format, export
+    from cem_jax.cli.look import Format, export
 
     found.save(tmp_path / "map.npz")
     for kind in Format:
@@ -255,12 +255,10 @@ def test_every_format_is_a_command(found, tmp_path):
 def test_a_configuration_is_run_by_the_map_command(checkout, tmp_path):
     from command_line import call
 
-    from cem_jax.cli.cli import map_command
-
     file = config(checkout, Imagelist=["demo_2.png"], coarse_num=1, fine_num=1)
     done = call("map", "--reference-config", str(file), "--out", str(tmp_path / "maps"))
     assert done.returncode == 0, done.stderr
     map_ = cem.EffectMap.load(tmp_path / "maps/DnCNN-compact/demo_2.png/y24-x16-16x16/map.npz")
     assert map_.provenance["rounded"]
-    with pytest.raises(ValueError, match="--model, --task, --image and --roi are needed"):
-        map_command(tmp_path / "other")
+    done = call("map", "--out", str(tmp_path / "other"))
+    assert done.returncode == 2 and "--model, --task, --image and --roi are needed" in done.stderr
