@@ -87,9 +87,9 @@ def _groups(state_dict: Mapping[str, Any]) -> list[tuple[bool, list[str]]]:
     """
     weights = without_prefixes(arrays(state_dict))
     groups = []
-    for entries in _by_architecture().values():
+    for several in _by_architecture().values():
         fitting: dict[Any, list[tuple[bool, str]]] = {}
-        for entry in entries:
+        for entry in several:
             if (network := _filled(entry, weights)) is None:
                 continue
             graph, config = network

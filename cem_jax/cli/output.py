@@ -11,7 +11,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print a JSON list instead, f
 
 def show(records: Sequence[Mapping[str, Any]], text: str, json: bool) -> None:
     """What a command has found: a text for readers, or its records as JSON for scripts."""
-    from cem_jax.map.summary import as_json
+    from cem_jax.rows import as_json
 
     typer.echo(as_json(records) if json else text)
 

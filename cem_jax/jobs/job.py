@@ -17,12 +17,13 @@ import jax
 from cem_jax.arguments import whole_number
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.grid import ROI
-from cem_jax.map.summary import as_json, summarise
+from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
 from cem_jax.plain_text import told
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
+from cem_jax.rows import as_json
 from cem_jax.scene.scene import Scene
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.lock import LOCKS, Locks

@@ -18,7 +18,7 @@ from PIL import Image
 import cem_jax as cem
 from cem_jax.cli import cli
 from cem_jax.cli.make import run_job
-from cem_jax.map.summary import as_json
+from cem_jax.rows import as_json
 from cem_jax.scene.image import open_image
 
 

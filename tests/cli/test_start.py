@@ -43,7 +43,7 @@ LIGHT = {
     "option": (("map", "--nonsense"), 2, "cem-jax: No such option: --nonsense"),
     "missing": (("convert", "file"), 2, "cem-jax: Missing option '--model'"),
     "choice": (("map", "--out", "x", "--task", "XX"), 2, "'XX' is not one of 'SR', 'DN', 'DR'"),
-    "number": (("map", "--out", "x", "--block", "8.5"), 2, "'8.5' is not a valid int"),
+    "number": (("map", "--out", "x", "--block", "8.5"), 2, "cem-jax: Invalid value for '--block'"),
     "needed": (("map", "--out", "out"), 2, "are needed"),
     "network": ((*MAP, "--model", "EDRS-compact"), 2, "nearest: EDSR-compact"),
     "region": ((*MAP, "--model", "DnCNN-compact", "--roi", "1,2"), 2, "--roi '1,2'"),
