@@ -41,6 +41,7 @@ QUICK = {
     "cem-jax map --help": (),
     "cem-jax figures": (),
     "cem-jax report results/photo --out photo.html": ("photo.html",),
+    "cem-jax plot results/photo --out photo.pdf": ("photo.pdf",),
     "cem-jax report results/photo --out report.html": ("report.html",),
     "cem-jax export map.npz --format csv --out map.csv": ("map.csv",),
     "cem-jax export map.npz --format netcdf --out map.nc": ("map.nc",),
