@@ -278,7 +278,7 @@ ENTRIES = (
         HiTSRF,
         tasks=("SR",),
         scale=4,
-        official_files=("team54_HITSR.pth", "HiT-SRF_4x.pth"),
+        official_files=("team54_HITSR.pth",),
         published_at="github.com/Amazingren/NTIRE2025_ESR",
         licence="MIT",
         anchor=math.lcm(*_SIDES),
