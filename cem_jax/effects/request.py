@@ -57,16 +57,25 @@ def check_chunk(chunk: int | None) -> int | None:
     return None if chunk is None else whole_number("chunk", chunk, 1)
 
 
-def _check_do(scene: Scene, block: int, side: int) -> None:
-    """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
+def _margin_of_do(scene: Scene, block: int, side: int) -> int:
+    """Input pixels by which what do() writes exceeds the block, by the shapes alone.
+
+    Raises:
+        ValueError: there is no do(), or it cannot take the pool's patches.
+    """
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
     channels = scene.clean.shape[2]
     patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
     corner = jax.ShapeDtypeStruct((), np.int32)
     found = jax.eval_shape(scene.intervene, patch, corner, corner, jax.random.key(0)).shape
-    if found != (side, side, channels):
-        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, channels)}")
+    margin = (found[0] - side) // 2 if found else 0
+    if margin < 0 or found != (side + 2 * margin, side + 2 * margin, channels):
+        raise ValueError(
+            f"scene: do() made {found} of a patch; expected {(side, side, channels)}, or as many "
+            "pixels more on every side"
+        )
+    return margin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +86,7 @@ class Request:
         network: the network.
         scene: with a do().
         grid: its blocks.
+        margin: input pixels by which what do() writes exceeds a block.
         pool: patches of the blocks' size.
         block: side of a block, in output pixels.
         plan: how many draws each block gets.
@@ -91,6 +101,7 @@ class Request:
     network: Network
     scene: Scene
     grid: Grid
+    margin: int
     pool: PatchPool
     block: int
     plan: Plan
@@ -125,7 +136,7 @@ class Request:
         for roi in rois:
             check_pair(network, scene, roi)
         grid = grid_of(scene, block)
-        _check_do(scene, block, grid.block)
+        margin = _margin_of_do(scene, block, grid.block)
         pool = PatchPool.default(block) if pool is None else pool
         if pool.size != block:
             raise ValueError(
@@ -142,7 +153,7 @@ class Request:
         if not scores or len(scores) != len(outcomes):
             raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
         return cls(
-            network, scene, grid, pool, block, plan, plan.patches(pool), scores, seed, rounded,
+            network, scene, grid, margin, pool, block, plan, plan.patches(pool), scores, seed, rounded,
             check_chunk(chunk), devices,
         )  # fmt: skip
 
@@ -183,7 +194,7 @@ class Request:
         return Sweep.make(
             self.network, self.scene, rois, self.grid, outside,
             clip_and_round if self.rounded else clip, tuple(self.scores.values()),
-            draws=expected, chunk=self.chunk, devices=self.devices,
+            margin=self.margin, draws=expected, chunk=self.chunk, devices=self.devices,
         )  # fmt: skip
 
     def work(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Work:

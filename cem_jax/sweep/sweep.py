@@ -19,7 +19,8 @@ from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
 from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
-from cem_jax.scene.scene import Intervene, Scene
+from cem_jax.scene.intervene import Intervene
+from cem_jax.scene.scene import Scene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense, DenseProgram
 from cem_jax.sweep.local import Local
@@ -75,6 +76,7 @@ class Sweep:
         finish: Callable[[jax.Array], jax.Array],
         outcomes: Sequence[Outcome],
         *,
+        margin: int = 0,
         draws: tuple[int, int] = (3, 53),
         chunk: int | None = None,
         devices: Sequence[Any] | None = None,
@@ -89,6 +91,7 @@ class Sweep:
             wanted: blocks that may be asked for, bool [rows, columns].
             finish: what happens to the restored pixels before they are scored.
             outcomes: the scores of each region.
+            margin: input pixels by which what is written exceeds a block, on every side.
             draws: interventions expected at blocks far from a region, and near it.
             chunk: interventions in one call; None chooses.
             devices: that compute; None takes this process's.
@@ -117,15 +120,16 @@ class Sweep:
             return put(Target(jnp.asarray(clean), jnp.asarray(corners)))
 
         part = ROI(crop.top, crop.left, crop.height, crop.width)
-        place = np.flatnonzero(wanted & grid.near(part, 0))
+        place = np.flatnonzero(wanted & grid.near(part, margin))
         origins = np.stack(np.divmod(place, grid.columns), axis=1) * grid.block
-        origins -= (crop.top, crop.left)
+        origins -= (crop.top + margin, crop.left + margin)
+        side = grid.block + 2 * margin
         params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), network.params)
         leaves, tree = jax.tree.flatten(params)
         inner = crop.roi
         rectangle = (inner.y, inner.x, inner.height, inner.width)
         plan = _plan(
-            network.apply, tree, tuple(leaves), (1, *image.shape), rectangle, grid.block,
+            network.apply, tree, tuple(leaves), (1, *image.shape), rectangle, side,
             origins.astype(np.int64).tobytes(), draws,
         )  # fmt: skip
         reach = np.zeros(grid.shape, bool)
@@ -140,11 +144,11 @@ class Sweep:
                     inner, y=crop.top * scene.scale, x=crop.left * scene.scale
                 )
             program = DenseProgram(
-                network.apply, grid.block, (inner.height, inner.width),
+                network.apply, side, (inner.height, inner.width),
                 (inner.y, inner.x) if saves else None, score,
             )  # fmt: skip
             corner = np.array([inner.y, inner.x], np.int32)
-            origin = np.array([crop.top, crop.left], np.int32)
+            origin = np.array([crop.top + margin, crop.left + margin], np.int32)
             fixed = (network.params, image, target(roi), corner, origin)
             way = Dense(program, mesh, grid, put(fixed), plan.note)
             cost = plan.multiply_adds.crop * float(reach.sum())
@@ -192,7 +196,7 @@ class Sweep:
         return Work(source, cells, (cells, draws, chosen))
 
     def written(self, cells: np.ndarray, patches: np.ndarray) -> Work:
-        """Interventions that write given patches float32 [n, block, block, c] at cells int [n]."""
+        """Interventions that write given pixels float32 [n, side, side, c] at cells int [n]."""
         return Work(Written(), cells.astype(np.int32), patches)
 
     def baseline(self, work: Work) -> tuple[np.ndarray, np.ndarray]:
