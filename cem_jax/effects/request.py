@@ -153,8 +153,8 @@ class Request:
         if not scores or len(scores) != len(outcomes):
             raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
         return cls(
-            network, scene, grid, margin, pool, block, plan, plan.patches(pool), scores, seed, rounded,
-            check_chunk(chunk), devices,
+            network, scene, grid, margin, pool, block, plan, plan.patches(pool), scores, seed,
+            rounded, check_chunk(chunk), devices,
         )  # fmt: skip
 
     @property

@@ -18,9 +18,8 @@ Intervene = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 
 patch: float32 [block, block, c] in [0, 1]; y, x: the block's corner in input pixels; key: for fresh
 noise. Returns float32 [side, side, c] in [0, 1], side = block / scale: what the block's pixels
-become. Where a degradation spreads a change beyond the block, it returns [side + 2 r, side + 2 r, c]
-instead: r pixels more on every side, those outside of the image being ignored. It runs under vmap
-and jit.
+become. Where a degradation spreads a change beyond the block, it returns more, by the same number
+of pixels on every side; those outside of the image are ignored. It runs under vmap and jit.
 """
 
 

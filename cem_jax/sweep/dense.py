@@ -96,8 +96,8 @@ class Dense:
         mesh: the devices, along one axis.
         grid: the blocks of the input.
         fixed: on every device: parameters, the image's crop, what is compared with, the corner of
-            that in the crop's output, the crop's corner in the input and as far beyond it as what is
-            written exceeds a block.
+            that in the crop's output, the crop's corner in the input, farther by what is written
+            around a block.
         note: what is computed, in words.
     """
 

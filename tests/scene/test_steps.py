@@ -80,11 +80,6 @@ def test_own_kernels_are_correlated_as_they_stand():
     np.testing.assert_array_equal(cem.Blur(shift)(PHOTO)[1:-1, 1:-1], PHOTO[:-2, 2:])
 
 
-def test_blur_on_the_host_is_blur_on_the_device():
-    for blur in (cem.Blur.gaussian(2.2), cem.Blur.motion(9, 30)):
-        np.testing.assert_array_equal(blur.on_host(PHOTO[:50, :60]), blur(PHOTO[:50, :60]))
-
-
 def test_motion_blurs_along_its_angle_alone():
     across = np.tile(noise_image(1, 64, 1), (64, 1, 1))  # the same in every row
     np.testing.assert_array_equal(cem.Blur.motion(11, 90)(across), across)
@@ -199,7 +194,7 @@ def window_in(image: np.ndarray, y: int, x: int, side: int, margin: int, written
 
 @pytest.mark.parametrize("name", STEPS)
 def test_do_is_degrading_the_whole_image_again(name):
-    """At every corner, border and inside, for images that JPEG's units and the blocks do not fill."""
+    """At every corner, border and inside, for images that the units of JPEG do not fill."""
     steps = STEPS[name]
     scene = cem.Scene.degraded_by(PHOTO[:75, :93], steps, seed=5)
     block = block_of(steps)
