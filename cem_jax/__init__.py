@@ -36,12 +36,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "map.effect_map": ["EffectMap"],
         "map.difference": ["Difference", "difference"],
         "map.summary": ["input_psnr", "markdown_table", "summarise"],
-        "effects.effect": [
-            "causal_effect_map",
-            "causal_effect_maps",
-            "outcomes",
-            "region_maps",
+        "effects.compute": ["Compute"],
+        "effects.progress": [
+            "NoProgress",
+            "NotebookProgress",
+            "Progress",
+            "TerminalProgress",
+            "TextProgress",
         ],
+        "effects.given": ["outcomes"],
+        "effects.effect": ["causal_effect_map", "causal_effect_maps", "region_maps"],
         "attribution.record": ["Attribution"],
         "attribution.gradients": [
             "gradient_map",

@@ -4,10 +4,16 @@ from cem_jax.attribution.gradients import integrated_gradients as integrated_gra
 from cem_jax.attribution.gradients import local_attribution_map as local_attribution_map
 from cem_jax.attribution.occlusion import occlusion_map as occlusion_map
 from cem_jax.attribution.record import Attribution as Attribution
+from cem_jax.effects.compute import Compute as Compute
 from cem_jax.effects.effect import causal_effect_map as causal_effect_map
 from cem_jax.effects.effect import causal_effect_maps as causal_effect_maps
-from cem_jax.effects.effect import outcomes as outcomes
 from cem_jax.effects.effect import region_maps as region_maps
+from cem_jax.effects.given import outcomes as outcomes
+from cem_jax.effects.progress import NoProgress as NoProgress
+from cem_jax.effects.progress import NotebookProgress as NotebookProgress
+from cem_jax.effects.progress import Progress as Progress
+from cem_jax.effects.progress import TerminalProgress as TerminalProgress
+from cem_jax.effects.progress import TextProgress as TextProgress
 from cem_jax.grid import ROI as ROI
 from cem_jax.jobs.job import Job as Job
 from cem_jax.jobs.job import MapOf as MapOf

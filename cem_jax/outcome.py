@@ -3,7 +3,7 @@
 Every outcome here grows as the restoration gets better, so that a positive effect always helps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -168,9 +168,34 @@ def unit(outcome: Outcome) -> str:
 
 def clip_and_round(restored: jax.Array) -> jax.Array:
     """The output as the paper's code scores it: clipped to [0, 1] and rounded to 8 bits."""
-    return jnp.round(255 * jnp.clip(restored, 0.0, 1.0)) / 255
+    return jnp.round(255 * clip(restored)) / 255
 
 
 def clip(restored: jax.Array) -> jax.Array:
-    """The output clipped to [0, 1]."""
-    return jnp.clip(restored, 0.0, 1.0)
+    """The output clipped to [0, 1]; what is not finite is NaN, and stays in sight."""
+    return jnp.where(jnp.isfinite(restored), jnp.clip(restored, 0.0, 1.0), jnp.nan)
+
+
+NAMES: Mapping[str, Outcome] = {
+    function.__name__: function for function in (psnr, psnr_y, ssim, negative_mse, negative_l1)
+}
+"""Outcomes by the names that the command line and job files take."""
+
+
+def as_outcome(given: Outcome | str) -> Outcome:
+    """An outcome from what a user gives.
+
+    Args:
+        given: a function, or one of `NAMES`.
+
+    Raises:
+        ValueError: something else.
+    """
+    if isinstance(given, str) and given in NAMES:
+        return NAMES[given]
+    if isinstance(given, str) or not callable(given) or isinstance(given, type):
+        raise ValueError(
+            f"outcome={given!r}: expected a function of (restored, target), or one of "
+            f"{', '.join(NAMES)}"
+        )
+    return given

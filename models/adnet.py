@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import BatchNorm, Conv, ReLU, Sequential
 
@@ -15,16 +16,25 @@ _DILATED = (2, 5, 9, 12)
 class ADNet(nnx.Module):
     """Sparse and plain convolutions that predict the noise, weighted by attention to it.
 
-    The channels go in as they are. The authors' colour networks expect blue, green, red: for an
-    image in red, green, blue, reverse the last axis of input and output.
-
     Args:
         channels: channels of the image.
         width: channels inside.
+        order: "rgb", or "bgr": the order of the channels inside, that of the authors' images.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, channels: int = 3, width: int = 64, *, rngs: nnx.Rngs):
+    arguments = (
+        Argument(
+            "order",
+            "order",
+            "order of the channels inside: rgb takes images as they are; the authors' files for "
+            "colour were trained on bgr",
+            choices=("rgb", "bgr"),
+        ),
+    )
+
+    def __init__(self, channels: int = 3, width: int = 64, order: str = "rgb", *, rngs: nnx.Rngs):
+        self.turned = order == "bgr"
         self.layers = tuple(f"conv1_{number}" for number in range(1, _DEPTH + 1))
         for number, name in enumerate(self.layers, 1):
             conv = Conv(
@@ -40,12 +50,14 @@ class ADNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, channels] -> the same shape."""
+        x = x[..., ::-1] if self.turned else x
         y = x
         for name in self.layers:
             y = getattr(self, name)(y)
         y = self.conv1_16(y)
         attention = self.conv3(jnp.tanh(jnp.concatenate([x, y], axis=-1)))
-        return x - attention * y
+        y = x - attention * y
+        return y[..., ::-1] if self.turned else y
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
@@ -54,7 +66,7 @@ class ADNet(nnx.Module):
         return {"channels": channels, "width": width}
 
     @staticmethod
-    def receptive_radius(**_: int) -> int:
+    def receptive_radius(**_: object) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
         return _DEPTH + len(_DILATED) + 1
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import (
     BasicBlock,
@@ -114,9 +115,16 @@ class CARNM(nnx.Module):
         rngs: source of the initial weights.
     """
 
+    arguments = (
+        Argument(
+            "scale",
+            "scale",
+            "upscaling factor: one file has the weights of all three",
+            choices=_SCALES,
+        ),
+    )
+
     def __init__(self, width: int = 64, group: int = 4, scale: int = 4, *, rngs: nnx.Rngs):
-        if scale not in _SCALES:
-            raise ValueError(f"scale={scale!r}: expected one of {_SCALES}")
         self.sub_mean = Shift(-1)
         self.add_mean = Shift(1)
         self.entry = Conv(3, width, rngs=rngs)

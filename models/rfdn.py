@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .entry import Entry
-from .layers import ESA, Conv, LeakyReLU, PixelShuffle, Sequential
-
-_RANGE = 255.0
+from .layers import ESA, Conv, LeakyReLU, PixelShuffle, Sequential, from_range, to_range
+from .value_range import RANGE
 
 
 def _lrelu(x: jax.Array) -> jax.Array:
@@ -55,8 +54,11 @@ class RFDN(nnx.Module):
         num_modules: number of blocks.
         out_nc: channels of the output.
         upscale: upscaling factor.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -65,9 +67,11 @@ class RFDN(nnx.Module):
         num_modules: int = 4,
         out_nc: int = 3,
         upscale: int = 4,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         self.blocks = tuple(f"B{index + 1}" for index in range(num_modules))
         self.fea_conv = Conv(in_nc, nf, rngs=rngs)
         for name in self.blocks:
@@ -78,13 +82,13 @@ class RFDN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in_nc] -> [n, h * upscale, w * upscale, out_nc]."""
-        shallow = y = self.fea_conv(x * _RANGE)
+        shallow = y = self.fea_conv(to_range(x, self.value_range))
         outputs = []
         for name in self.blocks:
             y = getattr(self, name)(y)
             outputs.append(y)
         y = self.LR_conv(self.c(jnp.concatenate(outputs, axis=-1)))
-        return self.upsampler(shallow + y) / _RANGE
+        return from_range(self.upsampler(shallow + y), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

@@ -8,9 +8,15 @@ import jax
 from flax import nnx
 
 from .entry import Entry
-from .layers import ESA, Conv, PixelShuffle, Sequential
-
-_RANGE = 255.0
+from .layers import (
+    ESA,
+    Conv,
+    PixelShuffle,
+    Sequential,
+    from_range,
+    to_range,
+)
+from .value_range import RANGE
 
 
 class RLFB(nnx.Module):
@@ -43,8 +49,11 @@ class RLFN(nnx.Module):
         esa_channels: channels of the spatial attention.
         num_blocks: number of blocks.
         upscale: upscaling factor.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -55,9 +64,11 @@ class RLFN(nnx.Module):
         esa_channels: int = 16,
         num_blocks: int = 4,
         upscale: int = 4,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         width = feature_channels
         self.blocks = tuple(f"block_{index + 1}" for index in range(num_blocks))
         self.conv_1 = Conv(in_channels, width, rngs=rngs)
@@ -70,10 +81,10 @@ class RLFN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in_channels] -> [n, h * upscale, w * upscale, out_channels]."""
-        shallow = y = self.conv_1(x * _RANGE)
+        shallow = y = self.conv_1(to_range(x, self.value_range))
         for name in self.blocks:
             y = getattr(self, name)(y)
-        return self.upsampler(shallow + self.conv_2(y)) / _RANGE
+        return from_range(self.upsampler(shallow + self.conv_2(y)), self.value_range)
 
     @staticmethod
     def translated(state_dict: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,15 @@ import numpy as np
 from flax import nnx
 
 from .entry import Entry
-from .layers import DIV2K_MEAN, Conv, PixelShuffle, Sequential
+from .layers import (
+    DIV2K_MEAN,
+    Conv,
+    PixelShuffle,
+    Sequential,
+    to_range,
+)
+from .value_range import RANGE
 
-_RANGE = 255.0
 _TRAINED = ("sk", "conv.0", "conv.1", "conv.2")
 """The layers of which a convolution consists in training."""
 
@@ -74,8 +80,11 @@ class SPAN(nnx.Module):
         feature_channels: channels inside.
         num_blocks: number of blocks.
         upscale: upscaling factor.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -84,14 +93,16 @@ class SPAN(nnx.Module):
         feature_channels: int = 28,
         num_blocks: int = 6,
         upscale: int = 4,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         width = feature_channels
         self.mean = DIV2K_MEAN if num_in_ch == 3 else (0.0,) * num_in_ch
         self.blocks = tuple(f"block_{index + 1}" for index in range(num_blocks))
-        # The input is 255 times as large as He's initialisation expects.
-        self.conv_1 = Conv3XC(num_in_ch, width, init_scale=1 / _RANGE, rngs=rngs)
+        # The input is `value_range` times as large as He's initialisation expects.
+        self.conv_1 = Conv3XC(num_in_ch, width, init_scale=1 / value_range, rngs=rngs)
         for name in self.blocks:
             setattr(self, name, SPAB(width, rngs=rngs))
         self.conv_2 = Conv3XC(width, width, rngs=rngs)
@@ -103,7 +114,7 @@ class SPAN(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
-        shallow = y = self.conv_1((x - mean) * _RANGE)
+        shallow = y = self.conv_1(to_range(x - mean, self.value_range))
         results, inner = [], y
         for name in self.blocks:
             y, inner = getattr(self, name)(y)

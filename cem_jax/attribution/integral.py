@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from cem_jax.attribution.path import Path
-from cem_jax.effects.request import check_pair
+from cem_jax.effects.request import check_pair, on_scene
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
@@ -121,6 +121,7 @@ class Region:
 
     def __post_init__(self) -> None:
         check_pair(self.network, self.scene, self.roi)
+        object.__setattr__(self, "network", on_scene(self.network, self.scene))
         crop, scale, channels = self._crop, self.scene.scale, self.scene.degraded.shape[2]
         size = jax.ShapeDtypeStruct((1, crop.height, crop.width, channels), jnp.float32)
         out = jax.eval_shape(self.network.apply, self.network.params, size).shape

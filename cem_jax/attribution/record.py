@@ -14,6 +14,7 @@ import numpy as np
 
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
+from cem_jax.read_only import keep_read_only
 from cem_jax.store.store import write_atomically
 
 FORMAT_VERSION = 1
@@ -25,7 +26,7 @@ _DAMAGE = (
 """What reading a damaged file may raise."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Attribution:
     """What a method attributes to each cell of the input for a region of the restored image.
 
@@ -56,6 +57,9 @@ class Attribution:
     parameters: Mapping[str, Any]
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def magnitude(self) -> np.ndarray:

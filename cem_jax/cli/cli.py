@@ -15,7 +15,16 @@ import typer
 from typer.exceptions import TyperException
 
 import cem_jax as cem
-from cem_jax.cli.options import MODEL, PLAN_HELP, Json, Task, parse_plan, parse_roi
+from cem_jax.cli.options import (
+    MODEL,
+    PLAN_HELP,
+    SET,
+    Json,
+    Task,
+    parse_plan,
+    parse_roi,
+    parse_set,
+)
 from cem_jax.jobs.job import INDEX, MapResult
 from cem_jax.jobs.reference_config import read_reference_config
 from cem_jax.map.interchange import write_csv, write_netcdf, write_reference
@@ -96,8 +105,13 @@ def map_command(
         str | None, typer.Option(help="Region of interest Y,X,H,W in output pixels.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Checkpoint (.pth, .safetensors, orbax); else bundled.")
+        Path | None,
+        typer.Option(
+            help="Checkpoint (.pth, .safetensors, orbax); else bundled. Without --model, its "
+            "network is recognised."
+        ),
     ] = None,
+    told: Annotated[list[str] | None, SET] = None,
     plan: Annotated[str, typer.Option(help=f"{PLAN_HELP}.")] = "coarse-to-fine",
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
@@ -119,15 +133,21 @@ def map_command(
 ) -> None:
     """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
 
-    --model, --task, --image and --roi are needed, or --reference-config alone.
+    --model or --weights, --task, --image and --roi are needed, or --reference-config alone.
     """
     if reference_config is not None:
         run_job(read_reference_config(reference_config, weights), out, json)
         return
-    if model is None or task is None or image is None or roi is None:
-        raise ValueError("--model, --task, --image and --roi are needed, or --reference-config")
-    region, draws = parse_roi(roi), parse_plan(plan)
-    network = cem.load(model, weights)
+    if (model is None and weights is None) or task is None or image is None or roi is None:
+        raise ValueError(
+            "--model or --weights, --task, --image and --roi are needed, or --reference-config"
+        )
+    region, draws, arguments = parse_roi(roi), parse_plan(plan), parse_set(told or ())
+    if model is None:
+        assert weights is not None
+        network = cem.load(weights, **arguments)
+    else:
+        network = cem.load(model, weights, **arguments)
     clean = open_image(image)
     if task is Task.SR and network.scale == 1:
         scene = cem.Scene.preupsampled(clean, name=image.stem)
@@ -265,10 +285,11 @@ def convert(
     part: Annotated[
         str | None, typer.Option(help="Key of the state dict, where the file holds several.")
     ] = None,
+    told: Annotated[list[str] | None, SET] = None,
     json: Json = False,
 ) -> None:
     """A checkpoint in torch's layout as OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
-    show_files(cem.models.export(model, file, out, part), json)
+    show_files(cem.models.export(model, file, out, part, **parse_set(told or ())), json)
 
 
 @app.command(epilog="Example: cem-jax models --json")

@@ -1,5 +1,6 @@
 """What options of the command line mean: regions, plans, tasks, names of networks."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -24,6 +25,36 @@ def names_like(incomplete: str) -> list[str]:
 
 
 MODEL = typer.Option(help="Name of the network; see `cem-jax models`.", autocompletion=names_like)
+
+
+SET = typer.Option(
+    "--set", help="What the weights do not tell, KEY=VALUE; see `cem-jax models --json`."
+)
+
+
+def parse_set(texts: Sequence[str]) -> dict[str, int | float | str]:
+    """What a network is told, from texts KEY=VALUE.
+
+    Raises:
+        ValueError: another form, or one key twice.
+    """
+    own = ("name", "weights", "part", "label")  # of `cem.load` itself
+    found: dict[str, int | float | str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key.isidentifier() and equals and value) or key in (*found, *own):
+            raise ValueError(f"--set {text!r}: expected KEY=VALUE, every key once")
+        found[key] = _number(value)
+    return found
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def parse_roi(text: str) -> cem.ROI:

@@ -70,6 +70,8 @@ class Baseline:
 
         def part(number: int, box: Boxes, fill: Any) -> jax.Array:
             own = self.parts[number]
+            if number in values and (box.lo == own.lo).all() and (box.hi == own.hi).all():
+                return values[number]  # also keys of random numbers, which cannot be padded
             value = jnp.asarray(0 if fill is None else fill, graph.dtypes[number])
             if number not in values:
                 return jnp.full(tuple((box.hi - box.lo)[0].tolist()), value)

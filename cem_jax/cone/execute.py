@@ -71,7 +71,8 @@ class _Run:
             starts = [self.at(start) for start in step.starts]
             return [rule.evaluate(step.eq, step.size, starts, parts)]
 
-        results = jax.vmap(compute, in_axes=axes)(*operands)
+        # The hull around two operands' changes may meet the region where none of them does.
+        results = jax.vmap(compute, in_axes=axes, axis_size=self.draws)(*operands)
         for keep in step.keeps:
             result = results[step.eq.outputs.index(keep.number)]
             self.values[keep.number] = self.cut(result, keep.at, keep.size)

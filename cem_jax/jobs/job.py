@@ -1,7 +1,7 @@
 """A job: maps of many networks, scenes and regions, made by any number of processes.
 
-Processes share nothing but the folder. Each claims a map, makes it on its own devices, and goes on
-to the next that nobody has claimed; it ends when every map is done. So slow maps hold nobody up,
+Processes share nothing but the folder. Each locks a map, makes it on its own devices, and goes on
+to the next that nobody has locked; it ends when every map is done. So slow maps hold nobody up,
 processes may join and leave at any time, and a map whose process died is taken over.
 """
 
@@ -23,14 +23,14 @@ from cem_jax.outcome import Outcome, psnr
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
-from cem_jax.store.claims import Claims
+from cem_jax.store.lock import Locks
 from cem_jax.store.store import write_atomically
 
 INDEX = "maps.json"
 
 _LABEL = re.compile(r"[\w+-][\w+. -]*")
 _WAIT = 1.0
-"""Seconds until a process that found every map claimed looks again."""
+"""Seconds until a process that found every map locked looks again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,13 +169,13 @@ def run_job(
         return MapResult(one, rows, found=found)
 
     results: dict[MapOf, MapResult] = {}
-    with Claims(folder) as claims:
+    with Locks(folder) as locks:
         # Processes that know of each other begin apart: each network is compiled by fewer.
         first = jax.process_index() * len(job.maps) // jax.process_count()
         left = [*job.maps[first:], *job.maps[:first]]
         while left:
             for one in left:
-                with claims.claimed(str(one)) as mine:
+                with locks.locked(str(one)) as mine:
                     if not mine:
                         continue
                     results[one] = result(one)

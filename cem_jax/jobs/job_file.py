@@ -34,7 +34,7 @@ _OUTCOMES = {
 
 _JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
-_NETWORK = {"name": str, "weights": str, "part": str, "label": str}
+_NETWORK = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict}
 _SCENE = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
           "scale": int, "factor": int, "sigma": (int, float), "seed": int}  # fmt: skip
 _TASKS = {"SR": ("scale",), "DN": ("sigma", "seed"), "DR": ("seed",), "preupsampled": ("factor",)}
@@ -145,21 +145,39 @@ def _network(
     place: _Place, table: Any, folder: Path
 ) -> tuple[str, Callable[[], Network], tuple[str, ...], int]:
     table = place.table(table, _NETWORK)
-    if "name" not in table:
-        raise place.wrong("it has no name; see `cem-jax models`")
-    name = table["name"]
-    facts = place.at("name").checked(models.describe, name)
-    weights = None
+    weights, part, told = None, table.get("part"), table.get("arguments", {})
     if "weights" in table:
         weights = folder / table["weights"]
         if not weights.exists():
             raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
-    elif not facts.bundled:
+    if "name" in table:
+        name = table["name"]
+    elif weights is not None:
+        read = place.at("weights").checked(models.read_state_dict, weights, part)
+        name = place.at("weights").checked(models.choose, read, **told)
+    else:
+        raise place.wrong("it has no name; see `cem-jax models`")
+    facts = place.at("name").checked(models.describe, name)
+    if weights is None and not facts.bundled:
         place.at("weights").checked(load, name)  # says which official file fits
+    place.at("arguments").checked(models.check_arguments, name, told)
     label = table.get("label", name)
     place.at("label").checked(check_label, label)
-    make = functools.partial(load, name, weights, part=table.get("part"))
-    return label, make, facts.tasks, facts.scale
+    make = functools.partial(load, name, weights, part=part, label=label, **told)
+    return label, make, facts.tasks, _scale(make, facts.scale, weights is None and not told)
+
+
+def _scale(make: Callable[[], Network], usual: int, as_named: bool) -> int:
+    """The scale of a network, which another file or an argument may change.
+
+    A network that cannot be loaded is told with its maps.
+    """
+    if as_named:
+        return usual
+    try:
+        return make().scale
+    except ValueError:
+        return usual
 
 
 def _task(place: _Place, table: Any) -> tuple[str, int, int]:

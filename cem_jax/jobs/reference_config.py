@@ -115,7 +115,7 @@ def _network(name: str, found: Mapping[str, Any], checkpoints: Path) -> Callable
             f"Modellist: {name} needs {' or '.join(facts.official_files) or 'a checkpoint'} "
             f"in {checkpoints}"
         )
-    return functools.partial(load, name, there)
+    return functools.partial(load, name, there, label=name)
 
 
 def _seed(found: Mapping[str, Any], name: str) -> int:

@@ -10,12 +10,13 @@ import numpy as np
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval, sign_probability
 from cem_jax.plans.estimate import estimate_effects, interval
+from cem_jax.read_only import keep_read_only
 
 _OF_THE_DRAWS = ("scene", "images", "pool", "seed", "block", "plan")
 """What two maps must have in common for draw k of a block to be the same intervention in both."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Difference:
     """How much more a block helps in one map than in another, from draws that both share.
 
@@ -41,6 +42,9 @@ class Difference:
     provenance: Mapping[str, Any]
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def sign_probability(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
+from cem_jax.read_only import keep_read_only
 from cem_jax.store.store import write_atomically
 
 FORMAT_VERSION = 2
@@ -73,7 +74,7 @@ def sign_probability(
     return np.where(standard_error == 0, 1.0, known)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class EffectMap:
     """Which blocks of the input help the region, which harm it, and by how much.
 
@@ -120,6 +121,9 @@ class EffectMap:
     extremes: Extremes | None = None
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def thresholded(self) -> np.ndarray:

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from cem_jax.by_shape import by_shape
+from cem_jax.read_only import keep_read_only
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Extremes:
     """The draws with the lowest and the highest outcome, of blocks whose effect is not zero.
 
@@ -28,6 +29,9 @@ class Extremes:
     clean: np.ndarray
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
 
 def extreme_draws(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

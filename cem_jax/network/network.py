@@ -1,6 +1,7 @@
 """A network as the sweep sees it: a pure function, its parameters, and a few facts."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,14 @@ def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
     return apply(params, x)
 
 
-@dataclasses.dataclass(frozen=True)
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("params",),
+    meta_fields=("name", "apply", "scale", "receptive_radius", "anchor", "channels", "noise_level"),
+)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Network:
-    """A restoration network.
+    """A restoration network: a pytree whose leaves are its parameters; equal to itself alone.
 
     Args:
         name: what it is called in tables and records.
@@ -36,6 +42,9 @@ class Network:
         receptive_radius: farthest input pixel that reaches an output pixel; None if any may.
         anchor: period of the network's grid (strides, windows) in input pixels: a crop that begins
             on it sees the same grid. None: only the whole image may be computed.
+        channels: channels of the image that it takes; None if unknown.
+        noise_level: deviation of the noise that it was told, in [0, 1]; None if it is told that of
+            the scene, or none at all.
     """
 
     name: str
@@ -44,6 +53,22 @@ class Network:
     scale: int = 1
     receptive_radius: int | None = None
     anchor: int | None = 1
+    channels: int | None = dataclasses.field(default=None, repr=False)
+    noise_level: float | None = dataclasses.field(default=None, repr=False)
+
+    def at_noise(self, sigma: float) -> "Network":
+        """This network told a noise level, if it takes one and its user told none.
+
+        Args:
+            sigma: deviation of the noise, in [0, 1].
+        """
+        if self.noise_level is not None or not isinstance(self.params, nnx.State):
+            return self
+        told = nnx.to_flat_state(nnx.filter_state(self.params, models.Told))
+        if not told:
+            return self
+        level = nnx.from_flat_state([(path, one.replace(jnp.float32(sigma))) for path, one in told])
+        return dataclasses.replace(self, params=nnx.merge_state(self.params, level))
 
     def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
         """Restores images.
@@ -67,10 +92,13 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class _Module:
-    """An NNX module as `apply`."""
+    """An NNX module as `apply`; one of the zoo with its name there and its arguments."""
 
     graph: Any
     config: tuple[tuple[str, Any], ...] | None = None
+    zoo: str | None = None
+    facts: tuple[int | None, int | None] | None = None
+    """Receptive radius and anchor, where they are the registry's."""
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
         return nnx.merge(self.graph, params)(x)
@@ -123,24 +151,41 @@ def _of_any_size(apply: Apply, scale: int, multiple: int, minimum: int = 1) -> A
     return apply if multiple == minimum == 1 else _Padded(apply, scale, multiple, minimum)
 
 
-def from_torch(name: str, state_dict: Mapping[str, Any]) -> Network:
+def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Network:
     """A network of the zoo with weights from a torch state dict.
 
     Args:
         name: one of `models.names()`.
-        state_dict: arrays in torch layout under torch keys.
+        state_dict: arrays in torch layout under torch keys; what training codes put before every
+            key (`module.`, `netG.`) is taken away, and older layouts of a network are read.
+        **arguments: what the weights do not tell, see `models.describe(name).arguments`:
+            `res_scale`, `range`, `scale`, `iterations`, `noise_level`.
 
     Raises:
-        ValueError: the name is unknown, or keys are missing, unexpected or misshapen; all are
-            listed.
+        ValueError: the name or an argument is unknown, or keys are missing, unexpected or
+            misshapen; of many, the first are named.
     """
     entry = models.find(name)
-    built = models.build(name, state_dict)
-    config = tuple(built.config.items())
-    module = _Module(built.graph, config)
-    apply = _of_any_size(module, built.scale, entry.size_multiple, entry.size_minimum)
-    anchor = None if entry.anchor is None else max(entry.size_multiple, entry.anchor)
-    return Network(name, apply, built.state, built.scale, built.receptive_radius, anchor)
+    try:
+        built = models.build(name, state_dict, **arguments)
+    except models.Misfit as error:
+        hint = models.hint(name, state_dict)
+        raise ValueError(f"{error}; {hint}" if hint else str(error)) from error
+    facts = (built.receptive_radius, built.anchor)
+    module = _Module(built.graph, tuple(built.config.items()), name, facts)
+    apply = _of_any_size(module, built.scale, built.size_multiple, entry.size_minimum)
+    told = "noise_level" in arguments
+    return Network(
+        name, apply, built.state, built.scale, built.receptive_radius, built.anchor,
+        built.channels, built.config["noise_level"] if told else None,
+    )  # fmt: skip
+
+
+def has_known_facts(network: Network) -> bool:
+    """Whether radius and anchor are those of the zoo's registry, which its tests hold true."""
+    apply = network.apply.apply if isinstance(network.apply, _Padded) else network.apply
+    facts = (network.receptive_radius, network.anchor)
+    return isinstance(apply, _Module) and apply.facts == facts
 
 
 def to_torch(network: Network) -> dict[str, np.ndarray]:
@@ -157,24 +202,40 @@ def to_torch(network: Network) -> dict[str, np.ndarray]:
     """
     apply = getattr(network, "apply", None)
     apply = apply.apply if isinstance(apply, _Padded) else apply
-    if not isinstance(apply, _Module) or apply.config is None:
+    if not isinstance(apply, _Module) or apply.config is None or apply.zoo is None:
         named = getattr(network, "name", type(network).__name__)
         raise ValueError(f"network={named}: expected one from cem.load or cem.from_torch")
-    return models.to_torch(network.name, network.params, dict(apply.config))
+    return models.to_torch(apply.zoo, network.params, dict(apply.config))
 
 
-def load(name: str, weights: str | Path | None = None, *, part: str | None = None) -> Network:
+_FILES = (".pth", ".pt", ".safetensors")
+
+
+def load(
+    name: str | Path,
+    weights: str | Path | None = None,
+    *,
+    part: str | None = None,
+    label: str | None = None,
+    **arguments: Any,
+) -> Network:
     """A network of the zoo with its weights.
 
     Args:
-        name: one of `models.names()`.
+        name: one of `models.names()`; or a file or directory as in `weights`, whose network is
+            recognised by its tensors.
         weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
             bundled weights.
         part: the key of the state dict that is wanted, where the file holds several.
+        label: what the network is called in tables and records; by default by its name and that of
+            the file.
+        **arguments: what the weights do not tell, see `models.describe(name).arguments`:
+            `res_scale`, `range`, `scale`, `iterations`, `noise_level`.
 
     Raises:
-        ValueError: the name is unknown, the file is unreadable or does not fit, or no weights are
-            bundled (the message says which official file fits and where it is published).
+        ValueError: the name or an argument is unknown, the file is unreadable or does not fit, is
+            not recognised or fits several networks, or no weights are bundled (the message says
+            which official file fits and where it is published).
 
     Examples:
         >>> import cem_jax as cem
@@ -184,6 +245,15 @@ def load(name: str, weights: str | Path | None = None, *, part: str | None = Non
         >>> facts.official_files, facts.published_at
         (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')
     """
+    if weights is None and _is_path(name):
+        state_dict = models.read_state_dict(name, part)
+        try:
+            found = models.choose(state_dict, **arguments)
+        except ValueError as error:
+            raise ValueError(f"name={str(name)!r}: {error}") from error
+        network = from_torch(found, state_dict, **arguments)
+        return _named(network, label or f"{found} {Path(name).stem}")
+    name = str(name)
     path = models.bundled_weights(name) if weights is None else weights
     if path is None:
         facts = models.describe(name)
@@ -192,7 +262,21 @@ def load(name: str, weights: str | Path | None = None, *, part: str | None = Non
             f"weights=None: {name} has no bundled weights; pass the path of {files}"
             + (f" (published at {facts.published_at})" if facts.published_at else "")
         )
-    return from_torch(name, models.read_state_dict(path, part))
+    network = from_torch(name, models.read_state_dict(path, part), **arguments)
+    return _named(network, label or (name if weights is None else f"{name} {Path(path).stem}"))
+
+
+def _is_path(name: str | Path) -> bool:
+    """Whether a first argument of `load` means a file."""
+    if isinstance(name, Path):
+        return True
+    if name in models.names():
+        return False
+    return name.endswith(_FILES) or "/" in name or Path(name).is_dir()
+
+
+def _named(network: Network, name: str) -> Network:
+    return dataclasses.replace(network, name=name)
 
 
 def wrap(

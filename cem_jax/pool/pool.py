@@ -12,6 +12,7 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, open_image, to_bytes, to_grey
 
@@ -64,7 +65,7 @@ def _taken(view: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.moveaxis(view[y, x], 1, 3)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class PatchPool:
     """Patches in the clean image's space from which interventions draw with equal chance.
 
@@ -94,6 +95,8 @@ class PatchPool:
             raise ValueError(f"patches has dtype {array.dtype}; expected uint8")
         if 0 in array.shape:
             raise ValueError(f"patches has shape {array.shape}: an empty pool")
+        object.__setattr__(self, "patches", array)
+        keep_read_only(self)
 
     @property
     def size(self) -> int:

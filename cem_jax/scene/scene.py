@@ -13,6 +13,7 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.noise import add_noise
 from cem_jax.scene.degrade.rain import Rain, add_rain, draw_rain
@@ -31,7 +32,7 @@ from cem_jax.scene.intervene import (
 from cem_jax.scene.pairs import Meaning
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
     """A clean image, its degraded version, and the task's do().
 
@@ -59,6 +60,9 @@ class Scene:
     name: str = ""
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @classmethod
     def super_resolution(cls, clean: object, scale: int = 4, *, name: str = "") -> "Scene":

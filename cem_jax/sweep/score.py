@@ -45,8 +45,13 @@ class Score:
         """
         region = jax.ShapeDtypeStruct((*self.sizes[0], channels), jnp.float32)
         for outcome in self.outcomes:
-            found = jax.eval_shape(outcome, region, region)
-            if getattr(found, "shape", None) != ():
+            try:
+                found = jax.eval_shape(outcome, region, region)
+            except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
+                raise ValueError(
+                    f"outcome={outcome!r}: it cannot score two regions {region.shape}: {error}"
+                ) from error
+            if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
 
     def __call__(self, restored: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:

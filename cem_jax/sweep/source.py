@@ -25,7 +25,7 @@ class Source(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Work:
+class Interventions:
     """Interventions to evaluate.
 
     Args:
@@ -45,7 +45,7 @@ class Work:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Written:
+class AsGiven:
     """The patches themselves; an item is one of them."""
 
     def __call__(self, y: jax.Array, x: jax.Array, item: jax.Array) -> jax.Array:
@@ -55,7 +55,7 @@ class Written:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class FromPool:
     """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
 
     Args:

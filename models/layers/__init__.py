@@ -55,10 +55,13 @@ from .supervised_attention import SupervisedAttention as SupervisedAttention
 from .unshuffle import pixel_unshuffle as pixel_unshuffle
 from .upsampler import PixelShuffle as PixelShuffle
 from .upsampler import Upsampler as Upsampler
+from .value_range import from_range as from_range
+from .value_range import to_range as to_range
 from .variable import Buffer as Buffer
 from .variable import Constant as Constant
 from .variable import Counter as Counter
 from .variable import Statistic as Statistic
+from .variable import Told as Told
 from .window import WindowAttention as WindowAttention
 from .window import attend as attend
 from .window import attend_in_windows as attend_in_windows

@@ -17,3 +17,7 @@ class Counter(Buffer):
 
 class Statistic(nnx.Variable):
     """A state-dict entry that training measures: a file must have it, no gradient changes it."""
+
+
+class Told(nnx.Variable):
+    """A value that a network is told and no checkpoint holds, such as the noise level."""

@@ -19,7 +19,7 @@ import cem_jax as cem
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.jobs import job as jobs
 from cem_jax.jobs import job_file
-from cem_jax.store.claims import Claims
+from cem_jax.store.lock import Locks
 
 ROI = cem.ROI(0, 0, 16, 16)
 OUTCOMES = (cem.psnr, cem.negative_l1)
@@ -311,26 +311,26 @@ def test_a_folder_that_cannot_be_written_is_refused_first(tmp_path, clean, pool)
 
 
 def _hold(folder, name, holding, go):
-    with Claims(Path(folder)).claimed(name) as mine:
+    with Locks(Path(folder)).locked(name) as mine:
         holding.put(mine)
         go.wait()
     os._exit(0)
 
 
-def test_a_claim_keeps_others_off_until_its_holder_ends(tmp_path):
+def test_a_lock_keeps_others_off_until_its_holder_ends(tmp_path):
     context = multiprocessing.get_context("spawn")
     holding, go = context.Queue(), context.Event()
     other = context.Process(target=_hold, args=(str(tmp_path), "a", holding, go))
     other.start()
     assert holding.get(timeout=120)
-    with Claims(tmp_path) as claims:
-        with claims.claimed("a") as mine:
+    with Locks(tmp_path) as locks:
+        with locks.locked("a") as mine:
             assert not mine
-        with claims.claimed("b") as mine:
+        with locks.locked("b") as mine:
             assert mine
         other.kill()
         other.join()
-        with claims.claimed("a") as mine:
+        with locks.locked("a") as mine:
             assert mine
 
 

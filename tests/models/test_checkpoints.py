@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zoo
 from PIL import Image
+from quality import luma, psnr
 from safetensors.numpy import save_file
 from torch_writer import (
     call,
@@ -93,7 +94,7 @@ def test_one_of_several_state_dicts_is_chosen_by_its_key(state, tmp_path):
     path = tmp_path / "levels.pth"
     path.write_bytes(zip_file(state, lambda entries: mapping({"0": b"}", "24": mapping(entries)})))
     assert_same(read(path, part="24"), state)
-    assert cem.load("DnCNN", path, part="24").name == "DnCNN"
+    assert cem.load("DnCNN", path, part="24").name == "DnCNN levels"
     with pytest.raises(ValueError, match=r"part=: '0', '24'"):
         read(path)
     with pytest.raises(ValueError, match=r"part='25'.*'0', '24'"):
@@ -268,15 +269,6 @@ def test_official_files_come_back_from_torch_to_torch(file, shared):
     assert_same(cem.to_torch(cem.load(OFFICIAL[file], path)), state)
 
 
-def _psnr(restored: np.ndarray, true: np.ndarray) -> float:
-    return float(-10 * np.log10(np.mean(np.square(restored.astype(np.float64) - true))))
-
-
-def _luma(image: np.ndarray) -> np.ndarray:
-    """Y of ITU-R BT.601 in [0, 1]."""
-    return (image @ np.array([65.481, 128.553, 24.966]) + 16) / 255
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("file", [file for file, name in OFFICIAL.items() if name != "PReNet"])
 def test_official_weights_restore_as_well_as_recorded(file, shared):
@@ -296,13 +288,13 @@ def test_official_weights_restore_as_well_as_recorded(file, shared):
         else:
             x = clean + np.random.default_rng(0).standard_normal(clean.shape) * 50 / 255
         if "net_RGB" not in recorded and "net_Y" in recorded:
-            x, clean = _luma(x)[..., None], _luma(clean)[..., None]
+            x, clean = luma(x)[..., None], luma(clean)[..., None]
         restored = np.clip(np.asarray(network(x[None].astype(np.float32)))[0], 0, 1)
         restored, true = restored[inner, inner], clean[inner, inner]
         if "net_RGB" in recorded:
-            assert abs(_psnr(_luma(restored), _luma(true)) - recorded["net_Y"]) < 0.02
+            assert abs(psnr(luma(restored), luma(true)) - recorded["net_Y"]) < 0.02
         want = recorded.get("net_RGB", recorded.get("net", recorded.get("net_Y")))
-        assert abs(_psnr(restored, true) - want) < 0.02
+        assert abs(psnr(restored, true) - want) < 0.02
 
 
 DERAINED = {
@@ -323,4 +315,4 @@ def test_official_deraining_weights_restore_as_the_reference_does(file, shared):
         with Image.open(shared / "reference" / "images" / f"demo_{demo}.png") as picture:
             clean = np.asarray(picture.convert("RGB"))
         restored = network(cem.Scene.deraining(clean, seed=0).degraded[None])[0]
-        assert abs(_psnr(np.clip(restored, 0, 1), clean / np.float32(255)) - want) < 0.02
+        assert abs(psnr(np.clip(restored, 0, 1), clean / np.float32(255)) - want) < 0.02
