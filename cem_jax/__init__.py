@@ -12,7 +12,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["models"],
     submod_attrs={
         "grid": ["ROI"],
-        "outcome": ["negative_l1", "negative_mse", "psnr", "psnr_y", "ssim", "unit"],
+        "outcome": [
+            "background",
+            "cropped",
+            "negative_l1",
+            "negative_mse",
+            "psnr",
+            "psnr_y",
+            "removal",
+            "ssim",
+            "unit",
+        ],
         "scene.image": ["open_image", "to_grey"],
         "scene.degrade.bicubic": ["Enlarge", "Reduce"],
         "scene.degrade.blur": ["Blur"],

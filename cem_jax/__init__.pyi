@@ -32,10 +32,13 @@ from cem_jax.network.network import to_torch as to_torch
 from cem_jax.network.network import wrap as wrap
 from cem_jax.network.onnx import wrap_onnx as wrap_onnx
 from cem_jax.network.torch import wrap_torch as wrap_torch
+from cem_jax.outcome import background as background
+from cem_jax.outcome import cropped as cropped
 from cem_jax.outcome import negative_l1 as negative_l1
 from cem_jax.outcome import negative_mse as negative_mse
 from cem_jax.outcome import psnr as psnr
 from cem_jax.outcome import psnr_y as psnr_y
+from cem_jax.outcome import removal as removal
 from cem_jax.outcome import ssim as ssim
 from cem_jax.outcome import unit as unit
 from cem_jax.plans.adaptive import Adaptive as Adaptive

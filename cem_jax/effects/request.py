@@ -28,6 +28,7 @@ from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.score import scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
 
@@ -226,9 +227,11 @@ class Request:
 
     def _scored(self, roi: ROI) -> dict[str, str | NoFingerprintError]:
         """Fingerprints of the outcomes of a region."""
-        like = jax.ShapeDtypeStruct((roi.height, roi.width, self.scene.clean.shape[2]), np.float32)
+        region, scale = (roi.height, roi.width, self.scene.clean.shape[2]), self.scene.scale
         return {
-            name: _fingerprint(f"outcome={name}", digest_function, score, like, like)
+            name: _fingerprint(
+                f"outcome={name}", digest_function, score, *scored_shapes(score, region, scale)
+            )
             for name, score in self.scores.items()
         }
 

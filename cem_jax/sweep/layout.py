@@ -102,7 +102,7 @@ class Layout:
         """
         h, w, c = scene.degraded.shape
         score = Score(finish, tuple(outcomes), tuple((roi.height, roi.width) for roi in rois))
-        score.check(c)
+        score.check(c, scene.scale)
         roi = ROI.around(rois)
         crop = Crop.make(h, w, roi, scene.scale, network.receptive_radius, network.anchor)
         check_output(network, scene, crop.height, crop.width)

@@ -67,7 +67,9 @@ class Sweep:
         frame = layout.frame
         clean = scene.clean[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
         corners = np.array([(one.y - frame.y, one.x - frame.x) for one in layout.rois], np.int32)
-        target = put(Target(jnp.asarray(clean), jnp.asarray(corners)))
+        part = frame.in_input(scene.scale)
+        degraded = scene.degraded[part.y : part.y + part.height, part.x : part.x + part.width]
+        target = put(Target(*map(jnp.asarray, (clean, corners, degraded))))
         image = jnp.asarray(layout.image)
         method: Dense | Local
         if layout.dense:
