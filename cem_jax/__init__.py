@@ -33,6 +33,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scene.degrade.rain": ["Rain"],
         "scene.pairs": ["again", "from_degraded_pool", "residual"],
         "scene.scene": ["Scene"],
+        "scene.tasks": ["make_scene", "task_names"],
+        "scene.regions": ["parse_roi"],
         "scene.examples": ["example_image", "example_names"],
         "pool.pool": ["PatchPool"],
         "network.network": ["Network", "from_torch", "load", "to_torch", "wrap"],

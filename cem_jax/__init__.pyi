@@ -64,7 +64,10 @@ from cem_jax.scene.image import to_grey as to_grey
 from cem_jax.scene.pairs import again as again
 from cem_jax.scene.pairs import from_degraded_pool as from_degraded_pool
 from cem_jax.scene.pairs import residual as residual
+from cem_jax.scene.regions import parse_roi as parse_roi
 from cem_jax.scene.scene import Scene as Scene
+from cem_jax.scene.tasks import make_scene as make_scene
+from cem_jax.scene.tasks import task_names as task_names
 from cem_jax.sweep.compilation_cache import use_compilation_cache as use_compilation_cache
 from cem_jax.sweep.devices import use_all_cores as use_all_cores
 from cem_jax.view.attribution import plot_attribution as plot_attribution
