@@ -18,7 +18,7 @@ from cem_jax.attribution.path import Path
 from cem_jax.effects.request import check_pair, on_scene
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
-from cem_jax.outcome import Outcome
+from cem_jax.outcome import Outcome, sees_degraded
 from cem_jax.scene.scene import Scene
 
 _EACH = PartitionSpec("path")
@@ -121,6 +121,8 @@ class Region:
 
     def __post_init__(self) -> None:
         check_pair(self.network, self.scene, self.roi)
+        if sees_degraded(self.outcome):
+            raise ValueError(f"outcome={self.outcome!r}: expected one of (restored, target)")
         object.__setattr__(self, "network", on_scene(self.network, self.scene))
         crop, scale, channels = self._crop, self.scene.scale, self.scene.degraded.shape[2]
         size = jax.ShapeDtypeStruct((1, crop.height, crop.width, channels), jnp.float32)

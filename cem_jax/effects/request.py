@@ -28,6 +28,7 @@ from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.score import scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
 
@@ -82,21 +83,29 @@ def grid_of(scene: Scene, block: int) -> Grid:
     return Grid.make(height, width, block, scene.scale)
 
 
-def _check_do(scene: Scene, block: int, side: int) -> None:
-    """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
+def _margin_of_do(scene: Scene, block: int, side: int) -> int:
+    """Input pixels by which what do() writes exceeds the block, by the shapes alone.
+
+    Raises:
+        ValueError: there is no do(), or it cannot take the pool's patches.
+    """
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
     channels = scene.clean.shape[2]
-    arguments, expected = _do_shapes(block, channels), (side, side, channels)
     try:
-        found = jax.eval_shape(scene.intervene, *arguments)
+        found = jax.eval_shape(scene.intervene, *_do_shapes(block, channels))
     except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
         raise ValueError(f"scene: do() cannot take (patch, y, x, key): {error}") from error
-    if getattr(found, "shape", None) != expected:
-        shown = getattr(found, "shape", type(found).__name__)
-        raise ValueError(f"scene: do() made {shown} of a patch; expected {expected}")
+    shape = getattr(found, "shape", None)
+    margin = (shape[0] - side) // 2 if shape else -1
+    if margin < 0 or shape != (side + 2 * margin, side + 2 * margin, channels):
+        raise ValueError(
+            f"scene: do() made {shape or type(found).__name__} of a patch; expected "
+            f"{(side, side, channels)}, or as many pixels more on every side"
+        )
     if not np.issubdtype(found.dtype, np.floating):
         raise ValueError(f"scene: do() made {found.dtype} of a patch; expected floats in [0, 1]")
+    return margin
 
 
 def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
@@ -114,6 +123,7 @@ class Request:
         network: the network.
         scene: with a do().
         grid: its blocks.
+        margin: input pixels by which what do() writes exceeds a block.
         pool: patches of the blocks' size.
         block: side of a block, in output pixels.
         plan: how many draws each block gets.
@@ -127,6 +137,7 @@ class Request:
     network: Network
     scene: Scene
     grid: Grid
+    margin: int
     pool: PatchPool
     block: int
     plan: Plan
@@ -161,7 +172,7 @@ class Request:
             check_pair(network, scene, roi)
         grid = grid_of(scene, block)
         block = whole_number("block", block, 1)
-        _check_do(scene, block, grid.block)
+        margin = _margin_of_do(scene, block, grid.block)
         pool = PatchPool.default(block) if pool is None else pool
         check_kind("pool", pool, PatchPool)
         if pool.size != block:
@@ -179,7 +190,7 @@ class Request:
         check_kind("compute", compute, Compute)
         given = {name: value for name, value in how.items() if value is not None}
         found = cls(
-            on_scene(network, scene), scene, grid, pool, block, plan, plan.patches(pool),
+            on_scene(network, scene), scene, grid, margin, pool, block, plan, plan.patches(pool),
             _by_name(outcomes), seed, truth("rounded", rounded),
             dataclasses.replace(compute, **given),
         )  # fmt: skip
@@ -201,10 +212,9 @@ class Request:
     def _fingerprints(self) -> dict[str, str | NoFingerprintError]:
         """Of what holds code, whatever the region."""
         network = self.network
+        given = _do_shapes(self.block, self.scene.clean.shape[2])
         found = {
-            "do": _fingerprint(
-                "scene", digest_function, self.scene.intervene, *_do_shapes(self.block, self.scene.clean.shape[2])
-            ),
+            "do": _fingerprint("scene", digest_function, self.scene.intervene, *given),
             "plan": _fingerprint("plan", digest_text, self.plan),
         }
         if self.compute.directory is not None:  # to trace a network takes a while
@@ -217,9 +227,11 @@ class Request:
 
     def _scored(self, roi: ROI) -> dict[str, str | NoFingerprintError]:
         """Fingerprints of the outcomes of a region."""
-        like = jax.ShapeDtypeStruct((roi.height, roi.width, self.scene.clean.shape[2]), np.float32)
+        region, scale = (roi.height, roi.width, self.scene.clean.shape[2]), self.scene.scale
         return {
-            name: _fingerprint(f"outcome={name}", digest_function, score, like, like)
+            name: _fingerprint(
+                f"outcome={name}", digest_function, score, *scored_shapes(score, region, scale)
+            )
             for name, score in self.scores.items()
         }
 
@@ -264,7 +276,8 @@ class Request:
         expected = (max(round(float(begins)), 1), self.plan.capacity)
         return Layout.make(
             self.network, self.scene, rois, self.grid, outside,
-            clip_and_round if self.rounded else clip, tuple(self.scores.values()), draws=expected,
+            clip_and_round if self.rounded else clip, tuple(self.scores.values()),
+            margin=self.margin, draws=expected,
         )  # fmt: skip
 
     def sweep(self, layout: Layout) -> Sweep:

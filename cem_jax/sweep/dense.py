@@ -27,7 +27,7 @@ class DenseProgram:
 
     Args:
         apply: the network's function.
-        block: side of a block, in input pixels.
+        side: of what is written, in input pixels.
         region: height and width of what is scored, in output pixels.
         corner: its first row and column in the output, where only what it needs is computed; None
             if the whole output is, and then one program serves all regions.
@@ -35,16 +35,16 @@ class DenseProgram:
     """
 
     apply: Apply
-    block: int
+    side: int
     region: tuple[int, int]
     corner: tuple[int, int] | None
     score: Score
 
     def paste(self, image: jax.Array, patch: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
         """Writes a patch at (y, x) of an image; what lies outside is cut off."""
-        b = self.block
+        b = self.side
         canvas = jnp.pad(image, ((b, b), (b, b), (0, 0)))
-        # Blocks beyond the image land in the margin; a negative start would count from the end.
+        # What lies beyond the image lands in the margin; a negative start counts from the end.
         top, left = jnp.maximum(y + b, 0), jnp.maximum(x + b, 0)
         return jax.lax.dynamic_update_slice(canvas, patch, (top, left, 0))[b:-b, b:-b]
 
@@ -117,7 +117,7 @@ class Dense:
             size: of a device's part of a chunk.
         """
         _, items = asked.take(np.zeros((self.devices, size), int))
-        beyond = -2 * (self.grid.block + max(self.grid.height, self.grid.width))
+        beyond = -2 * (self.program.side + max(self.grid.height, self.grid.width))
         args = self._args(asked.source, np.full((self.devices, size, 2), beyond), items)
         values, regions = compiled(_evaluate, (self.program, self.mesh), args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]

@@ -48,6 +48,7 @@ class Layout:
         rois: the regions, in output pixels; several are scored in one restored image.
         grid: the blocks of the input.
         score: what becomes of what is restored.
+        margin: input pixels by which what is written exceeds a block, on every side.
         draws: interventions expected at blocks far from a region, and near it.
         crop: the part of the input that is computed, around all regions.
         place: the blocks that were planned for, int [n], row * columns + column.
@@ -61,6 +62,7 @@ class Layout:
     rois: tuple[ROI, ...]
     grid: Grid
     score: Score
+    margin: int
     draws: tuple[int, int]
     crop: Crop
     place: np.ndarray
@@ -78,6 +80,7 @@ class Layout:
         finish: Callable[[jax.Array], jax.Array],
         outcomes: Sequence[Outcome],
         *,
+        margin: int = 0,
         draws: tuple[int, int] = (3, 53),
     ) -> "Layout":
         """Plans a sweep.
@@ -90,6 +93,7 @@ class Layout:
             wanted: blocks that may be asked for, bool [rows, columns].
             finish: what happens to the restored pixels before they are scored.
             outcomes: the scores of each region.
+            margin: input pixels by which what is written exceeds a block, on every side.
             draws: interventions expected at blocks far from a region, and near it.
 
         Raises:
@@ -98,25 +102,27 @@ class Layout:
         """
         h, w, c = scene.degraded.shape
         score = Score(finish, tuple(outcomes), tuple((roi.height, roi.width) for roi in rois))
-        score.check(c)
+        score.check(c, scene.scale)
         roi = ROI.around(rois)
         crop = Crop.make(h, w, roi, scene.scale, network.receptive_radius, network.anchor)
         check_output(network, scene, crop.height, crop.width)
         part = ROI(crop.top, crop.left, crop.height, crop.width)
-        place = np.flatnonzero(wanted & grid.near(part, 0))
+        place = np.flatnonzero(wanted & grid.near(part, margin))
         origins = np.stack(np.divmod(place, grid.columns), axis=1) * grid.block
-        origins -= (crop.top, crop.left)
+        origins -= (crop.top + margin, crop.left + margin)
         leaves, tree = jax.tree.flatten(network.params)
         like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
         inner = crop.roi
         plan = _plan(
             network.apply, tree, like, (1, crop.height, crop.width, c),
-            (inner.y, inner.x, inner.height, inner.width), grid.block,
+            (inner.y, inner.x, inner.height, inner.width), grid.block + 2 * margin,
             origins.astype(np.int64).tobytes(), draws,
         )  # fmt: skip
         reach = np.zeros(grid.shape, bool)
         reach.flat[place] = plan.program_of >= 0
-        return cls(network, scene, tuple(rois), grid, score, draws, crop, place, plan, reach)
+        return cls(
+            network, scene, tuple(rois), grid, score, margin, draws, crop, place, plan, reach
+        )
 
     @property
     def work(self) -> cones.MultiplyAdds:
@@ -158,7 +164,7 @@ class Layout:
         """What is compiled where the network is run on every changed image."""
         frame = self.frame
         return DenseProgram(
-            self.network.apply, self.grid.block, (frame.height, frame.width),
+            self.network.apply, self.grid.block + 2 * self.margin, (frame.height, frame.width),
             self.corner if self._saves else None, self.score,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.scene.scene import Intervene
+from cem_jax.scene.intervene import Intervene
 
 _TOGETHER = 1024
 """Draws that are made in one call."""
@@ -17,7 +17,10 @@ class Source(Protocol):
     """A pytree that turns what is known of an intervention into pixels."""
 
     def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
-        """The patch [block, block, c] for the block at (y, x), in input pixels."""
+        """The pixels [side, side, c] for the block at (y, x), in input pixels.
+
+        side is the block's, or as many pixels more on every side as the sweep's `margin` says.
+        """
         ...
 
 

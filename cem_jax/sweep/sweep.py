@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from cem_jax.scene.scene import Intervene
+from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
 from cem_jax.sweep.facts import check_crop, check_range
@@ -67,12 +67,15 @@ class Sweep:
         frame = layout.frame
         clean = scene.clean[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
         corners = np.array([(one.y - frame.y, one.x - frame.x) for one in layout.rois], np.int32)
-        target = put(Target(jnp.asarray(clean), jnp.asarray(corners)))
+        part = frame.in_input(scene.scale)
+        degraded = scene.degraded[part.y : part.y + part.height, part.x : part.x + part.width]
+        target = put(Target(*map(jnp.asarray, (clean, corners, degraded))))
         image = jnp.asarray(layout.image)
         method: Dense | Local
         if layout.dense:
             corner = np.array(layout.corner, np.int32)
-            origin = np.array([crop.top, crop.left], np.int32)
+            # What do() writes begins that much before the block.
+            origin = np.array([crop.top, crop.left], np.int32) + np.int32(layout.margin)
             fixed = (network.params, image, target, corner, origin)
             method = Dense(layout.program, mesh, grid, put(fixed))
         else:

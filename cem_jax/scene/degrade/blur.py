@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.scene.degrade.kernel import correlate, gaussian, in_fixed_point, line
+from cem_jax.scene.degrade.kernel import gaussian, in_fixed_point, line
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
 _LARGEST = 101
@@ -86,7 +86,8 @@ class Blur(Degradation):
     def changed(self, low: int, high: int) -> tuple[int, int]:
         return low - self.radius, high + self.radius
 
-    needed = changed
+    def needed(self, low: int, high: int) -> tuple[int, int]:
+        return low - self.radius, high + self.radius
 
     def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
         # Every partial sum is a whole number below 2^24, which float32 holds exactly.
@@ -98,13 +99,6 @@ class Blur(Degradation):
             dimension_numbers=("NHWC", "HWIO", "NHWC"), precision=jax.lax.Precision.HIGHEST,
         )  # fmt: skip
         return to_levels(jnp.moveaxis(total[..., 0], 0, 2).astype(jnp.int32))
-
-    def on_host(self, image: np.ndarray) -> np.ndarray:
-        """The same by numpy: uint8 [h, w, c] in and out."""
-        weights = np.asarray(self.kernel, np.float64)
-        planes = [correlate(image[..., c], weights) for c in range(image.shape[2])]
-        total = np.rint(np.stack(planes, axis=-1)).astype(np.int64)
-        return to_levels(total).astype(np.uint8)
 
 
 assert ONE * 255 < 2**24  # what `apply` rests on

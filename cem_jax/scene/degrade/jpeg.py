@@ -86,16 +86,16 @@ def _coded(plane: Any, table: np.ndarray) -> Any:
     xp = plane.__array_namespace__()
     h, w = plane.shape
     blocks = plane.reshape(h // 8, 8, w // 8, 8) - 128
-    dct, steps = xp.asarray(_DCT), xp.asarray(table)
+    dct, steps = xp.asarray(_DCT), xp.asarray(table)[None, :, None, :]
 
     def transform(blocks: Any, axis: int, matrix: Any, shift: int) -> Any:
         total = xp.moveaxis(xp.tensordot(blocks, matrix, ((axis,), (1,))), 3, axis)
         return (total + (1 << (shift - 1))) >> shift
 
     frequencies = transform(transform(blocks, 3, dct, 11), 1, dct, 15)  # times 8
-    divisor = 8 * steps[:, None, :]
+    divisor = 8 * steps
     size = (xp.abs(frequencies) + divisor // 2) // divisor
-    kept = xp.sign(frequencies) * size * steps[:, None, :]
+    kept = xp.sign(frequencies) * size * steps
     levels = transform(transform(kept, 1, dct.T, 11), 3, dct.T, 18) + 128
     return xp.clip(levels, 0, 255).reshape(h, w)
 
@@ -105,7 +105,7 @@ def _halved(plane: Any) -> Any:
     xp = plane.__array_namespace__()
     h, w = plane.shape
     total = plane.reshape(h // 2, 2, w // 2, 2).sum(axis=(1, 3), dtype=plane.dtype)
-    return (total + 1 + xp.arange(w // 2, dtype=plane.dtype) % 2) >> 2
+    return (total + 1 + xp.arange(w // 2, dtype=plane.dtype)[None] % 2) >> 2
 
 
 def _doubled(plane: Any) -> Any:

@@ -11,7 +11,7 @@ from cem_jax.scene.degrade.step import Degradation
 
 
 def darkened(clean: Any, gamma: float, light: float) -> Any:
-    """light * clean^gamma.
+    """A power of what is clean, of which a share is left: light * clean^gamma.
 
     Args:
         clean: in [0, 1], any shape.
