@@ -1,11 +1,17 @@
-"""ONNX files as networks, evaluated by onnxruntime in batches."""
+"""ONNX files as networks: as functions of JAX, or by onnxruntime where that fails."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 
+from cem_jax.arguments import whole_number
+from cem_jax.network import aten
+from cem_jax.network.aten import onnx_graph
 from cem_jax.network.host import OnHost
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.network import Network, of_any_size
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -19,7 +25,9 @@ def wrap_onnx(
     size_multiple: int = 1,
     providers: tuple[str, ...] = ("CPUExecutionProvider",),
 ) -> Network:
-    """An ONNX file as a network, evaluated by onnxruntime.
+    """An ONNX file as a network of JAX; by onnxruntime where an operation has no counterpart.
+
+    `network.note` says which of the two.
 
     Args:
         path: a model with one input and one output, NCHW in [0, 1]; of fixed height and width only
@@ -36,6 +44,10 @@ def wrap_onnx(
         ValueError: the file is unreadable or no such model, or scale, receptive_radius or
             size_multiple is out of range.
     """
+    scale = whole_number("scale", scale, 1)
+    if receptive_radius is not None:
+        receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
+    multiple = whole_number("size_multiple", size_multiple, 1)
     try:
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -66,8 +78,80 @@ def wrap_onnx(
         return np.concatenate([np.asarray(session.run(None, feed)[0]) for feed in feeds])
 
     name = name or path.stem
-    function = OnHost(forward, name)
-    return wrap(
-        function, scale=scale, name=name, receptive_radius=receptive_radius,
-        size_multiple=size_multiple,
+    host = OnHost(forward, name)
+    _, channels, *sides = inputs[0].shape
+    try:
+        graph, reasons = onnx_graph.read(path), []
+    except aten.NotNative as error:
+        graph, reasons = None, [str(error)]
+    model = _Model(host, graph, reasons, (*sides, channels))
+    any_side = -(-_SIDE // multiple) * multiple
+    tried = [n if isinstance(n, int) else any_side for n in sides]
+    model.trial((1, *tried, channels if isinstance(channels, int) else 3))
+    params = {} if model.graph is None else dict(model.graph.params)
+    return Network(
+        name, of_any_size(model, scale, multiple), params, scale, receptive_radius, multiple,
+        reference=of_any_size(lambda params, x: host(x), scale, multiple),
     )  # fmt: skip
+
+
+_SIDE = 64
+"""Of the image with which operations are tried, where the file leaves it open."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Model:
+    """An ONNX file as `apply`.
+
+    Args:
+        host: the file, by onnxruntime.
+        graph: its operations, if all have counterparts.
+        reasons: why they have not.
+        size: height, width and channels of an image; a name or None where any will do.
+    """
+
+    host: OnHost
+    graph: onnx_graph.OnnxGraph | None
+    reasons: list[str]
+    size: tuple[Any, ...] = (None, None, None)
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
+        graph = self.graph
+        if graph is None or self.reasons:
+            return self.host(x)
+        size = tuple(x.shape[1:])
+        if any(isinstance(n, int) and n != m for n, m in zip(self.size, size, strict=True)):
+            raise ValueError(
+                f"network={self.host.name}: it cannot take an image [height, width, channels] = "
+                f"{size}: the file is for {self.size}"
+            )
+        own = {} if params is None else params
+        try:
+            if len(x) == 1:
+                return onnx_graph.run(graph, own, x)
+            return jax.vmap(lambda image: onnx_graph.run(graph, own, image[None])[0])(x)
+        except aten.NotNative as error:
+            self.reasons.append(str(error))
+            return self.host(x)
+
+    def trial(self, shape: tuple[int, ...]) -> None:
+        """Traces the operations once; one that fails puts the file on the host."""
+        graph = self.graph
+        if graph is None:
+            return
+        image = jax.ShapeDtypeStruct(shape, np.float32)
+        try:
+            jax.eval_shape(lambda params, x: onnx_graph.run(graph, params, x), graph.params, image)
+        except aten.NotNative as error:
+            self.reasons.append(str(error))
+
+    @property
+    def note(self) -> str:
+        """How the file is evaluated, in words."""
+        if self.reasons:
+            return (
+                "onnxruntime on the host, without gradients, cones and JAX's devices: "
+                f"{self.reasons[0]} has no counterpart in JAX"
+            )
+        return "a function of JAX, from an ONNX file"
