@@ -31,8 +31,8 @@ PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "DRUNet": ("DRUNet", "DRUNet", {"in_nc": 3, "out_nc": 3}, 1),
     "SAFMN": ("SAFMN", "SAFMN", {"dim": 36}, 4),
     "SwinIR": ("SwinIR", "SwinIR", {
-        "embed_dim": 60, "depths": [6] * 4, "num_heads": [6] * 4, "window_size": 8, "mlp_ratio": 2.0,
-        "upscale": 4, "upsampler": "pixelshuffledirect"}, 4),
+        "embed_dim": 60, "depths": [6] * 4, "num_heads": [6] * 4, "window_size": 8,
+        "mlp_ratio": 2.0, "upscale": 4, "upsampler": "pixelshuffledirect"}, 4),
     "NAFNet": ("NAFNet", "NAFNet", {
         "width": 32, "middle_blk_num": 12, "enc_blk_nums": [2, 2, 4, 8],
         "dec_blk_nums": [2, 2, 2, 2]}, 1),
@@ -58,6 +58,7 @@ class EDSR(torch.nn.Module):
         self.tail = torch.nn.Sequential(*up, *again, conv(64, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[n, 3, h, w] -> [n, 3, 4 h, 4 w]."""
         y = x = self.head(x)
         for block in self.blocks:
             y = y + block(y)
@@ -66,7 +67,7 @@ class EDSR(torch.nn.Module):
 
 def subject(name: str, least: float = 1.0) -> str:
     """One row of the table."""
-    package, kind, arguments, scale, side = SUBJECTS[name]
+    package, _, _, scale, side = SUBJECTS[name]
     module = build(name)
     channels = 4 if package == "LaMa" else 3
     x = np.random.default_rng(0).random((1, side, side, channels), np.float32)
@@ -131,7 +132,7 @@ def rate(network: Network, scale: int, side: int, draws: int) -> float:
         found = cem.causal_effect_map(network, scene, roi, plan=plan, block=8 * scale,
                                       progress=False)  # fmt: skip
         spent = time.perf_counter() - begun
-    return int(found.count.sum()) / spent
+    return int(found.samples.sum()) / spent
 
 
 def speed(names: list[str], side: int, draws: int) -> None:

@@ -1,10 +1,10 @@
 """Small torch networks of all architectures that spandrel knows, with random weights."""
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from spandrel import architectures as _  # noqa: F401  (its parts are imported by name)
 
 SUBJECTS: Mapping[str, tuple[str, str, dict[str, Any], int, int]] = {
     "ATD": ("ATD", "ATD", dict(embed_dim=24, depths=(2, 2), num_heads=(2, 2), category_size=64,
@@ -96,8 +96,6 @@ def build(name: str, seed: int = 0) -> torch.nn.Module:
     Returns:
         The module in evaluation mode.
     """
-    import importlib
-
     package, kind, arguments, _, _ = SUBJECTS[name]
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)

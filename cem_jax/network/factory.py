@@ -52,8 +52,8 @@ def made_by(
         return wrap(made[0], params=made[1], **own)
     if not callable(made):
         raise ValueError(
-            f"factory={factory!r}: it made a {type(made).__name__}; expected a torch or NNX module, "
-            "a function, a pair (function, params), or a Network"
+            f"factory={factory!r}: it made a {type(made).__name__}; expected a torch or NNX "
+            "module, a function, a pair (function, params), or a Network"
         )
     return wrap(made, **own)
 

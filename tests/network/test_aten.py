@@ -44,17 +44,22 @@ ROWS, COLUMNS = np.asarray([[0], [2], [5]]), np.asarray([[7, 0, 3, 3]])
 GRID = small(2, 5, 7, 2) * np.float32(1.3)
 
 ONE = (
-    "abs atan asinh ceil cos cosh erf erfc exp exp2 expm1 floor isinf isnan logical_not neg relu "
-    "relu6 round sigmoid sign silu sin sinh tan tanh trunc hardsigmoid hardswish hardtanh mish elu "
-    "leaky_relu softplus gelu alias clone detach nan_to_num zeros_like ones_like lift_fresh_copy "
-    "contiguous"
-).split()
-TWO = "add sub mul atan2 maximum minimum eq ne lt le gt ge fmod remainder rsub hypot".split()
+    "abs", "atan", "asinh", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "floor",
+    "isinf", "isnan", "logical_not", "neg", "relu", "relu6", "round", "sigmoid", "sign", "silu",
+    "sin", "sinh", "tan", "tanh", "trunc", "hardsigmoid", "hardswish", "hardtanh", "mish", "elu",
+    "leaky_relu", "softplus", "gelu", "alias", "clone", "detach", "nan_to_num", "zeros_like",
+    "ones_like", "lift_fresh_copy", "contiguous",
+)  # fmt: skip
+POSITIVE = ("log", "log10", "log1p", "log2", "reciprocal", "rsqrt", "sqrt")
+TWO = (
+    "add", "sub", "mul", "atan2", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "fmod",
+    "remainder", "rsub", "hypot",
+)  # fmt: skip
 
 CASES: list[tuple[str, tuple, dict]] = [
     *((name, (IMAGE,), {}) for name in ONE),
-    *((name, (positive(3, 5),), {}) for name in "log log10 log1p log2 reciprocal rsqrt sqrt".split()),
-    *((name, (small(3, 5),), {}) for name in "acos asin atanh".split()),
+    *((name, (positive(3, 5),), {}) for name in POSITIVE),
+    *((name, (small(3, 5),), {}) for name in ["acos", "asin", "atanh"]),
     ("acosh", (positive(3, 5) + 1,), {}),
     *((name, (IMAGE, normal(4, 1, 8)), {}) for name in TWO),
     *((name, (yes(3, 4), yes(4)), {}) for name in ("logical_and", "logical_or", "logical_xor")),
@@ -219,7 +224,8 @@ CASES: list[tuple[str, tuple, dict]] = [
     ("adaptive_max_pool2d", (-positive(2, 4, 6, 8), [4, 3]), {}),
     ("adaptive_max_pool2d", (IMAGE, [3, 2]), {}),
     *(("upsample_nearest2d", (IMAGE, size, scales), {})
-      for size, scales in ((None, [2.0, 3.0]), (None, [0.5, 0.5]), ([9, 5], None), ([4, 20], None))),
+      for size, scales in ((None, [2.0, 3.0]), (None, [0.5, 0.5]), ([9, 5], None), ([4, 20], None))
+      ),
     ("upsample_nearest1d", (normal(2, 4, 9), None, [2.0]), {}),
     ("_upsample_nearest_exact1d", (normal(2, 4, 9), [4], None), {}),
     ("_upsample_nearest_exact2d", (IMAGE, [9, 5], None), {}),
@@ -351,7 +357,7 @@ def test_views_and_permutations_are_those_of_numpy(walk):
 
 
 def test_a_window_attention_keeps_rows_and_columns_apart():
-    """Windows of 4 by 4 are viewed as batches and tokens without the image being copied together."""
+    """Windows of 4 by 4 become batches and tokens without the image being copied together."""
     x = Laid.of(jnp.zeros((8, 12, 5)))
     windows = x.viewed((2, 4, 3, 4, 5)).permuted((0, 2, 1, 3, 4)).viewed((6, 16, 5))
     assert windows.array.shape == (2, 4, 3, 4, 5)

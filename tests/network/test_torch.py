@@ -49,13 +49,17 @@ def windows():
 
 def of_torch(module, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy().transpose(0, 2, 3, 1)
+        return (
+            module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).numpy().transpose(0, 2, 3, 1)
+        )
 
 
 def test_a_native_module_gives_torchs_numbers_at_any_size_and_batch(windows):
     network = cem.wrap_torch(windows, scale=2, size_multiple=4)
     for shape in ((1, 8, 12, 3), (3, 16, 8, 3)):
-        np.testing.assert_allclose(network(random(*shape)), of_torch(windows, random(*shape)), atol=1e-5)
+        np.testing.assert_allclose(
+            network(random(*shape)), of_torch(windows, random(*shape)), atol=1e-5
+        )
     x = random(2, 2, 8, 12, 3)
     nested = jax.vmap(lambda x: network.apply(network.params, x))(jnp.asarray(x))
     np.testing.assert_allclose(nested[1], of_torch(windows, x[1]), atol=1e-5)
@@ -122,7 +126,9 @@ class DependsOnValues(nn.Module):
         return x if x.mean().item() > 0.5 else -x
 
 
-@pytest.mark.parametrize(("module", "reason"), [(Unknown(), "linalg_qr"), (DependsOnValues(), "export")])
+@pytest.mark.parametrize(
+    ("module", "reason"), [(Unknown(), "linalg_qr"), (DependsOnValues(), "export")]
+)
 def test_what_has_no_counterpart_runs_on_the_host_and_is_named(module, reason):
     network = cem.wrap_torch(module)
     x = random(2, 8, 8, 3)

@@ -160,7 +160,9 @@ def convolution(
         else:
             on_cpu = functools.partial(_side_by_side, groups=groups, **geometry)
             y = lax.platform_dependent(image, kernel, cpu=on_cpu, default=plain)
-    return images(y if bias is None else y + bias.arranged((0,)).reshape((1,) * (y.ndim - 1) + (-1,)))
+    if bias is not None:
+        y = y + bias.arranged((0,)).reshape((1,) * (y.ndim - 1) + (-1,))
+    return images(y)
 
 
 def _conv(

@@ -1,5 +1,6 @@
 """Elements picked and replaced by index: along single axes where the indices allow it."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from .shape import cat, cut, flip
 
 
 def take(x: Laid, axis: int, index: np.ndarray) -> Laid:
-    """x at known indices along a counted axis: in a few runs as slices, else picked."""
+    """X at known indices along a counted axis: in a few runs as slices, else picked."""
     axis %= x.ndim
     length = x.shape[axis]
     index = np.where(index < 0, index + length, index).astype(np.int64)
@@ -59,7 +60,7 @@ def _runs(x: Laid, axis: int, line: np.ndarray) -> Laid | None:
     if starts[-1] < line.size or len(starts) > 9 or line.size < 4 * (len(starts) - 2):
         return None
     parts = []
-    for first, end in zip(starts, starts[1:], strict=False):
+    for first, end in itertools.pairwise(starts):
         own = line[first:end]
         step = int(own[1] - own[0]) if len(own) > 1 else 1
         low, high = int(own.min()), int(own.max())
@@ -118,7 +119,7 @@ def _outer(x: Laid, own: Sequence[tuple[int, np.ndarray]]) -> Laid | None:
 
 
 def _index_put(x: Laid, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Laid:
-    """x with x[indices] replaced, or added to."""
+    """X with x[indices] replaced, or added to."""
     mask = indices[0]
     if len(indices) == 1 and mask is not None and mask.dtype == bool and not accumulate:
         if isinstance(values, Chosen):
@@ -139,7 +140,7 @@ def _put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) 
 
 
 def _along(x: Any, axis: int, index: Any, value: Any, *, reduce: str | None = None) -> Any:
-    """x with elements replaced at an index along an axis."""
+    """X with elements replaced at an index along an axis."""
     x, ndim = jnp.asarray(x), x.ndim
     where = list(jnp.indices(index.shape, sparse=True))
     where[axis % ndim] = index

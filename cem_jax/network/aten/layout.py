@@ -100,9 +100,7 @@ class Laid:
         place = {k: number for number, (k, _) in enumerate(units)}
         lengths = [math.prod(self.array.shape[k] for k in unit) for _, unit in units]
         array = _transposed(self.array, [k for _, unit in units for k in unit]).reshape(lengths)
-        axes = (
-            group[:1] if axis in split else group for axis, group in enumerate(self.axes)
-        )
+        axes = (group[:1] if axis in split else group for axis, group in enumerate(self.axes))
         return Laid(array, tuple(tuple(place[k] for k in group) for group in axes))
 
     def split(self, parts: dict[int, Sequence[int]]) -> "Laid":

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -196,9 +195,9 @@ def _first(operation: Operation) -> Operation:
 
 OPERATIONS: dict[str, Operation] = {
     "_log_softmax": _log_softmax,
-    "_native_batch_norm_legit": lambda x, w, b, *rest: _batch_statistics(x, w, b, *rest)
-    if len(rest) == 3
-    else _native_batch_norm(x, w, b, *rest),
+    "_native_batch_norm_legit": lambda x, w, b, *rest: (
+        _batch_statistics(x, w, b, *rest) if len(rest) == 3 else _native_batch_norm(x, w, b, *rest)
+    ),
     "_native_batch_norm_legit_no_training": batch_norm,
     "_scaled_dot_product_flash_attention_for_cpu": _first(
         lambda q, k, v, dropout=0.0, causal=False, **options: _attention(

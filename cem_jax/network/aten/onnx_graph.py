@@ -70,9 +70,7 @@ def read(path: Path) -> OnnxGraph:
     missing = sorted({node.op_type for node in graph.node} - set(OPERATIONS) - _KNOWN_ONLY)
     if missing:
         raise NotNative(", ".join(f"ONNX's {name}" for name in missing))
-    params = {
-        key: value for key, value in arrays.items() if value.ndim and value.dtype.kind == "f"
-    }
+    params = {key: value for key, value in arrays.items() if value.ndim and value.dtype.kind == "f"}
     return OnnxGraph(
         tuple(graph.node), {key: v for key, v in arrays.items() if key not in params}, params,
         inputs[0], graph.output[0].name, opsets,
@@ -231,7 +229,7 @@ def _reduced(name: str) -> Callable[..., Any]:
         axes = _axes(attributes, args)
         if not axes and attributes.get("noop_with_empty_axes", 0):
             return x
-        axes = list(range(x.ndim)) if not axes else axes
+        axes = axes or list(range(x.ndim))
         options = (2,) if name == "linalg_vector_norm" else ()
         return TABLE[name](x, *options, axes, bool(attributes.get("keepdims", 1)))
 
@@ -245,7 +243,9 @@ def _reshape(attributes: Attributes, x: Laid, shape: Any) -> Laid:
     return TABLE["view"](x, wanted)
 
 
-def _slice(_: Attributes, x: Laid, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Laid:
+def _slice(
+    _: Attributes, x: Laid, starts: Any, ends: Any, axes: Any = None, steps: Any = None
+) -> Laid:
     starts, ends = _integers(starts), _integers(ends)
     own = list(range(len(starts))) if axes is None else _integers(axes)
     strides = [1] * len(starts) if steps is None else _integers(steps)
@@ -277,7 +277,9 @@ def _gather(attributes: Attributes, x: Any, index: Any) -> Laid:
     return taken.viewed((*x.shape[:axis], *np.shape(index), *x.shape[axis + 1 :]))
 
 
-def _pad(attributes: Attributes, x: Laid, pads: Any = None, value: Any = 0, axes: Any = None) -> Laid:
+def _pad(
+    attributes: Attributes, x: Laid, pads: Any = None, value: Any = 0, axes: Any = None
+) -> Laid:
     pads = _integers(attributes["pads"] if pads is None else pads)
     own = list(range(x.ndim)) if axes is None else [a % x.ndim for a in _integers(axes)]
     low, high = [0] * x.ndim, [0] * x.ndim
@@ -316,7 +318,11 @@ def _resize(
         return value.decode() if isinstance(value, bytes) else value
 
     mode, places = text("mode", "nearest"), text("coordinate_transformation_mode", "half_pixel")
-    if attributes.get("antialias", 0) or attributes.get("axes") or attributes.get("exclude_outside"):
+    if (
+        attributes.get("antialias", 0)
+        or attributes.get("axes")
+        or attributes.get("exclude_outside")
+    ):
         raise NotImplementedError("antialiasing, axes or excluded pixels")
     if scales is not None and np.size(scales):
         factors = [float(n) for n in np.asarray(scales)]
@@ -357,7 +363,9 @@ def _matmul(_: Attributes, a: Any, b: Any) -> Laid:
     return TABLE["matmul"](a, b)
 
 
-def _batch_norm(attributes: Attributes, x: Laid, scale: Any, bias: Any, mean: Any, var: Any) -> Laid:
+def _batch_norm(
+    attributes: Attributes, x: Laid, scale: Any, bias: Any, mean: Any, var: Any
+) -> Laid:
     eps = attributes.get("epsilon", 1e-5)
     args = map(_lifted, (scale, bias, mean, var))
     return TABLE["_native_batch_norm_legit_no_training"](x, *args, 0.0, eps)[0]
@@ -412,11 +420,15 @@ def _unsqueeze(attributes: Attributes, x: Laid, *args: Any) -> Laid:
     return x
 
 
+_SAME = (
+    "Abs", "Add", "Ceil", "Cos", "Div", "Erf", "Exp", "Floor", "Log", "Mul", "Neg", "Pow",
+    "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Tanh",
+    "Where",
+)  # fmt: skip
+"""Operations that have torch's name and arguments."""
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    **{name: _of(name.lower()) for name in (
-        "Abs Add Ceil Cos Div Erf Exp Floor Log Mul Neg Pow Reciprocal Relu Round "
-        "Sigmoid Sign Sin Softplus Sqrt Sub Tanh Where".split()
-    ) if name not in ("Equal", "Identity")},
+    **{name: _of(name.lower()) for name in _SAME},
     "And": _of("logical_and"),
     "AveragePool": _pool("avg"),
     "BatchNormalization": _batch_norm,

@@ -70,9 +70,7 @@ def _avg_pool(
     return images(y / jnp.asarray(counts[None, ..., None], y.dtype))
 
 
-def _adaptive(
-    x: Laid, size: Any, mean: bool
-) -> Laid:
+def _adaptive(x: Laid, size: Any, mean: bool) -> Laid:
     """Mean or maximum of bins: bin i spans floor(i n / size) to ceil((i + 1) n / size)."""
     count = 1 if x.ndim == 2 else min(x.ndim - 2, 2) if x.ndim > 3 else x.ndim - 2
     image = channels_last(x)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 SEED = 0
 """Of the noise that some networks draw: it is drawn once, so that they are functions."""
 

@@ -69,9 +69,7 @@ def _moments(
     return reduced(x, variance, axes, keepdim), reduced(x, flat, axes, keepdim)
 
 
-def _norm(
-    x: Laid, order: Any = 2, axes: Any = None, keepdim: bool = False, **_: Any
-) -> Laid:
+def _norm(x: Laid, order: Any = 2, axes: Any = None, keepdim: bool = False, **_: Any) -> Laid:
     own = places(x, axes)
     size = jnp.abs(x.array)
     if order == 2:

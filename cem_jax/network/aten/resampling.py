@@ -115,9 +115,7 @@ def _shifts(
     return jnp.stack(outputs, axis + 1).reshape(shape)
 
 
-def _positions(
-    length: int, count: int, scale: float | None, aligned: bool
-) -> np.ndarray:
+def _positions(length: int, count: int, scale: float | None, aligned: bool) -> np.ndarray:
     """Where each output's centre lies in the input, in float32 as torch has it."""
     out = np.arange(count, dtype=np.float32)
     if aligned:

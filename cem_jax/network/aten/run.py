@@ -38,7 +38,9 @@ def run(program: Program, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
     def stored(array: Any) -> Laid:
         return Laid.of(array.astype(typed(str(array.dtype))))
 
-    values.update({number: stored(jnp.asarray(params[key])) for number, key in program.params.items()})
+    values.update(
+        {number: stored(jnp.asarray(params[key])) for number, key in program.params.items()}
+    )
     values.update({number: stored(array) for number, array in program.constants.items()})
     for step in program.steps:
         args, options = _filled((step.args, step.options), values)

@@ -192,7 +192,7 @@ def _slice_scatter(
     x: Laid, part: Laid, axis: int = 0, start: int | None = None, end: int | None = None,
     step: int = 1,
 ) -> Laid:  # fmt: skip
-    """x with x[start:end:step] along a counted axis replaced."""
+    """X with x[start:end:step] along a counted axis replaced."""
     axis %= x.ndim
     length = x.shape[axis]
     start, end = _bounds(length, start, end)
@@ -315,9 +315,7 @@ OPERATIONS: dict[str, Operation] = {
     "channel_shuffle": _channel_shuffle,
     "col2im": _col2im,
     "constant_pad_nd": pad,
-    "diagonal": plain(
-        lambda x, offset=0, dim1=0, dim2=1: jnp.diagonal(x, offset, dim1, dim2)
-    ),
+    "diagonal": plain(lambda x, offset=0, dim1=0, dim2=1: jnp.diagonal(x, offset, dim1, dim2)),
     "expand": _expand,
     "flip": flip,
     "im2col": _im2col,
