@@ -31,7 +31,16 @@ def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=("params",),
-    meta_fields=("name", "apply", "scale", "receptive_radius", "anchor", "channels", "noise_level"),
+    meta_fields=(
+        "name",
+        "apply",
+        "scale",
+        "receptive_radius",
+        "anchor",
+        "channels",
+        "noise_level",
+        "reference",
+    ),
 )
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:

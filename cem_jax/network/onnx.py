@@ -1,6 +1,8 @@
 """ONNX files as networks: as functions of JAX, or by onnxruntime where that fails."""
 
+import contextlib
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +80,15 @@ def wrap_onnx(
         return np.concatenate([np.asarray(session.run(None, feed)[0]) for feed in feeds])
 
     name = name or path.stem
-    host = OnHost(forward, name)
+    content = path.read_bytes()
+    inside = b"location" not in content  # the key of weights that lie in another file
+    host = OnHost(forward, name, hashlib.sha256(content).hexdigest() if inside else None)
     _, channels, *sides = inputs[0].shape
     try:
         graph, reasons = onnx_graph.read(path), []
     except aten.NotNative as error:
         graph, reasons = None, [str(error)]
-    model = _Model(host, graph, reasons, (*sides, channels))
-    any_side = -(-_SIDE // multiple) * multiple
-    tried = [n if isinstance(n, int) else any_side for n in sides]
-    model.trial((1, *tried, channels if isinstance(channels, int) else 3))
+    model = _Model(host, graph, reasons, (*sides, channels), multiple)
     params = {} if model.graph is None else dict(model.graph.params)
     return Network(
         name, of_any_size(model, scale, multiple), params, scale, receptive_radius, multiple,
@@ -106,49 +107,52 @@ class _Model:
     Args:
         host: the file, by onnxruntime.
         graph: its operations, if all have counterparts.
-        reasons: why they have not.
+        reasons: why the file, or images of some size, are left to onnxruntime.
         size: height, width and channels of an image; a name or None where any will do.
+        multiple: of which it needs an image's sides.
+        seen: sizes of images that were restored.
     """
 
     host: OnHost
     graph: onnx_graph.OnnxGraph | None
     reasons: list[str]
-    size: tuple[Any, ...] = (None, None, None)
+    size: tuple[Any, ...]
+    multiple: int
+    seen: set[tuple[int, ...]] = dataclasses.field(default_factory=set)
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
-        graph = self.graph
-        if graph is None or self.reasons:
+        graph, size = self.graph, tuple(x.shape[1:])
+        if graph is None:
             return self.host(x)
-        size = tuple(x.shape[1:])
         if any(isinstance(n, int) and n != m for n, m in zip(self.size, size, strict=True)):
             raise ValueError(
                 f"network={self.host.name}: it cannot take an image [height, width, channels] = "
                 f"{size}: the file is for {self.size}"
             )
         own = {} if params is None else params
+        self.seen.add(size)
         try:
             if len(x) == 1:
                 return onnx_graph.run(graph, own, x)
             return jax.vmap(lambda image: onnx_graph.run(graph, own, image[None])[0])(x)
         except aten.NotNative as error:
+            y = self.host(x)  # which says so if the image is none that it takes
             self.reasons.append(str(error))
-            return self.host(x)
-
-    def trial(self, shape: tuple[int, ...]) -> None:
-        """Traces the operations once; one that fails puts the file on the host."""
-        graph = self.graph
-        if graph is None:
-            return
-        image = jax.ShapeDtypeStruct(shape, np.float32)
-        try:
-            jax.eval_shape(lambda params, x: onnx_graph.run(graph, params, x), graph.params, image)
-        except aten.NotNative as error:
-            self.reasons.append(str(error))
+            return y
 
     @property
     def note(self) -> str:
-        """How the file is evaluated, in words."""
+        """How the file is evaluated, in words; tried with an image if none was seen."""
+        if self.graph is not None and not self.seen:
+            shape = [
+                n if isinstance(n, int) else other
+                for n, other in zip(self.size, (*2 * [-(-_SIDE // self.multiple) * self.multiple], 3),
+                                    strict=True)
+            ]  # fmt: skip
+            image = jax.ShapeDtypeStruct((1, *shape), np.float32)
+            with contextlib.suppress(ValueError):  # it may not take this image
+                jax.eval_shape(self, self.graph.params, image)
         if self.reasons:
             return (
                 "onnxruntime on the host, without gradients, cones and JAX's devices: "

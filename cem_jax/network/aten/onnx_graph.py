@@ -21,6 +21,9 @@ from .table import TABLE
 
 Attributes = Mapping[str, Any]
 
+_SETTINGS = ("Clip", "Pad", "Resize")
+"""Operations whose further inputs are no weights."""
+
 _OLDEST = 11
 """Version of ONNX's operators from which on they mean what is written here."""
 
@@ -70,7 +73,12 @@ def read(path: Path) -> OnnxGraph:
     missing = sorted({node.op_type for node in graph.node} - set(OPERATIONS) - _KNOWN_ONLY)
     if missing:
         raise NotNative(", ".join(f"ONNX's {name}" for name in missing))
-    params = {key: value for key, value in arrays.items() if value.ndim and value.dtype.kind == "f"}
+    settings = {name for node in graph.node if node.op_type in _SETTINGS for name in node.input[1:]}
+    params = {
+        key: value
+        for key, value in arrays.items()
+        if value.ndim and value.dtype.kind == "f" and key not in settings
+    }
     return OnnxGraph(
         tuple(graph.node), {key: v for key, v in arrays.items() if key not in params}, params,
         inputs[0], graph.output[0].name, opsets,
