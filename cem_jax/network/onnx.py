@@ -145,11 +145,9 @@ class _Model:
     def note(self) -> str:
         """How the file is evaluated, in words; tried with an image if none was seen."""
         if self.graph is not None and not self.seen:
-            shape = [
-                n if isinstance(n, int) else other
-                for n, other in zip(self.size, (*2 * [-(-_SIDE // self.multiple) * self.multiple], 3),
-                                    strict=True)
-            ]  # fmt: skip
+            side = -(-_SIDE // self.multiple) * self.multiple
+            open_ = zip(self.size, (side, side, 3), strict=True)
+            shape = [n if isinstance(n, int) else other for n, other in open_]
             image = jax.ShapeDtypeStruct((1, *shape), np.float32)
             with contextlib.suppress(ValueError):  # it may not take this image
                 jax.eval_shape(self, self.graph.params, image)
