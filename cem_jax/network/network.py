@@ -17,6 +17,9 @@ from cem_jax.network.compiler_options import jitted
 
 _ARRAYS = (jax.Array, np.ndarray)
 
+_FARTHEST = 0.01
+"""Largest difference between a network and what it was made from; rounding stays below 1e-4."""
+
 Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
 
@@ -28,7 +31,16 @@ def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=("params",),
-    meta_fields=("name", "apply", "scale", "receptive_radius", "anchor", "channels", "noise_level"),
+    meta_fields=(
+        "name",
+        "apply",
+        "scale",
+        "receptive_radius",
+        "anchor",
+        "channels",
+        "noise_level",
+        "reference",
+    ),
 )
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:
@@ -45,6 +57,7 @@ class Network:
         channels: channels of the image that it takes; None if unknown.
         noise_level: deviation of the noise that it was told, in [0, 1]; None if it is told that of
             the scene, or none at all.
+        reference: what `apply` was made from, in the same form, for `check`; it ignores `params`.
 
     Raises:
         ValueError: a name that is no text, or a number out of range.
@@ -58,6 +71,7 @@ class Network:
     anchor: int | None = 1
     channels: int | None = dataclasses.field(default=None, repr=False)
     noise_level: float | None = dataclasses.field(default=None, repr=False)
+    reference: Apply | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -80,6 +94,37 @@ class Network:
             return self
         level = nnx.from_flat_state([(path, one.replace(jnp.float32(sigma))) for path, one in told])
         return dataclasses.replace(self, params=nnx.merge_state(self.params, level))
+
+    @property
+    def note(self) -> str:
+        """How a network of another framework is evaluated, in words; "" for others."""
+        apply = self.apply.apply if isinstance(self.apply, _Padded) else self.apply
+        return getattr(apply, "note", "")
+
+    def check(self, x: jax.Array | np.ndarray) -> float | None:
+        """How far a network of another framework is from what it was made from.
+
+        Args:
+            x: float32 [n, h, w, c] in [0, 1].
+
+        Returns:
+            Largest absolute difference of the two outputs; None if there is nothing to compare
+            with: a network of JAX, or one that is called on the host.
+
+        Raises:
+            ValueError: x has another rank, or the outputs differ by more than 0.01.
+        """
+        if self.reference is None or "host" in self.note:
+            return None
+        wanted = np.asarray(self.reference(None, jnp.asarray(x, jnp.float32)))
+        found = np.asarray(self(x))
+        difference = float(np.abs(found - wanted).max()) if found.shape == wanted.shape else np.inf
+        if not difference <= _FARTHEST:
+            raise ValueError(
+                f"network={self.name}: as a function of JAX it is off by {difference:.2g} at "
+                f"images {np.shape(x)}; expected at most {_FARTHEST}"
+            )
+        return difference
 
     def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
         """Restores images.
@@ -158,7 +203,8 @@ class _Padded:
         return self.apply(params, x)[:, : h * self.scale, : w * self.scale]
 
 
-def _of_any_size(apply: Apply, scale: int, multiple: int, minimum: int = 1) -> Apply:
+def of_any_size(apply: Apply, scale: int, multiple: int, minimum: int = 1) -> Apply:
+    """An `apply` that pads images by reflection to the sides that it takes, and cuts back."""
     return apply if multiple == minimum == 1 else _Padded(apply, scale, multiple, minimum)
 
 
@@ -184,7 +230,7 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
         raise ValueError(f"{error}; {hint}" if hint else str(error)) from error
     facts = (built.receptive_radius, built.anchor)
     module = _Module(built.graph, tuple(built.config.items()), name, facts)
-    apply = _of_any_size(module, built.scale, built.size_multiple, entry.size_minimum)
+    apply = of_any_size(module, built.scale, built.size_multiple, entry.size_minimum)
     told = "noise_level" in arguments
     return Network(
         name, apply, built.state, built.scale, built.receptive_radius, built.anchor,
@@ -234,7 +280,8 @@ def load(
 
     Args:
         name: one of `models.names()`; or a file or directory as in `weights`, whose network is
-            recognised by its tensors.
+            recognised by its tensors: one of the zoo's, else one that spandrel knows, if
+            `cem-jax[torch]` is installed.
         weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
             bundled weights.
         part: the key of the state dict that is wanted, where the file holds several.
@@ -261,7 +308,9 @@ def load(
         try:
             found = models.choose(state_dict, **arguments)
         except ValueError as error:
-            raise ValueError(f"name={str(name)!r}: {error}") from error
+            if models.recognise(state_dict):
+                raise ValueError(f"name={str(name)!r}: {error}") from error
+            return _named(_beyond_the_zoo(name, state_dict, error), label or Path(name).stem)
         network = from_torch(found, state_dict, **arguments)
         return _named(network, label or f"{found} {Path(name).stem}")
     name = str(name)
@@ -286,8 +335,55 @@ def _is_path(name: str | Path) -> bool:
     return name.endswith(_FILES) or "/" in name or Path(name).is_dir()
 
 
+def _beyond_the_zoo(name: str | Path, state_dict: Mapping[str, Any], refused: Exception) -> Network:
+    """A network that spandrel recognises, where it is installed."""
+    from cem_jax.network.spandrel import from_spandrel
+
+    try:
+        return from_spandrel(state_dict)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"name={str(name)!r}: {refused} ({error})") from error
+
+
 def _named(network: Network, name: str) -> Network:
     return dataclasses.replace(network, name=name)
+
+
+def _refuse_others(fn: Any) -> None:
+    """Names the right call for what `wrap` does not take."""
+    kinds = [(kind.__module__.partition(".")[0], kind.__qualname__) for kind in type(fn).__mro__]
+    named = type(fn).__name__
+    if ("torch", "Module") in kinds:
+        raise ValueError(f"fn={named}: a torch module; call cem_jax.wrap_torch(module)")
+    if ("flax", "Module") in kinds and not isinstance(fn, nnx.Module):
+        raise ValueError(
+            f"fn={named}: a Linen module; call cem_jax.wrap(module.apply, params=variables)"
+        )
+    if isinstance(fn, nnx.Module):
+        for path, part in nnx.iter_graph(fn):
+            if not isinstance(part, nnx.Module):
+                continue
+            drops = getattr(part, "deterministic", None) is False and getattr(part, "rate", 1)
+            if drops or getattr(part, "use_running_average", None) is False:
+                place = ".".join(map(str, path)) or named
+                raise ValueError(
+                    f"fn={named}: its {type(part).__name__} ({place}) is in training mode; call "
+                    "module.eval() first"
+                )
+
+
+def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
+    """Refuses a function that makes numpy arrays of its image; other errors may be the size's."""
+    side = -(-32 // multiple) * multiple
+    try:
+        jax.eval_shape(apply, params, jax.ShapeDtypeStruct((1, side, side, 3), np.float32))
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        text = str(error).strip().split("\n")[0][:200]
+        raise ValueError(
+            f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text})"
+        ) from error
+    except Exception:  # an image of this size or of these channels may be none that it takes
+        return
 
 
 def wrap(
@@ -314,8 +410,9 @@ def wrap(
             windows): others are padded by reflection, and crops begin on it.
 
     Raises:
-        ValueError: fn is no function, scale, receptive_radius or size_multiple is out of range, or
-            the function cannot be hashed.
+        ValueError: fn is no function of JAX (the message names what to call for a torch or a Linen
+            module), is in training mode, or cannot be hashed; or scale, receptive_radius or
+            size_multiple is out of range.
 
     Examples:
         >>> import cem_jax as cem
@@ -324,6 +421,7 @@ def wrap(
         >>> network(np.zeros((1, 8, 8, 3))).shape
         (1, 16, 16, 3)
     """
+    _refuse_others(fn)
     if not callable(fn):
         raise ValueError(f"fn={fn!r}: expected a function of an image")
     scale = whole_number("scale", scale, 1)
@@ -345,5 +443,7 @@ def wrap(
         hash(apply)
     except TypeError as error:
         raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
-    apply = _of_any_size(apply, scale, multiple)
+    if apply is fn or isinstance(apply, _WithoutParams):
+        _refuse_numpy(called, apply, params, multiple)
+    apply = of_any_size(apply, scale, multiple)
     return Network(called, apply, params, scale, receptive_radius, anchor=multiple)
