@@ -1,7 +1,6 @@
 """A network as the sweep sees it: a pure function, its parameters, and a few facts."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,20 +27,6 @@ def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
     return apply(params, x)
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("params",),
-    meta_fields=(
-        "name",
-        "apply",
-        "scale",
-        "receptive_radius",
-        "anchor",
-        "channels",
-        "noise_level",
-        "reference",
-    ),
-)
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:
     """A restoration network: a pytree whose leaves are its parameters; equal to itself alone.
@@ -141,9 +126,14 @@ class Network:
         if np.ndim(x) != 4:
             raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
         x = jnp.asarray(x, jnp.float32)
-        if isinstance(x, jax.core.Tracer):  # within a program that has options of its own
+        traced = any(isinstance(a, jax.core.Tracer) for a in (x, *jax.tree.leaves(self.params)))
+        if traced:  # within a program that has options of its own
             return self.apply(self.params, x)
         return jitted(_call, (0,))(self.apply, self.params, x)
+
+
+_FACTS = [field.name for field in dataclasses.fields(Network) if field.name != "params"]
+jax.tree_util.register_dataclass(Network, data_fields=["params"], meta_fields=_FACTS)
 
 
 @dataclasses.dataclass(frozen=True)

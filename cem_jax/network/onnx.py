@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cem_jax.arguments import whole_number
 from cem_jax.network import aten
 from cem_jax.network.aten import onnx_graph
 from cem_jax.network.host import OnHost
+from cem_jax.network.host_digest import digest_file
 from cem_jax.network.network import Network, of_any_size
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -80,9 +80,8 @@ def wrap_onnx(
         return np.concatenate([np.asarray(session.run(None, feed)[0]) for feed in feeds])
 
     name = name or path.stem
-    content = path.read_bytes()
-    inside = b"location" not in content  # the key of weights that lie in another file
-    host = OnHost(forward, name, hashlib.sha256(content).hexdigest() if inside else None)
+    told = f"onnxruntime {onnxruntime.__version__} {providers} {digest_file(path)}"
+    host = OnHost(forward, name, told)
     _, channels, *sides = inputs[0].shape
     try:
         graph, reasons = onnx_graph.read(path), []

@@ -16,6 +16,7 @@ import numpy as np
 from cem_jax.arguments import whole_number
 from cem_jax.network import aten
 from cem_jax.network.host import OnHost
+from cem_jax.network.host_digest import digest_module
 from cem_jax.network.network import Network, of_any_size
 
 _SIDE = 64
@@ -198,7 +199,7 @@ class _Function:
 
     @functools.cached_property
     def _on_host(self) -> OnHost:
-        return OnHost(self._forward, self.name)
+        return OnHost(self._forward, self.name, functools.partial(digest_module, self.module))
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         import torch  # pyright: ignore[reportMissingImports]
