@@ -47,7 +47,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plans.quadrature": ["Quadrature", "Stratified"],
         "map.effect_map": ["EffectMap"],
         "map.difference": ["Difference", "difference"],
-        "map.summary": ["input_psnr", "markdown_table", "summarise"],
+        "map.summary": ["input_psnr", "summarise"],
+        "rows": ["markdown_table"],
         "effects.compute": ["Compute"],
         "effects.progress": [
             "NoProgress",

@@ -23,7 +23,6 @@ from cem_jax.map.difference import Difference as Difference
 from cem_jax.map.difference import difference as difference
 from cem_jax.map.effect_map import EffectMap as EffectMap
 from cem_jax.map.summary import input_psnr as input_psnr
-from cem_jax.map.summary import markdown_table as markdown_table
 from cem_jax.map.summary import summarise as summarise
 from cem_jax.network.network import Network as Network
 from cem_jax.network.network import from_torch as from_torch
@@ -48,6 +47,7 @@ from cem_jax.plans.plan import Plan as Plan
 from cem_jax.plans.quadrature import Quadrature as Quadrature
 from cem_jax.plans.quadrature import Stratified as Stratified
 from cem_jax.pool.pool import PatchPool as PatchPool
+from cem_jax.rows import markdown_table as markdown_table
 from cem_jax.scene.degrade.bicubic import Enlarge as Enlarge
 from cem_jax.scene.degrade.bicubic import Reduce as Reduce
 from cem_jax.scene.degrade.blur import Blur as Blur

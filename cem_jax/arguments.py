@@ -2,6 +2,8 @@
 
 import math
 import operator
+import os
+from typing import Any
 
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -58,3 +60,33 @@ def truth(name: str, value: object) -> bool:
     if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's own
         return bool(value)
     raise ValueError(f"{name}={value!r}: expected True or False")
+
+
+def as_text(name: str, value: object) -> str:
+    """`value` as a str: a text or a path.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+
+    Raises:
+        ValueError: something else, bytes among it.
+    """
+    if isinstance(value, str | os.PathLike):
+        found = os.fspath(value)
+        if isinstance(found, str):
+            return str(found)
+    raise ValueError(f"{name}={value!r}: expected a text")
+
+
+def as_json_value(value: Any) -> Any:
+    """What JSON has for a number or an array of numpy, or for a path (`default` of `json.dumps`).
+
+    Raises:
+        TypeError: JSON has nothing for it.
+    """
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{value!r} is no JSON value")

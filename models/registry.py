@@ -1,12 +1,9 @@
 """Every network by name: what it is, and how it is built from a state dict."""
 
 import dataclasses
-import difflib
 import functools
 import inspect
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -64,9 +61,9 @@ from .argument import Argument, ArgumentFacts, keywords
 from .convert import fill, with_derived, without_derived
 from .convert import to_torch as stored
 from .entry import Entry, OtherVariant
+from .facts import Description, describe
 from .layers import Buffer, Constant
 from .layout import arrays, without_prefixes
-from .words import escaped
 
 _MODULES = (
     adnet,
@@ -125,49 +122,9 @@ _CHANNELS = (
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
 
 
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """Facts about a network.
-
-    Args:
-        name: its public name.
-        tasks: "SR", "DN", "DR".
-        scale: output pixels per input pixel.
-        parameters: number of values that a checkpoint holds, mean shifts included; buffers such
-            as the statistics of batch normalisation are not.
-        size_multiple: sides of the input that the architecture needs; others are padded.
-        size_minimum: shortest side that the architecture takes; shorter ones are padded.
-        receptive_radius: farthest input pixel that reaches an output pixel; None if global.
-        global_operations: operations that look at the whole image.
-        official_files: names of the checkpoint files that its authors publish.
-        published_at: where they publish them.
-        bundled: whether weights come with the package.
-        licence: note on the weights' licence.
-        arguments: what shapes leave open and `cem.load` takes by name.
-    """
-
-    name: str
-    tasks: tuple[str, ...]
-    scale: int
-    parameters: int
-    size_multiple: int
-    size_minimum: int
-    receptive_radius: int | None
-    global_operations: tuple[str, ...]
-    official_files: tuple[str, ...]
-    published_at: str
-    bundled: bool
-    licence: str
-    arguments: tuple[ArgumentFacts, ...]
-
-
-def names() -> tuple[str, ...]:
-    """The names of all networks.
-
-    Returns:
-        They, sorted.
-    """
-    return tuple(sorted(_ENTRIES))
+def entries() -> tuple[Entry, ...]:
+    """The entries of all networks, sorted by name."""
+    return tuple(_ENTRIES[name] for name in sorted(_ENTRIES))
 
 
 def find(name: str) -> Entry:
@@ -184,10 +141,7 @@ def find(name: str) -> Entry:
     """
     if isinstance(name, str) and name in _ENTRIES:
         return _ENTRIES[name]
-    by_lower = {known.lower(): known for known in _ENTRIES}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.4)
-    hint = ", ".join(by_lower[key] for key in near) or ", ".join(names())
-    raise ValueError(f"name={escaped(name)!r} is not a known network; nearest: {hint}")
+    return _ENTRIES[describe(name).name]
 
 
 def arguments(architecture: Any) -> tuple[Argument, ...]:
@@ -214,17 +168,12 @@ def default(entry: Entry, keyword: str) -> Any:
     return entry.config[keyword] if keyword in entry.config else parameters[keyword].default
 
 
-@functools.cache
-def describe(name: str) -> Description:
-    """Facts about a network.
+def described(entry: Entry) -> Description:
+    """The facts about a network, from its architecture; `describe` has them from a file.
 
     Args:
-        name: one of `names()`.
-
-    Raises:
-        ValueError: the name is unknown.
+        entry: what the registry holds of it.
     """
-    entry = find(name)
     _, state = abstract(entry.architecture, entry.config)
     counted = nnx.All(nnx.Any(nnx.Param, Constant), nnx.Not(Buffer))
     state = nnx.filter_state(state, counted)
@@ -411,22 +360,3 @@ def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.n
         ValueError: the name is unknown.
     """
     return with_derived(find(name).architecture, config, stored(state))
-
-
-def bundled_weights(name: str) -> Path | None:
-    """The file of weights that comes with the package.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        Its path, or None.
-
-    Raises:
-        ValueError: the name is unknown.
-    """
-    if not find(name).bundled:
-        return None
-    return (
-        Path(str(resources.files(__name__.rpartition(".")[0]))) / "weights" / f"{name}.safetensors"
-    )

@@ -133,8 +133,8 @@ class TerminalProgress:
             yield lambda state: None
             return
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(),
-            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            _Rate(), TimeRemainingColumn(),
         )  # fmt: skip
         bar = Bar(*columns, console=console)
         tasks: dict[int, Any] = {}

@@ -13,6 +13,7 @@ import numpy as np
 
 from cem_jax.effects.progress import State
 from cem_jax.effects.request import Request
+from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
 from cem_jax.store.store import Log, read_outcomes
@@ -65,7 +66,7 @@ def draw(
     spent = 0.0 if log is None else read_outcomes(log.folder, known)
     known = exchange(known) if request.compute.shared else known
     resumed = int(np.isfinite(known[..., 0]).sum())
-    with request.compute.progress.follow(request.network.name) as show:
+    with request.compute.progress.follow(visible(request.network.name)) as show:
         values = _rounds(request, sweep, active, baseline, known, log, show)
     return Outcomes(
         values, baseline, restored, resumed, time.perf_counter() - begun + spent,

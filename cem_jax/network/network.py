@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from cem_jax import models
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_text, whole_number
 from cem_jax.network.compiler_options import jitted
 
 _ARRAYS = (jax.Array, np.ndarray)
@@ -45,6 +45,9 @@ class Network:
         channels: channels of the image that it takes; None if unknown.
         noise_level: deviation of the noise that it was told, in [0, 1]; None if it is told that of
             the scene, or none at all.
+
+    Raises:
+        ValueError: a name that is no text, or a number out of range.
     """
 
     name: str
@@ -55,6 +58,14 @@ class Network:
     anchor: int | None = 1
     channels: int | None = dataclasses.field(default=None, repr=False)
     noise_level: float | None = dataclasses.field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "name", as_text("name", self.name))
+        put(self, "scale", whole_number("scale", self.scale, 1))
+        for name, least in (("receptive_radius", 0), ("anchor", 1), ("channels", 1)):
+            if (value := getattr(self, name)) is not None:
+                put(self, name, whole_number(name, value, least))
 
     def at_noise(self, sigma: float) -> "Network":
         """This network told a noise level, if it takes one and its user told none.
@@ -315,12 +326,10 @@ def wrap(
     """
     if not callable(fn):
         raise ValueError(f"fn={fn!r}: expected a function of an image")
-    if not isinstance(scale, int) or scale < 1:
-        raise ValueError(f"scale={scale!r}: expected a whole number of at least 1")
-    if receptive_radius is not None and receptive_radius < 0:
-        raise ValueError(f"receptive_radius={receptive_radius}: expected at least 0")
+    scale = whole_number("scale", scale, 1)
     multiple = whole_number("size_multiple", size_multiple, 1)
-    called: str = name or getattr(fn, "__name__", type(fn).__name__)
+    own = getattr(fn, "__name__", type(fn).__name__)
+    called = own if name is None else as_text("name", name)
     apply: Apply
     if isinstance(fn, nnx.Module):
         graph, params = nnx.split(fn)

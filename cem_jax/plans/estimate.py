@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 """Of the intervals that decide a block where the plan does not say another."""
@@ -43,6 +42,8 @@ def interval(
     Returns:
         Lower and upper ends.
     """
+    from scipy.special import stdtrit  # as long to import as all else here together
+
     width = stdtrit(np.maximum(degrees, 1.0), (1 + confidence) / 2) * standard_error
     width = np.where(np.isnan(width), np.inf, width)
     return effect - width, effect + width

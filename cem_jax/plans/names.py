@@ -1,5 +1,6 @@
 """Plans by the names that the command line, job files and `plan=` take."""
 
+from cem_jax.plain_text import shortened, visible
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
 from cem_jax.plans.quadrature import Quadrature, Stratified
@@ -38,5 +39,6 @@ def as_plan(given: Plan | str) -> Plan:
         if not optional and len(numbers) != len(fields):
             raise ValueError
     except (KeyError, ValueError):
-        raise ValueError(f"plan={given!r}: expected {PLAN_HELP}") from None
+        shown = shortened(visible(given), 60)
+        raise ValueError(f"plan={shown!r}: expected {PLAN_HELP}") from None
     return plan(**dict(zip(fields, numbers, strict=False)))

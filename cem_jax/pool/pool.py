@@ -3,18 +3,20 @@
 import dataclasses
 import functools
 import hashlib
-import zipfile
+import io
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, open_image, to_bytes, to_grey
+from cem_jax.store.atomic import write_file
+from cem_jax.store.npz import read_npz, text_of
 
 _COUNT = 10_000
 _BUNDLED = 8
@@ -88,6 +90,7 @@ class PatchPool:
     __repr__ = by_shape
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text("name", self.name))
         array = np.asarray(self.patches)
         if array.ndim != 4 or array.shape[3] not in (1, 3) or array.shape[1] != array.shape[2]:
             raise ValueError(f"patches has shape {array.shape}; expected [n, side, side, 3 or 1]")
@@ -202,9 +205,16 @@ class PatchPool:
         """Writes the pool to a `.npz` file.
 
         Args:
-            path: the file.
+            path: the file; `.npz` is appended where it is missing.
+
+        Raises:
+            ValueError: the file cannot be written.
         """
-        np.savez_compressed(path, patches=self.patches, name=self.name)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, patches=self.patches, name=self.name)
+        path = Path(path)
+        named = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
+        write_file(named, buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "PatchPool":
@@ -214,13 +224,15 @@ class PatchPool:
             path: the file.
 
         Raises:
-            ValueError: the file is missing or is no pool.
+            ValueError: the file is missing or is no pool; the message names it.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                name = str(file["name"]) if "name" in file else Path(path).stem
-                return cls(file["patches"], name)
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            found = read_npz(Path(path), ("patches", "name"))
+            if "patches" not in found:
+                raise ValueError("it holds no patches")
+            name = text_of(found, "name") if "name" in found else Path(path).stem
+            return cls(found["patches"], name)
+        except ValueError as error:
             raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error
 
 

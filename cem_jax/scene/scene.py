@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
@@ -62,6 +62,7 @@ class Scene:
     __repr__ = by_shape
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text("name", self.name))
         keep_read_only(self)
 
     @classmethod

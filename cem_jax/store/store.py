@@ -8,7 +8,6 @@ disk before the next. A batch that was cut off is as if it had never been begun.
 import hashlib
 import json
 import os
-import secrets
 import struct
 import zlib
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from cem_jax.store.atomic import write_atomically
 from cem_jax.store.lock import lock
 
 _HEAD = struct.Struct("<IId")
@@ -32,19 +32,6 @@ _TITLE = len(_MAGIC) + 16
 
 _WRITTEN_BY = "written_by"
 """Key of a record that says which versions made it; not compared."""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that it exists whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # one of many machines' own
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

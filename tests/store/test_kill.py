@@ -17,7 +17,8 @@ import pytest
 
 import cem_jax as cem
 from cem_jax.store import resume
-from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store, read_outcomes, write_atomically
+from cem_jax.store.atomic import write_atomically
+from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store, read_outcomes
 from cem_jax.sweep.layout import Layout
 
 ROI = cem.ROI(24, 32, 16, 16)
@@ -185,14 +186,14 @@ def test_a_folder_in_use_or_unwritable_is_refused_before_any_work(tmp_path, monk
 
 DISK = """
 import resource, sys
-from cem_jax.cli import cli
+from cem_jax.cli.main import main
 from cem_jax.store import resume
 
 resume._FLUSH_SECONDS = 0.0
 for limit in (100, 3000, 9000, resource.RLIM_INFINITY):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        cli.main()
+        main()
     except SystemExit as status:
         print(f"STATUS {status.code or 0}", file=sys.stderr, flush=True)
 """

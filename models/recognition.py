@@ -10,16 +10,16 @@ import numpy as np
 from .checkpoint import read_state_dict
 from .convert import torch_shapes, without_derived
 from .entry import Entry
+from .facts import bundled_weights
 from .families import family
 from .layout import arrays, without_prefixes
 from .registry import (
     abstract,
     arguments,
-    bundled_weights,
     config_of,
     default,
+    entries,
     find,
-    names,
     weights_of,
 )
 from .words import listed
@@ -31,7 +31,7 @@ _OWN = "cem.wrap_torch takes the authors' own module"
 def _by_architecture() -> dict[Any, list[Entry]]:
     """The named networks of every architecture."""
     found: dict[Any, list[Entry]] = {}
-    for entry in map(find, names()):
+    for entry in entries():
         found.setdefault(entry.architecture, []).append(entry)
     return found
 
@@ -87,9 +87,9 @@ def _groups(state_dict: Mapping[str, Any]) -> list[tuple[bool, list[str]]]:
     """
     weights = without_prefixes(arrays(state_dict))
     groups = []
-    for entries in _by_architecture().values():
+    for several in _by_architecture().values():
         fitting: dict[Any, list[tuple[bool, str]]] = {}
-        for entry in entries:
+        for entry in several:
             if (network := _filled(entry, weights)) is None:
                 continue
             graph, config = network
