@@ -57,7 +57,7 @@ def test_percent_and_pixels_are_snapped_to_the_scale_with_a_note():
     roi, note = cem.parse_roi("40%, 30%, 32, 32", scene)
     assert roi == cem.ROI(104, 76, 32, 32) and "y 102" in note and "(4)" in note
     assert cem.parse_roi("97,30,33,2", scene).roi == cem.ROI(96, 32, 32, 4)
-    assert cem.parse_roi("90.0%,50%,10%,12.5%", scene).roi == cem.ROI(228, 128, 24, 32)
+    assert cem.parse_roi("90.0%,50%,10%,12.5%", scene).roi == cem.ROI(232, 128, 24, 32)
     roi, _ = cem.parse_roi("222,0,34,32", scene)  # rounding would push it out
     assert roi.y + roi.height <= 256
     full = cem.Scene.denoising(PHOTO)
