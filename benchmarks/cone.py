@@ -103,7 +103,7 @@ def main() -> None:
             count[1] += args.draws
             worst = max(worst, float(jnp.abs(one - other).max()))
     rate = count / spent
-    work = plan.work
+    work = plan.multiply_adds
     print(f"{plan.note}; planned in {planned:.2f} s, baseline {prepared:.2f} s, "
           f"compiled in {compiled:.1f} s")  # fmt: skip
     print(f"GMAC per intervention: whole image {work.dense / 1e9:.3f}, crop {work.crop / 1e9:.3f}, "

@@ -103,7 +103,8 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
     peak = Peak(spread, len(devices))
     row: dict[str, Any] = {"name": name, "size": size, "devices": len(devices)}
     for batch in _BATCHES:
-        x = np.random.default_rng(1).random((batch, size, size, 3), np.float32)
+        shape = (batch, size, size, cem.models.find(name).config.get("in_nc", 3))
+        x = np.random.default_rng(1).random(shape, np.float32)
         places = (devices[0], devices[0]) if batch % len(devices) else (everywhere, spread)
         inputs = jax.device_put((network.params, x), places)
         begun = time.perf_counter()

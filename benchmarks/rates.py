@@ -18,7 +18,7 @@ from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.network import Apply
 from cem_jax.outcome import clip, psnr
-from cem_jax.sweep.local import Local
+from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.sweep import Sweep
 
 _GIGA = 1e9
@@ -92,7 +92,7 @@ def needed(
     """Multiply-adds of an image's forward: all of it, and what a region of the output needs."""
     origin = np.zeros((1, 2), np.int64)
     plan = cones.plan(network.apply, (1, *shape), roi, 1, origins=origin, params=network.params)
-    return plan.work.dense, plan.work.crop
+    return plan.multiply_adds.dense, plan.multiply_adds.crop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +126,8 @@ class Subject:
         grid = Grid.make(*scene.degraded.shape[:2], block, scene.scale)
         outside = ~grid.near(roi.in_input(scene.scale), 0)
         begun = time.perf_counter()
-        sweep = Sweep.make(network, scene, (roi,), grid, outside, clip, (psnr,), draws=_DRAWS)
+        layout = Layout.make(network, scene, (roi,), grid, outside, clip, (psnr,), draws=_DRAWS)
+        sweep = Sweep.make(layout)
         seconds = time.perf_counter() - begun
         pool = cem.PatchPool.default()
         if block != pool.size:
@@ -134,9 +135,9 @@ class Subject:
         rectangle = (roi.y, roi.x, roi.height, roi.width)
         whole, region = needed(network, scene.degraded.shape, rectangle)
         exact = np.full(grid.rows * grid.columns, region)
-        if isinstance(sweep.way, Local):
-            exact = sweep.way.cone.plan.work.cone[sweep.way.place]
-        reaching = np.flatnonzero(sweep.reach & outside)
+        if not layout.dense:
+            exact[layout.place] = layout.work.cone
+        reaching = np.flatnonzero(layout.reach & outside)
         return cls(scene, sweep, pool.patches, reaching, whole, exact, seconds)
 
     def run(self, cells: np.ndarray, draws: int) -> np.ndarray:
@@ -144,8 +145,8 @@ class Subject:
         each, number = np.repeat(cells, draws), np.tile(np.arange(draws), len(cells))
         found = np.zeros(len(each), np.float32)
         do: Any = self.scene.intervene
-        work = self.sweep.work(do, self.pool, 0, each, number, None)
-        for part, values in self.sweep.evaluate(work):
+        asked = self.sweep.from_pool(do, self.pool, 0, each, number, None)
+        for part, values in self.sweep.evaluate(asked):
             found[part] = values[:, 0]
         return found.reshape(len(cells), draws)
 
@@ -223,7 +224,7 @@ def compared(
                 "cone GMAC": exact / _GIGA,
                 "peak GMAC/s": peak / _GIGA,
                 "of peak": exact * rate[stage] / peak,
-                "computed": sweep.sweep.note,
+                "computed": sweep.sweep.layout.note,
             }
         )
     return rows

@@ -76,7 +76,7 @@ def random_weights(name: str, config: Mapping[str, Any] | None = None) -> dict[s
         if len(shape) > 1:
             value = rng.normal(size=shape) * 0.5 / np.sqrt(np.prod(shape[1:]))
         else:
-            value = np.full(shape, float(key.endswith("weight")))
+            value = np.full(shape, float(key.endswith(("weight", "running_var"))))
         found[key] = value.astype(np.float32)
     return found
 

@@ -126,7 +126,7 @@ def demo(args: argparse.Namespace) -> Rows:
             command = [
                 sys.executable,
                 "-m",
-                "cem_jax.cli.cli",
+                "cem_jax.cli",
                 "demo",
                 "--out",
                 f"{folder}/{state}",

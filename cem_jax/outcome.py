@@ -3,14 +3,23 @@
 Every outcome here grows as the restoration gets better, so that a positive effect always helps.
 """
 
-from collections.abc import Callable
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-Outcome = Callable[[jax.Array, jax.Array], jax.Array]
-"""`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better."""
+from cem_jax.arguments import whole_number
+
+Outcome = Callable[..., jax.Array]
+"""`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better.
+
+One that takes `(restored, target, degraded)` also gets the region of the input as it is without an
+intervention, [h / scale, w / scale, c].
+"""
 
 _SMALLEST_ERROR = 1e-10
 _TOLERANCE = 0.01
@@ -52,20 +61,23 @@ def psnr_y(restored: jax.Array, target: jax.Array) -> jax.Array:
     """PSNR of the luma Y alone, as the super-resolution literature computes it.
 
     Y = 16 + 65.481 R + 128.553 G + 24.966 B (ITU-R BT.601, MATLAB's `rgb2ycbcr`), from 16 to 235
-    and not rounded; the peak is 255 all the same.
+    and not rounded; the peak is 255 all the same. A grey image is its own luma, in full range: its
+    `psnr_y` is its `psnr`.
 
     Args:
-        restored: [h, w, 3] in [0, 1].
-        target: [h, w, 3] in [0, 1].
+        restored: [h, w, 3] or [h, w, 1], in [0, 1].
+        target: of the same shape.
 
     Returns:
         dB; at most 100.
 
     Raises:
-        ValueError: the images are not in colour.
+        ValueError: the images have neither three channels nor one.
     """
+    if restored.shape[-1] == 1:
+        return psnr(restored, target)
     if restored.shape[-1] != 3:
-        raise ValueError(f"restored has shape {restored.shape}; psnr_y needs [h, w, 3]")
+        raise ValueError(f"restored has shape {restored.shape}; psnr_y needs [h, w, 3 or 1]")
     difference = restored - target
     luma = sum(weight / 255 * difference[..., c] for c, weight in enumerate(_LUMA))
     return _decibel(jnp.mean(jnp.square(luma)))
@@ -148,6 +160,116 @@ def negative_l1(restored: jax.Array, target: jax.Array) -> jax.Array:
     return -jnp.mean(jnp.abs(restored - target))
 
 
+def _parts(
+    restored: jax.Array, target: jax.Array, degraded: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The error in two parts at right angles: along what the degradation did, and the rest."""
+    if restored.shape != degraded.shape:
+        raise ValueError(
+            f"degraded has shape {degraded.shape}, restored {restored.shape}: removal and "
+            "background need a scene whose input has the output's size"
+        )
+    error, done = restored - target, degraded - target
+    size = jnp.sum(jnp.square(done))
+    left = jnp.sum(error * done) / jnp.where(size > 0, size, 1.0)
+    along = left * done
+    return along, error - along
+
+
+def removal(restored: jax.Array, target: jax.Array, degraded: jax.Array) -> jax.Array:
+    """How well the degradation was removed, whatever else became of the image.
+
+    The error, restored - target, is split into its part along the degradation, degraded - target,
+    and the rest at right angles to it; this is the PSNR of the first part. 10^(-removal / 10) and
+    10^(-background / 10) add up to the mean squared error.
+
+    Args:
+        restored: [h, w, c] in [0, 1].
+        target: of the same shape.
+        degraded: of the same shape.
+
+    Returns:
+        dB; at most 100.
+
+    Raises:
+        ValueError: the input has another size than the output.
+    """
+    return _decibel(jnp.mean(jnp.square(_parts(restored, target, degraded)[0])))
+
+
+def background(restored: jax.Array, target: jax.Array, degraded: jax.Array) -> jax.Array:
+    """How well the image was kept, whatever became of the degradation; see `removal`.
+
+    Args:
+        restored: [h, w, c] in [0, 1].
+        target: of the same shape.
+        degraded: of the same shape.
+
+    Returns:
+        dB of the error at right angles to the degradation; at most 100.
+
+    Raises:
+        ValueError: the input has another size than the output.
+    """
+    return _decibel(jnp.mean(jnp.square(_parts(restored, target, degraded)[1])))
+
+
+def sees_degraded(outcome: Outcome) -> bool:
+    """Whether an outcome takes (restored, target, degraded)."""
+    try:
+        taken = inspect.signature(outcome).parameters.values()
+    except (TypeError, ValueError):  # functions of other languages do not tell
+        return False
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [one for one in taken if one.kind in kinds and one.default is one.empty]
+    return len(needed) == 3
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cropped:
+    """An outcome of what lies inside a border."""
+
+    outcome: Outcome
+    border: int
+
+    @property
+    def __name__(self) -> str:
+        return f"{getattr(self.outcome, '__name__', 'outcome')}-crop{self.border}"
+
+    def __call__(self, restored: jax.Array, target: jax.Array) -> jax.Array:
+        border = self.border
+        if min(restored.shape[:2]) <= 2 * border:
+            raise ValueError(
+                f"roi: the region has {restored.shape[0]} x {restored.shape[1]} pixels, nothing is "
+                f"left inside a border of {border}"
+            )
+        inside = (slice(border, -border), slice(border, -border))
+        return self.outcome(restored[inside], target[inside])
+
+
+def cropped(outcome: Outcome, border: int) -> Outcome:
+    """An outcome without a region's border, as the super-resolution literature scores images.
+
+    Args:
+        outcome: the score of (restored, target), such as `psnr_y`.
+        border: pixels that are left out on every side; as a rule the scale.
+
+    Returns:
+        The outcome, named such as "psnr_y-crop4", which is taken as a name as well.
+
+    Raises:
+        ValueError: no border, or an outcome that sees the input.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.cropped(cem.psnr_y, 4).__name__
+        'psnr_y-crop4'
+    """
+    if sees_degraded(outcome):
+        raise ValueError(f"outcome={outcome!r}: one of (restored, target, degraded) has no border")
+    return _Cropped(outcome, whole_number("border", border, 1))
+
+
 def unit(outcome: Outcome) -> str:
     """The unit of an outcome.
 
@@ -162,7 +284,8 @@ def unit(outcome: Outcome) -> str:
         >>> cem.unit(cem.psnr), cem.unit(cem.ssim)
         ('dB', '')
     """
-    return "dB" if outcome in (psnr, psnr_y) else ""
+    outcome = outcome.outcome if isinstance(outcome, _Cropped) else outcome
+    return "dB" if outcome in (psnr, psnr_y, removal, background) else ""
 
 
 def tolerance(outcome: Outcome, baseline: float) -> float:
@@ -188,7 +311,8 @@ def tolerance(outcome: Outcome, baseline: float) -> float:
         (0.01, 0.000461)
     """
     relative = 10 ** (_TOLERANCE / 10) - 1
-    if outcome in (psnr, psnr_y):
+    outcome = outcome.outcome if isinstance(outcome, _Cropped) else outcome
+    if outcome in (psnr, psnr_y, removal, background):
         return _TOLERANCE
     if outcome is ssim:
         return (1 - baseline) * relative
@@ -201,9 +325,37 @@ def tolerance(outcome: Outcome, baseline: float) -> float:
 
 def clip_and_round(restored: jax.Array) -> jax.Array:
     """The output as the paper's code scores it: clipped to [0, 1] and rounded to 8 bits."""
-    return jnp.round(255 * jnp.clip(restored, 0.0, 1.0)) / 255
+    return jnp.round(255 * clip(restored)) / 255
 
 
 def clip(restored: jax.Array) -> jax.Array:
-    """The output clipped to [0, 1]."""
-    return jnp.clip(restored, 0.0, 1.0)
+    """The output clipped to [0, 1]; what is not finite is NaN, and stays in sight."""
+    return jnp.where(jnp.isfinite(restored), jnp.clip(restored, 0.0, 1.0), jnp.nan)
+
+
+NAMES: Mapping[str, Outcome] = {
+    function.__name__: function
+    for function in (psnr, psnr_y, ssim, negative_mse, negative_l1, removal, background)
+}
+"""Outcomes by the names that the command line and job files take."""
+
+
+def as_outcome(given: Outcome | str) -> Outcome:
+    """An outcome from what a user gives.
+
+    Args:
+        given: a function, or one of `NAMES`, with `-crop4` for `cropped(..., 4)`.
+
+    Raises:
+        ValueError: something else.
+    """
+    if isinstance(given, str):
+        name, border = re.fullmatch(r"(.*?)(?:-crop([0-9]{1,4}))?", given, re.DOTALL).groups()  # type: ignore[union-attr]
+        if name in NAMES:
+            return NAMES[name] if border is None else cropped(NAMES[name], int(border))
+    if isinstance(given, str) or not callable(given) or isinstance(given, type):
+        raise ValueError(
+            f"outcome={given!r}: expected a function of (restored, target), or one of "
+            f"{', '.join(NAMES)}"
+        )
+    return given

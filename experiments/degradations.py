@@ -1,18 +1,21 @@
 """The degradations of all tasks: of a patch in training, and of a whole photograph.
 
-SR, DN and DR are those of a `Scene`. The others follow the seven tasks of Kong et al., "Towards
+Strengths are drawn here; what they do is the code of the scenes. SR, DN and DR are those of a
+`Scene`. The others follow the seven tasks of Kong et al., "Towards
 Effective Multiple-in-One Image Restoration" (arXiv 2401.03379), with ranges of our own: a small
 network sees too little of an image to tell a dim or pale scene from low light or haze by brightness
 alone. So these are milder, and noisy, as a camera's pictures are in such light.
 """
 
 from collections.abc import Callable
-from io import BytesIO
 
 import numpy as np
-from PIL import Image
 
 from cem_jax.scene.degrade.bicubic import downsample, upsample
+from cem_jax.scene.degrade.haze import hazed, transmission
+from cem_jax.scene.degrade.jpeg import compressed
+from cem_jax.scene.degrade.kernel import correlate, gaussian
+from cem_jax.scene.degrade.low_light import darkened
 from cem_jax.scene.degrade.noise import add_noise
 from cem_jax.scene.degrade.rain import add_rain, draw_rain
 
@@ -37,26 +40,14 @@ takes what is sharp for rain unless sharp patches are mostly without it, hence t
 
 def blur(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
     """A Gaussian of 1 to 3 pixels, mirrored at the borders; float [h, w, 3] in and out."""
-    sigma = random.uniform(1, 3)
-    offsets = np.arange(-9, 10)
-    weights = np.exp(-(offsets**2) / (2 * sigma**2))
-    weights /= weights.sum()
-    for axis in (0, 1):
-        room = [(0, 0)] * 3
-        room[axis] = (9, 9)
-        padded = np.moveaxis(np.pad(clean, room, mode="reflect"), axis, 0)
-        length = clean.shape[axis]
-        total = sum(w * padded[i : i + length] for i, w in enumerate(weights))
-        clean = np.moveaxis(np.asarray(total), 0, axis)
-    return clean
+    kernel = gaussian(random.uniform(1, 3), 9)
+    return np.stack([correlate(clean[..., c], kernel) for c in range(clean.shape[2])], axis=-1)
 
 
 def compress(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
     """JPEG of quality 5 to 10; float [h, w, 3] in and out."""
-    file = BytesIO()
-    image = Image.fromarray(np.round(255 * clean).astype(np.uint8))
-    image.save(file, "JPEG", quality=int(random.integers(5, 11)))
-    return np.asarray(Image.open(file)) / 255
+    levels = np.round(255 * clean).astype(np.int32)
+    return compressed(levels, int(random.integers(5, 11))) / 255
 
 
 def _noisy(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -65,21 +56,15 @@ def _noisy(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
-    """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3].
-
-    clean * t + light * (1 - t) with the transmission t = exp(-depth), the depth being a plane.
-    """
+    """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3]."""
     light, middle, slope, angle = random.uniform([0.8, 0.1, 0, 0], [1, 0.4, 0.2, 2 * np.pi])
-    y, x = (np.linspace(-0.5, 0.5, side) for side in clean.shape[:2])
-    depth = middle + slope * (np.sin(angle) * y[:, None] + np.cos(angle) * x)
-    transmission = np.exp(-np.maximum(depth, 0))[:, :, None]
-    return _noisy(random, clean * transmission + light * (1 - transmission))
+    through = transmission(clean.shape[:2], middle, slope, np.rad2deg(angle))
+    return _noisy(random, hazed(clean, through, light))
 
 
 def darken(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
     """Low light: a gamma of 1.1 to 1.6, 70 to 100 % of it left, and noise; float [h, w, 3]."""
-    gamma, light = random.uniform([1.1, 0.7], [1.6, 1])
-    return _noisy(random, light * clean**gamma)
+    return _noisy(random, darkened(clean, *random.uniform([1.1, 0.7], [1.6, 1])))
 
 
 Degradation = Callable[[np.random.Generator, np.ndarray], np.ndarray]

@@ -4,8 +4,8 @@
     python -m cem_jax.experiments.publish figures/compact docs
 
 Written are docs/results/NAME.json, docs/figures/NAME.png, the list in docs/paper-figures.md, the
-verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and a line
-in the docstring of each figure's module that says where its numbers are.
+verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and in
+the docstring of each figure's module a line that says where its numbers are.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def published(docs: Path) -> list[dict[str, Any]]:
 
 
 def write_pages(docs: Path) -> None:
-    """Writes every number of the pages from docs/results, and where it is into the figures' modules."""
+    """Writes every number of the pages, and the figures' own lines, from docs/results."""
     records = published(docs)
     page = docs / "paper-figures.md"
     page.write_text(with_list(page.read_text(), records))

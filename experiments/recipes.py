@@ -114,7 +114,7 @@ PRESETS = {
     "full": {
         name: _full(registry.find(name))
         for name in (compact.removesuffix("-compact") for compact in COMPACT)
-        if name in registry.names()
+        if name in [entry.name for entry in registry.entries()]
     },
 }
 """Recipes by preset and name."""

@@ -45,7 +45,7 @@ from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
-from cem_jax.store.claims import Claims
+from cem_jax.store.lock import Locks
 
 _SHOWN = 3
 """Photographs on the sheet of validation pictures."""
@@ -223,9 +223,9 @@ def train_all(
     Yields:
         The record of each run that this process made.
     """
-    with Claims(out) as claims:
+    with Locks(out) as locks:
         for recipe in recipes:
-            with claims.claimed(recipe.name) as mine:
+            with locks.locked(recipe.name) as mine:
                 if not mine:
                     report(f"{recipe.name}: another process has it")
                 elif _is_done(out / f"{recipe.name}.json", recipe, seed):

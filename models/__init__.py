@@ -1,12 +1,21 @@
-"""Image-restoration networks in Flax NNX; nothing here knows of causal effects."""
+"""Image-restoration networks in Flax NNX; nothing here knows of causal effects.
 
-from .checkpoint import read_state_dict as read_state_dict
-from .export import export as export
-from .registry import Built as Built
-from .registry import Description as Description
-from .registry import build as build
-from .registry import bundled_weights as bundled_weights
-from .registry import describe as describe
-from .registry import find as find
-from .registry import names as names
-from .registry import to_torch as to_torch
+As in `cem_jax`, a module is imported when one of its names is first used: names and facts of
+networks need no JAX.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "argument": ["ArgumentFacts"],
+        "checkpoint": ["read_state_dict"],
+        "entry": ["Misfit"],
+        "facts": ["Description", "bundled_weights", "describe", "names"],
+        "layers": ["Told"],
+        "recognition": ["choose", "hint", "recognise"],
+        "registry": ["Built", "build", "check_arguments", "find", "to_torch"],
+        "written_anew": ["export"],
+    },
+)

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .layers import Constant
+from .entry import Misfit
+from .layers import Constant, Counter, Told
+from .words import listed
 
 _LEAF = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 """Names that differ: ours -> torch's. All others are the same on both sides."""
@@ -32,11 +34,16 @@ def _from_torch_layout(leaf: str, value: np.ndarray) -> np.ndarray:
     return value.transpose((2, 3, 1, 0) if value.ndim == 4 else (1, 0))
 
 
-def torch_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
-    """Shapes in torch layout by torch key, constants left out; the state may be abstract."""
+def torch_shapes(state: nnx.State, constants: bool = False) -> dict[str, tuple[int, ...]]:
+    """Shapes in torch layout by torch key.
+
+    Args:
+        state: a network's, which may be abstract.
+        constants: those of the entries that have a defined value, in place of all others.
+    """
     shapes = {}
     for path, variable in nnx.to_flat_state(state):
-        if not isinstance(variable, Constant):
+        if isinstance(variable, Constant) is constants and not isinstance(variable, Told):
             stand_in = np.broadcast_to(np.float32(0), variable.shape)
             shapes[torch_key(path)] = _to_torch_layout(str(path[-1]), stand_in).shape
     return shapes
@@ -44,12 +51,14 @@ def torch_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
 
 def to_torch(state: nnx.State) -> dict[str, np.ndarray]:
     """A network's state as numpy arrays in torch layout under torch keys."""
-    return {
-        torch_key(path): np.ascontiguousarray(
-            _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
-        )
-        for path, variable in nnx.to_flat_state(state)
-    }
+    found = {}
+    for path, variable in nnx.to_flat_state(state):
+        if isinstance(variable, Told):
+            continue
+        value = _to_torch_layout(str(path[-1]), np.asarray(variable[...]))
+        value = value.astype(np.int64) if isinstance(variable, Counter) else value
+        found[torch_key(path)] = np.ascontiguousarray(value).reshape(value.shape)
+    return found
 
 
 def without_derived(
@@ -64,7 +73,8 @@ def without_derived(
         state_dict: arrays in torch layout under torch keys.
 
     Raises:
-        ValueError: a table or a second name is there with another value; all are listed.
+        ValueError: a table or a second name is there with another value; of many, the first are
+            named.
     """
     rest, wrong = dict(state_dict), []
     if hasattr(architecture, "tables"):
@@ -76,7 +86,8 @@ def without_derived(
             if later in rest and not np.array_equal(rest.pop(later), state_dict.get(first, ())):
                 wrong.append(later)
     if wrong:
-        raise ValueError(f"state_dict does not fit {name}: other values than {name}'s: {wrong}")
+        others = f"other values than {name}'s: {listed(wrong)}"
+        raise ValueError(f"state_dict does not fit {name}: {others}")
     return rest
 
 
@@ -117,12 +128,14 @@ def fill(
         The state with float32 arrays.
 
     Raises:
-        ValueError: keys are missing, unexpected or misshapen; all are listed.
+        Misfit: keys are missing or misshapen; of many, the first are named.
+        ValueError: other keys stand beside those that fit.
     """
     wanted = {torch_key(path): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
-    optional = {key for key, (_, leaf) in wanted.items() if isinstance(leaf, Constant)}
+    told = {key for key, (_, leaf) in wanted.items() if isinstance(leaf, Told)}
+    optional = told | {key for key, (_, leaf) in wanted.items() if isinstance(leaf, Constant)}
     missing = [key for key in wanted if key not in state_dict and key not in optional]
-    unexpected = [key for key in state_dict if key not in wanted]
+    unexpected = [key for key in state_dict if key not in wanted or key in told]
     values, misshapen = {}, []
     for key, (path, leaf) in wanted.items():
         if key not in state_dict:
@@ -136,8 +149,10 @@ def fill(
             misshapen.append(f"{key} {np.shape(state_dict[key])}")
     problems = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
     if any(problems.values()):
-        listing = "; ".join(f"{what}: {', '.join(keys)}" for what, keys in problems.items() if keys)
-        raise ValueError(f"state_dict does not fit {name}: {listing}")
+        listing = "; ".join(f"{what}: {listed(keys)}" for what, keys in problems.items() if keys)
+        if missing or misshapen:
+            raise Misfit(f"state_dict does not fit {name}: {listing}")
+        raise ValueError(f"state_dict does not fit {name}: {listing}; leave out what is no weight")
     if len(values) < len(wanted):
         defined = {
             torch_key(p): np.asarray(leaf[...]) for p, leaf in nnx.to_flat_state(constants())

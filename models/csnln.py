@@ -1,12 +1,14 @@
 """CSNLN: Image Super-Resolution with Cross-Scale Non-Local Attention (Mei et al., CVPR 2020)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
 
-from .entry import Entry
+from .entry import Entry, OtherVariant
 from .layers import (
     Conv,
     ConvTranspose,
@@ -14,8 +16,11 @@ from .layers import (
     PReLU,
     Sequential,
     downsample_bilinear,
+    from_range,
     non_local,
+    to_range,
 )
+from .value_range import FOUND_RANGE, found_range, mean_of
 
 _SHARPNESS = 10.0
 """Factor on the correlations of patches before the softmax."""
@@ -158,13 +163,25 @@ class CSNLN(nnx.Module):
         n_colors: channels of the image.
         n_feats: channels inside.
         depth: how often the cell is applied.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, n_colors: int = 3, n_feats: int = 128, depth: int = 12, *, rngs: nnx.Rngs):
+    arguments = (FOUND_RANGE,)
+
+    def __init__(
+        self,
+        n_colors: int = 3,
+        n_feats: int = 128,
+        depth: int = 12,
+        value_range: int = 1,
+        *,
+        rngs: nnx.Rngs,
+    ):
         self.depth = depth
-        self.sub_mean = MeanShift(-1)
-        self.add_mean = MeanShift(+1)
+        self.value_range = value_range
+        self.sub_mean = MeanShift(-1, mean_of(value_range))
+        self.add_mean = MeanShift(+1, mean_of(value_range))
         self.head = Sequential(
             _block(n_colors, n_feats, 3, rngs), _block(n_feats, n_feats, 3, rngs)
         )
@@ -173,14 +190,17 @@ class CSNLN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, n_colors] -> [n, 4 h, 4 w, n_colors]."""
-        x = self.head(self.sub_mean(x))
+        x = self.head(self.sub_mean(to_range(x, self.value_range)))
         _, estimates = lax.scan(lambda y, _: self.SEM(y), x, length=self.depth)
         estimates = jnp.moveaxis(estimates, 0, 3)
-        return self.add_mean(self.tail(estimates.reshape(*estimates.shape[:3], -1)))
+        y = self.add_mean(self.tail(estimates.reshape(*estimates.shape[:3], -1)))
+        return from_range(y, self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
+        if "SEM.down_sample_2.0.weight" in shapes:
+            raise OtherVariant("its recurrent cell is that of the factors 2 and 3")
         n_feats, n_colors = shapes["head.0.0.weight"][:2]
         depth = shapes["tail.0.weight"][1] // n_feats
         return {"n_colors": n_colors, "n_feats": n_feats, "depth": depth}
@@ -191,6 +211,11 @@ class CSNLN(nnx.Module):
         names = ("multi_source_projection", "multi_source_projection_2")
         value = np.full(1, _SMALLEST_NORM, np.float32)
         return {f"SEM.{name}.up_attention.escape_NaN": value for name in names}
+
+    @staticmethod
+    def found(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """The range of values, from the mean colour."""
+        return found_range(weights)
 
     @staticmethod
     def receptive_radius(**_: int) -> None:

@@ -17,10 +17,12 @@ from .layers import (
     Sequential,
     Sigmoid,
     Upsampler,
+    from_range,
     global_mean,
+    to_range,
 )
+from .value_range import RANGE
 
-_RANGE = 255.0
 _CASCADES = (3, 3, 3, 3, 4, 4)
 """Blocks of each cascade."""
 
@@ -100,10 +102,14 @@ class DRLN(nnx.Module):
     Args:
         width: channels inside.
         factor: upscaling factor, 3 or a power of 2.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, width: int = 64, factor: int = 4, *, rngs: nnx.Rngs):
+    arguments = (RANGE,)
+
+    def __init__(self, width: int = 64, factor: int = 4, value_range: int = 255, *, rngs: nnx.Rngs):
+        self.value_range = value_range
         self.sub_mean = Shift(-1)
         self.add_mean = Shift(+1)
         self.head = Conv(3, width, rngs=rngs)
@@ -119,7 +125,7 @@ class DRLN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, 3] -> [n, h * factor, w * factor, 3]."""
-        shallow = compressed = skip = self.head(self.sub_mean(x * _RANGE))
+        shallow = compressed = skip = self.head(self.sub_mean(to_range(x, self.value_range)))
         number = 0
         for length in _CASCADES:
             gathered, y = compressed, skip
@@ -132,7 +138,7 @@ class DRLN(nnx.Module):
                 y = getattr(self, f"c{number}")(gathered)
             compressed, skip = y, skip + y
         y = self.upsample(shallow + skip)
-        return self.add_mean(self.tail(y)) / _RANGE
+        return from_range(self.add_mean(self.tail(y)), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

@@ -4,6 +4,7 @@ import jax
 from flax import nnx
 from jax import lax
 
+from .argument import Argument
 from .entry import Entry
 from .layers import Conv, resize_bicubic_align_corners
 
@@ -21,6 +22,18 @@ class DRRN(nnx.Module):
         factors: upscaling factor.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "scale",
+            "factors",
+            "upscaling factor, which the weights do not tell; 1 where the images are enlarged "
+            "beforehand, as the authors of the method do",
+            least=1,
+            most=8,
+            whole=True,
+        ),
+    )
 
     def __init__(self, num_channels: int = 3, factors: int = 4, *, rngs: nnx.Rngs):
         self.factors = factors

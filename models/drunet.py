@@ -4,12 +4,14 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from .entry import Entry
+from .argument import NoiseLevel
+from .entry import Entry, OtherVariant
 from .layers import (
     Conv,
     ConvTranspose,
     ReLU,
     Sequential,
+    Told,
     enlarged,
     neighbours,
     reach,
@@ -35,21 +37,23 @@ class DRUNet(nnx.Module):
     """A U-Net of residual blocks, told the noise level by a constant plane.
 
     Args:
-        in_nc: channels of the input and the noise plane.
+        in_nc: channels of the image, to which a plane is added.
         out_nc: channels of the output.
         nc: channels inside, from full size to an eighth of it.
         nb: residual blocks of each stage.
-        noise_level: deviation of the noise, in units of 1/255.
+        noise_level: deviation of the noise, in [0, 1].
         rngs: source of the initial weights.
     """
 
+    arguments = (NoiseLevel("noise_level"),)
+
     def __init__(
         self,
-        in_nc: int = 4,
+        in_nc: int = 3,
         out_nc: int = 3,
         nc: tuple[int, int, int, int] = (64, 128, 256, 512),
         nb: int = 4,
-        noise_level: float = 50.0,
+        noise_level: float = 50 / 255,
         *,
         rngs: nnx.Rngs,
     ):
@@ -64,8 +68,8 @@ class DRUNet(nnx.Module):
             grow = ConvTranspose(coarse, fine, 2, stride=2, use_bias=False, rngs=rngs)
             return Sequential(grow, *blocks(fine))
 
-        self.noise_level = noise_level
-        self.m_head = Conv(in_nc, nc[0], use_bias=False, rngs=rngs)
+        self.noise_level = Told(jnp.float32(noise_level))
+        self.m_head = Conv(in_nc + 1, nc[0], use_bias=False, rngs=rngs)
         self.m_down1 = down(nc[0], nc[1])
         self.m_down2 = down(nc[1], nc[2])
         self.m_down3 = down(nc[2], nc[3])
@@ -76,8 +80,8 @@ class DRUNet(nnx.Module):
         self.m_tail = Conv(nc[0], out_nc, use_bias=False, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, in_nc - 1] -> [n, h, w, out_nc]; h and w are multiples of 8."""
-        level = jnp.full((*x.shape[:3], 1), self.noise_level / 255.0, x.dtype)
+        """[n, h, w, in_nc] -> [n, h, w, out_nc]; h and w are multiples of 8."""
+        level = jnp.broadcast_to(self.noise_level[...].astype(x.dtype), (*x.shape[:3], 1))
         x1 = self.m_head(jnp.concatenate([x, level], -1))
         x2 = self.m_down1(x1)
         x3 = self.m_down2(x2)
@@ -90,11 +94,15 @@ class DRUNet(nnx.Module):
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | tuple[int, ...]]:
         """Constructor arguments, from the shapes of a torch state dict."""
-        width, in_nc = shapes["m_head.weight"][:2]
+        width, inputs = shapes["m_head.weight"][:2]
         nb = len({key.split(".")[1] for key in shapes if key.startswith("m_body.")})
         coarser = tuple(shapes[f"m_down{level}.{nb}.weight"][0] for level in (1, 2, 3))
         out_nc = shapes["m_tail.weight"][0]
-        return {"in_nc": in_nc, "out_nc": out_nc, "nc": (width, *coarser), "nb": nb}
+        if inputs != out_nc + 1:
+            raise OtherVariant(
+                f"it takes {inputs} channels and returns {out_nc}; expected one more, for the noise"
+            )
+        return {"in_nc": out_nc, "out_nc": out_nc, "nc": (width, *coarser), "nb": nb}
 
     @staticmethod
     def receptive_radius(nb: int = 4, **_: object) -> int:

@@ -7,18 +7,42 @@ from typing import Any, Protocol
 from flax import nnx
 
 
+class Misfit(ValueError):
+    """A state dict's keys or shapes are not those of the network that was named."""
+
+
+class OtherVariant(ValueError):
+    """A state dict is of a variant that the architecture does not compute; the message names it."""
+
+
 class Architecture(Protocol):
     """What a network's class offers beside its constructor and `__call__`.
 
     A class whose torch original registers index tables and masks may offer `tables(**config)`,
     their values by torch key; one that registers a tensor twice, `aliases(**config)`, from the
     later key to the first. Both are checked where a state dict has them, and are no part of ours.
+    One that is published in several forms may offer `translated(state_dict)`: the same network in
+    the form that ours has; what is none of the forms comes back as it is.
+
+    What shapes leave open is offered by
+
+    - `arguments`: what users can tell, of type `Argument`;
+    - `found(state_dict)`: constructor arguments that follow from values, such as a mean colour;
+    - `needed(told, **config)`: why an argument that was not told must be; empty where none must.
+
+    Facts that depend on the arguments are given by `factor(**config)`, output pixels per input
+    pixel, where no argument is called by a usual name, and `period(**config)`, the period of the
+    network's grid in input pixels.
     """
 
     def __call__(self, *, rngs: nnx.Rngs, **config: Any) -> nnx.Module: ...
 
     def config(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-        """Constructor arguments that a torch state dict's shapes determine."""
+        """Constructor arguments that a torch state dict's shapes determine.
+
+        Raises:
+            OtherVariant: the shapes are those of a variant that is not computed.
+        """
         ...
 
     def receptive_radius(self, **config: Any) -> int | None:

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from .entry import Entry
-from .layers import Conv, ReLU, Sequential, pixel_shuffle, pixel_unshuffle
+from .argument import NoiseLevel
+from .dncnn import stack_config
+from .entry import Entry, OtherVariant
+from .layers import Conv, ReLU, Sequential, Told, pixel_shuffle, pixel_unshuffle
 
 
 class FFDNet(nnx.Module):
@@ -16,9 +18,11 @@ class FFDNet(nnx.Module):
         out_nc: channels of the output.
         nc: channels inside.
         nb: number of convolutions.
-        sigma: deviation of the noise, in units of 1/255.
+        noise_level: deviation of the noise, in [0, 1].
         rngs: source of the initial weights.
     """
+
+    arguments = (NoiseLevel("noise_level"),)
 
     def __init__(
         self,
@@ -26,11 +30,11 @@ class FFDNet(nnx.Module):
         out_nc: int = 3,
         nc: int = 96,
         nb: int = 12,
-        sigma: float = 50.0,
+        noise_level: float = 50 / 255,
         *,
         rngs: nnx.Rngs,
     ):
-        self.sigma = sigma
+        self.noise_level = Told(jnp.float32(noise_level))
         layers = [Conv(4 * in_nc + 1, nc, rngs=rngs), ReLU()]
         for _ in range(nb - 2):
             layers += [Conv(nc, nc, rngs=rngs), ReLU()]
@@ -41,16 +45,19 @@ class FFDNet(nnx.Module):
         h, w = x.shape[1:3]
         x = jnp.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
         cells = pixel_unshuffle(x, 2)
-        level = jnp.full((*cells.shape[:3], 1), self.sigma / 255.0, x.dtype)
+        level = jnp.broadcast_to(self.noise_level[...].astype(x.dtype), (*cells.shape[:3], 1))
         return pixel_shuffle(self.model(jnp.concatenate([cells, level], -1)), 2)[:, :h, :w]
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
-        last = max(int(key.split(".")[1]) for key in shapes)
-        nc, cell = shapes["model.0.weight"][:2]
-        out_nc = shapes[f"model.{last}.weight"][0] // 4
-        return {"in_nc": (cell - 1) // 4, "out_nc": out_nc, "nc": nc, "nb": last // 2 + 1}
+        cell, shuffled, nc, nb = stack_config(shapes)
+        if cell % 4 != 1 or shuffled % 4:
+            raise OtherVariant(
+                f"it takes {cell} channels and returns {shuffled}; expected four times the image's "
+                "and one for the noise, and four times the image's"
+            )
+        return {"in_nc": cell // 4, "out_nc": shuffled // 4, "nc": nc, "nb": nb}
 
     @staticmethod
     def receptive_radius(nb: int = 12, **_: float) -> int:

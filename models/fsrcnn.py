@@ -3,6 +3,7 @@
 import jax
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import Conv, ConvTranspose, PReLU, Sequential, neighbours, reach, transposed
 
@@ -18,6 +19,17 @@ class FSRCNN(nnx.Module):
         m: number of convolutions on the shrunk features.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "scale",
+            "scale_factor",
+            "upscaling factor, which the weights do not tell",
+            least=1,
+            most=8,
+            whole=True,
+        ),
+    )
 
     def __init__(
         self,

@@ -24,12 +24,15 @@ from .layers import (
     Upsampler,
     WindowAttention,
     attend,
+    from_range,
     merge_windows,
     relative_position_index,
     split_overlapping_windows,
     split_windows,
+    to_range,
 )
 from .swinir import PatchEmbed, depths_of
+from .value_range import RANGE
 
 _TAIL_WIDTH = 64
 """Channels between body and image."""
@@ -192,8 +195,11 @@ class HAT(nnx.Module):
         overlap_ratio: growth of the overlapping windows, relative to `window_size`.
         mlp_ratio: hidden channels of the feed-forward parts, relative to `embed_dim`.
         upscale: upscaling factor, 3 or a power of 2.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -208,9 +214,11 @@ class HAT(nnx.Module):
         overlap_ratio: float = 0.5,
         mlp_ratio: float = 2.0,
         upscale: int = 4,
+        value_range: int = 1,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         self.mean = DIV2K_MEAN if in_chans == 3 else (0.0,) * in_chans
         self.conv_first = Conv(in_chans, embed_dim, rngs=rngs)
         self.patch_embed = PatchEmbed(embed_dim)
@@ -230,10 +238,10 @@ class HAT(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
-        first = self.conv_first(x - mean)
+        first = self.conv_first(to_range(x - mean, self.value_range))
         features = self.norm(self.layers(self.patch_embed(first)))
         y = self.conv_before_upsample(first + self.conv_after_body(features))
-        return self.conv_last(self.upsample(y)) + mean
+        return from_range(self.conv_last(self.upsample(y)), self.value_range) + mean
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | float | tuple[int, ...]]:
@@ -272,6 +280,11 @@ class HAT(nnx.Module):
             "relative_position_index_SA": relative_position_index(window_size),
             "relative_position_index_OCA": overlap_index(window_size, overlapping_size),
         }
+
+    @staticmethod
+    def period(window_size: int = 16, **_: int | float | tuple[int, ...]) -> int:
+        """Period of the network's grid in input pixels."""
+        return window_size
 
     @staticmethod
     def receptive_radius(**_: int | float | tuple[int, ...]) -> None:

@@ -10,17 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .entry import Entry
-from .layers import CALayer, Conv, LeakyReLU, PixelShuffle, Sequential, global_mean
+from .layers import CALayer, Conv, LeakyReLU, PixelShuffle, Sequential, global_contrast
 
 
 def _lrelu(x: jax.Array) -> jax.Array:
     return jax.nn.leaky_relu(x, 0.05)
-
-
-def _contrast(x: jax.Array) -> jax.Array:
-    """Standard deviation plus mean of every channel."""
-    mean = global_mean(x)
-    return jnp.sqrt(global_mean((x - mean) ** 2)) + mean
 
 
 class IMDModule(nnx.Module):
@@ -35,7 +29,7 @@ class IMDModule(nnx.Module):
         self.c4 = Conv(rest, self.distilled, rngs=rngs)
         gathered = 4 * self.distilled
         self.c5 = Conv(gathered, in_channels, 1, init_scale=0.1, rngs=rngs)
-        self.cca = CALayer(gathered, statistic=_contrast, rngs=rngs)
+        self.cca = CALayer(gathered, statistic=global_contrast, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         kept, y = [], x

@@ -3,7 +3,7 @@
 import jax
 from flax import nnx
 
-from .entry import Entry
+from .entry import Entry, OtherVariant
 from .layers import Conv, ReLU, Sequential
 
 _DILATIONS = (1, 2, 3, 4, 3, 2, 1)
@@ -35,6 +35,8 @@ class IRCNN(nnx.Module):
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
         nc, in_nc = shapes["model.0.weight"][:2]
+        if f"model.{2 * len(_DILATIONS)}.weight" in shapes:
+            raise OtherVariant(f"it has more than {len(_DILATIONS)} convolutions")
         out_nc = shapes[f"model.{2 * len(_DILATIONS) - 2}.weight"][0]
         return {"in_nc": in_nc, "out_nc": out_nc, "nc": nc}
 

@@ -5,7 +5,15 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .entry import Entry
-from .layers import Conv, MeanShift, Sequential, Upsampler
+from .layers import (
+    Conv,
+    MeanShift,
+    Sequential,
+    Upsampler,
+    from_range,
+    to_range,
+)
+from .value_range import RANGE
 
 _WIDTH = 64
 
@@ -34,12 +42,22 @@ class MSRN(nnx.Module):
         factor: upscaling factor, 3 or a power of 2.
         num_channels: channels of the image.
         num_blocks: number of multi-scale blocks.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
 
+    arguments = (RANGE,)
+
     def __init__(
-        self, factor: int = 4, num_channels: int = 3, num_blocks: int = 8, *, rngs: nnx.Rngs
+        self,
+        factor: int = 4,
+        num_channels: int = 3,
+        num_blocks: int = 8,
+        value_range: int = 255,
+        *,
+        rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         self.sub_mean = MeanShift(-1)
         self.add_mean = MeanShift(+1)
         self.head = Sequential(Conv(num_channels, _WIDTH, rngs=rngs))
@@ -54,13 +72,13 @@ class MSRN(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
         # Inside, colours run from 0 to 255, but the mean that is subtracted is one in [0, 1].
-        head = x = self.head(self.sub_mean(x * 255.0))
+        head = x = self.head(self.sub_mean(to_range(x, self.value_range)))
         outputs = []
         for block in self.body:
             x = block(x)
             outputs.append(x)
         x = self.tail(jnp.concatenate([*outputs, head], -1))
-        return self.add_mean(x) / 255.0
+        return from_range(self.add_mean(x), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

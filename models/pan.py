@@ -1,9 +1,12 @@
 """PAN: Efficient Image Super-Resolution Using Pixel Attention (Zhao et al., ECCVW 2020)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import (
     Chain,
@@ -61,7 +64,7 @@ class SCPA(nnx.Module):
 
 
 class PAN(nnx.Module):
-    """Pixel-attention blocks, then twice nearest-neighbour doubling with attention.
+    """Pixel-attention blocks, then nearest-neighbour enlargement with attention, for 4 twice by 2.
 
     Predicts the correction of the bilinearly upscaled image.
 
@@ -71,8 +74,18 @@ class PAN(nnx.Module):
         nf: channels inside.
         unf: channels at the higher resolutions.
         nb: number of blocks.
+        scale: upscaling factor, 2, 3 or 4.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "scale",
+            "scale",
+            "upscaling factor: the weights tell 4 from the others, but not 2 from 3",
+            choices=(2, 3, 4),
+        ),
+    )
 
     def __init__(
         self,
@@ -81,29 +94,34 @@ class PAN(nnx.Module):
         nf: int = 40,
         unf: int = 24,
         nb: int = 16,
+        scale: int = 4,
         *,
         rngs: nnx.Rngs,
     ):
+        self.scale = scale
         self.conv_first = Conv(in_nc, nf, rngs=rngs)
         self.SCPA_trunk = Chain(*(SCPA(nf, rngs=rngs) for _ in range(nb)))
         self.trunk_conv = Conv(nf, nf, rngs=rngs)
         self.upconv1 = Conv(nf, unf, rngs=rngs)
         self.att1 = PA(unf, rngs=rngs)
         self.HRconv1 = Conv(unf, unf, rngs=rngs)
-        self.upconv2 = Conv(unf, unf, rngs=rngs)
-        self.att2 = PA(unf, rngs=rngs)
-        self.HRconv2 = Conv(unf, unf, rngs=rngs)
+        if scale == 4:
+            self.upconv2 = Conv(unf, unf, rngs=rngs)
+            self.att2 = PA(unf, rngs=rngs)
+            self.HRconv2 = Conv(unf, unf, rngs=rngs)
         self.conv_last = Conv(unf, out_nc, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, in_nc] -> [n, 4 h, 4 w, out_nc]."""
+        """[n, h, w, in_nc] -> [n, h * scale, w * scale, out_nc]."""
+        first = 2 if self.scale == 4 else self.scale
         y = self.conv_first(x)
         y = y + self.trunk_conv(self.SCPA_trunk(y))
-        y = _lrelu(self.att1(self.upconv1(upsample_nearest(y, 2))))
+        y = _lrelu(self.att1(self.upconv1(upsample_nearest(y, first))))
         y = _lrelu(self.HRconv1(y))
-        y = _lrelu(self.att2(self.upconv2(upsample_nearest(y, 2))))
-        y = _lrelu(self.HRconv2(y))
-        return self.conv_last(y) + upsample_bilinear(x, 4)
+        if self.scale == 4:
+            y = _lrelu(self.att2(self.upconv2(upsample_nearest(y, 2))))
+            y = _lrelu(self.HRconv2(y))
+        return self.conv_last(y) + upsample_bilinear(x, self.scale)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
@@ -111,13 +129,22 @@ class PAN(nnx.Module):
         nf, in_nc = shapes["conv_first.weight"][:2]
         out_nc, unf = shapes["conv_last.weight"][:2]
         nb = 1 + max(int(key.split(".")[1]) for key in shapes if key.startswith("SCPA_trunk."))
-        return {"in_nc": in_nc, "out_nc": out_nc, "nf": nf, "unf": unf, "nb": nb}
+        return {"in_nc": in_nc, "out_nc": out_nc, "nf": nf, "unf": unf, "nb": nb,
+                "scale": 4 if "upconv2.weight" in shapes else 2}  # fmt: skip
 
     @staticmethod
-    def receptive_radius(nb: int = 16, **_: int) -> int:
+    def needed(told: Mapping[str, object], scale: int = 4, **_: int) -> str:
+        """Why an argument that was not told must be."""
+        if scale == 4 or "scale" in told:
+            return ""
+        return "scale= must be given as 2 or 3, whose weights have the same shapes"
+
+    @staticmethod
+    def receptive_radius(nb: int = 16, scale: int = 4, **_: int) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
-        trunk = (neighbours(2 * nb + 2), enlarged(2), neighbours(2), enlarged(2), neighbours(3))
-        return reach(trunk, period=1, scale=4)
+        steps = (2, 2) if scale == 4 else (scale,)
+        enlarging = [stage for step in steps for stage in (enlarged(step), neighbours(2))]
+        return reach([neighbours(2 * nb + 2), *enlarging, neighbours(1)], period=1, scale=scale)
 
 
 ENTRIES = (

@@ -2,10 +2,12 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
-from .entry import Entry
+from .argument import Argument
+from .entry import Entry, OtherVariant
 from .layers import Conv, ReLU, Sequential
 
 _WIDTH = 32
@@ -17,11 +19,32 @@ class PReNet(nnx.Module):
 
     Args:
         recurrent_iter: number of iterations; all share their weights.
+        variant: "PReNet", or "PReNet_LSTM", which does not add the input to what it computes.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, recurrent_iter: int = 6, *, rngs: nnx.Rngs):
+    arguments = (
+        Argument(
+            "iterations",
+            "recurrent_iter",
+            "number of iterations, which the weights do not tell; 6 in most of its authors' "
+            "files, 4 in PReNet1.pth and PReNet2.pth, 5 and 7 in two of the ablation",
+            least=1,
+            most=100,
+            whole=True,
+        ),
+        Argument(
+            "variant",
+            "variant",
+            "what the last convolution gives: with PReNet the correction of the rainy image, with "
+            "PReNet_LSTM of its authors' ablation the image itself; the weights have equal shapes",
+            choices=("PReNet", "PReNet_LSTM"),
+        ),
+    )
+
+    def __init__(self, recurrent_iter: int = 6, variant: str = "PReNet", *, rngs: nnx.Rngs):
         self.recurrent_iter = recurrent_iter
+        self.adds_input = variant == "PReNet"
         self.conv0 = Sequential(Conv(6, _WIDTH, rngs=rngs), ReLU())
         for index in range(1, _BLOCKS + 1):
             block = Sequential(
@@ -50,7 +73,8 @@ class PReNet(nnx.Module):
             y = hidden
             for index in range(1, _BLOCKS + 1):
                 y = jax.nn.relu(y + getattr(self, f"res_conv{index}")(y))
-            return (x + self.conv(y), hidden, cell), None
+            y = self.conv(y)
+            return (x + y if self.adds_input else y, hidden, cell), None
 
         (estimate, _, _), _ = lax.scan(step, (x, empty, empty), length=self.recurrent_iter)
         return estimate
@@ -58,10 +82,22 @@ class PReNet(nnx.Module):
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Nothing: the shapes of a torch state dict leave the number of iterations open."""
+        if "conv_i.0.weight" not in shapes and "conv0.0.weight" in shapes:
+            raise OtherVariant("PRN, which has no memory, or one of another kind")
         return {}
 
     @staticmethod
-    def receptive_radius(recurrent_iter: int = 6, **_: int) -> int:
+    def translated(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The weights with five residual blocks, of which PReNet_r stores one for all."""
+        if any(key.startswith("res_conv2.") for key in weights):
+            return weights
+        block = {key.partition(".")[2]: value for key, value in weights.items()
+                 if key.startswith("res_conv1.")}  # fmt: skip
+        return weights | {f"res_conv{n}.{key}": value for n in range(1, _BLOCKS + 1)
+                          for key, value in block.items()}  # fmt: skip
+
+    @staticmethod
+    def receptive_radius(recurrent_iter: int = 6, **_: object) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest.
 
         An iteration has a first convolution, one into the gates, two a block, and a last one.

@@ -1,6 +1,6 @@
 """RCAN: Residual Channel Attention Networks (Zhang et al., ECCV 2018)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .entry import Entry
+from .argument import Argument
+from .entry import Entry, OtherVariant
 from .layers import (
     DIV2K_MEAN,
     CALayer,
@@ -19,9 +20,11 @@ from .layers import (
     ReLU,
     Sequential,
     Upsampler,
+    from_range,
+    to_range,
 )
+from .value_range import FOUND_RANGE, found_range, mean_of
 
-_RANGE = 255.0
 _FLICKR_MEAN = (0.4690, 0.4490, 0.4036)
 
 
@@ -32,26 +35,29 @@ def _run(module: nnx.Module, stages: Iterable[str], x: jax.Array) -> jax.Array:
 
 
 class Residual(nnx.Module):
-    """x + the stages applied in order.
+    """x + scale * (the stages applied in order).
 
     Args:
+        scale: factor on what is added.
         **stages: modules under the names that their weights carry.
     """
 
-    def __init__(self, **stages: nnx.Module):
+    def __init__(self, scale: float = 1.0, **stages: nnx.Module):
+        self.scale = scale
         self.stages = tuple(stages)
         for name, stage in stages.items():
             setattr(self, name, stage)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return x + _run(self, self.stages, x)
+        y = _run(self, self.stages, x)
+        return x + (y if self.scale == 1 else self.scale * y)
 
 
 class Offset(nnx.Module):
-    """x + sign * mean, for images in [0, 255]; not part of checkpoints."""
+    """x + sign * mean, a mean colour in [0, value_range]; not part of checkpoints."""
 
-    def __init__(self, sign: int, mean: tuple[float, float, float]):
-        self.offset = tuple(sign * _RANGE * value for value in mean)
+    def __init__(self, sign: int, value_range: int):
+        self.offset = tuple(sign * float(value_range) * value for value in DIV2K_MEAN)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return x + jnp.asarray(self.offset, x.dtype).reshape(1, 1, 1, 3)
@@ -73,8 +79,19 @@ class RCAN(nnx.Module):
         cell: side of these parts in pixels, counted from the top left corner; replaces `bins`.
         layout: whose names the weights carry, "basicsr" or "original" (the authors' code, which
             also stores the mean colour among the weights).
+        res_scale: factor on what a block adds, 1 in the original code.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "res_scale",
+            "res_scale",
+            "factor on what a block adds; BasicSR's code has it, that of the authors has 1",
+        ),
+        FOUND_RANGE,
+    )
 
     def __init__(
         self,
@@ -89,12 +106,17 @@ class RCAN(nnx.Module):
         bins: int = 1,
         cell: int | None = None,
         layout: str = "basicsr",
+        res_scale: float = 1.0,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
         if layout not in ("basicsr", "original"):
             raise ValueError(f"layout={layout!r} must be 'basicsr' or 'original'")
         original = layout == "original"
+        if original and (bins != 1 or cell is not None):
+            raise ValueError("layout='original' pools over the whole image")
+        self.value_range = value_range
         num_ca_group = num_group if num_ca_group is None else num_ca_group
 
         def conv(out: int = num_feat, init_scale: float = 1.0) -> Conv:
@@ -108,7 +130,7 @@ class RCAN(nnx.Module):
                 layers.append(
                     ChannelAttention(num_feat, squeeze_factor, bins=bins, cell=cell, rngs=rngs)
                 )
-            return Residual(**{"body" if original else "rcab": Sequential(*layers)})
+            return Residual(res_scale, **{"body" if original else "rcab": Sequential(*layers)})
 
         def group(attentive: bool) -> Residual:
             blocks = [block(attentive) for _ in range(num_block)]
@@ -124,7 +146,7 @@ class RCAN(nnx.Module):
         upsample = Upsampler(upscale, num_feat, rngs=rngs)
         last = conv(num_out_ch, init_scale=0.1)
         if original:
-            mean = tuple(float(np.float32(_RANGE) * np.float32(part)) for part in _FLICKR_MEAN)
+            mean = mean_of(value_range, _FLICKR_MEAN)
             stages = {
                 "entry": {"sub_mean": MeanShift(-1, mean), "head": Sequential(first)},
                 "trunk": {"body": Chain(*attentive, *plain, after)},
@@ -134,12 +156,12 @@ class RCAN(nnx.Module):
             mixed = attentive and plain
             bodies = {"body_ca": Chain(*attentive), "body_no_ca": Chain(*plain)}
             stages = {
-                "entry": {"sub_mean": Offset(-1, DIV2K_MEAN), "conv_first": first},
+                "entry": {"sub_mean": Offset(-1, value_range), "conv_first": first},
                 "trunk": bodies if mixed else {"body": Chain(*attentive, *plain)},
                 "exit": {"upsample": upsample, "conv_last": last},
             }
             stages["trunk"]["conv_after_body"] = after
-            stages["exit"]["add_mean"] = Offset(+1, DIV2K_MEAN)
+            stages["exit"]["add_mean"] = Offset(+1, value_range)
         self.entry, self.trunk, self.exit = (tuple(part) for part in stages.values())
         for part in stages.values():
             for name, stage in part.items():
@@ -147,9 +169,9 @@ class RCAN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
-        x = _run(self, self.entry, x * _RANGE)
+        x = _run(self, self.entry, to_range(x, self.value_range))
         x = x + _run(self, self.trunk, x)
-        return _run(self, self.exit, x) / _RANGE
+        return from_range(_run(self, self.exit, x), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | str]:
@@ -158,6 +180,8 @@ class RCAN(nnx.Module):
         names = "head.0 tail.0. tail.1" if original else "conv_first upsample. conv_last"
         first, upsample, last = names.split()
         width, num_in_ch = shapes[f"{first}.weight"][:2]
+        if num_in_ch != 3:
+            raise OtherVariant(f"it takes {num_in_ch} channels, and mean colours have 3")
         body = [key.split(".") for key in shapes if key.startswith("body")]
         blocks = [key for key in body if len(key) > 5]
         groups = {(key[0], key[1]) for key in blocks}
@@ -179,6 +203,11 @@ class RCAN(nnx.Module):
         if squeezes:
             config["squeeze_factor"] = width // next(iter(squeezes.values()))
         return config
+
+    @staticmethod
+    def found(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """The range of values, from the mean colour where it is stored."""
+        return found_range(weights)
 
     @staticmethod
     def receptive_radius(

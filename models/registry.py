@@ -1,11 +1,9 @@
 """Every network by name: what it is, and how it is built from a state dict."""
 
 import dataclasses
-import difflib
 import functools
+import inspect
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,8 +11,13 @@ import numpy as np
 from flax import nnx
 
 from . import (
+    adnet,
+    bsrn,
+    carn,
     compact,
+    craft,
     csnln,
+    dctlsa,
     ddbpn,
     dncnn,
     drln,
@@ -26,6 +29,7 @@ from . import (
     fsrcnn,
     hat,
     hinet,
+    hitsr,
     imdn,
     ircnn,
     lapsrn,
@@ -38,25 +42,37 @@ from . import (
     restormer,
     rfdn,
     ridnet,
+    rlfn,
     rnan,
     rrdbnet,
     sadnet,
+    safmn,
     san,
     scunet,
+    span,
     srcnn,
     srdensenet,
     srresnet,
+    srvgg,
     swinir,
     xrestormer,
 )
+from .argument import Argument, ArgumentFacts, keywords
 from .convert import fill, with_derived, without_derived
 from .convert import to_torch as stored
-from .entry import Entry
-from .layers import Constant
+from .entry import Entry, OtherVariant
+from .facts import Description, describe
+from .layers import Buffer, Constant
+from .layout import arrays, without_prefixes
 
 _MODULES = (
+    adnet,
+    bsrn,
+    carn,
     compact,
+    craft,
     csnln,
+    dctlsa,
     ddbpn,
     dncnn,
     drln,
@@ -68,6 +84,7 @@ _MODULES = (
     fsrcnn,
     hat,
     hinet,
+    hitsr,
     imdn,
     ircnn,
     lapsrn,
@@ -80,62 +97,34 @@ _MODULES = (
     restormer,
     rfdn,
     ridnet,
+    rlfn,
     rnan,
     rrdbnet,
     sadnet,
+    safmn,
     san,
     scunet,
+    span,
     srcnn,
     srdensenet,
     srresnet,
+    srvgg,
     swinir,
     xrestormer,
 )
-_FACTORS = ("factor", "factors", "scale_factor", "upscale", "scale")
+_FACTORS = ("factor", "factors", "scale_factor", "upscaling_factor", "upscale", "scale")
 """What the papers' code calls the argument for the output pixels per input pixel."""
+_CHANNELS = (
+    "num_channels", "in_nc", "in_chans", "num_in_ch", "inp_channels", "in_chn", "input_channel",
+    "n_colors", "in_channels", "channels", "colours",
+)  # fmt: skip
+"""What the papers' code calls the argument for the channels of the image."""
 _ENTRIES: dict[str, Entry] = {entry.name: entry for m in _MODULES for entry in m.ENTRIES}
 
 
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """Facts about a network.
-
-    Args:
-        name: its public name.
-        tasks: "SR", "DN", "DR".
-        scale: output pixels per input pixel.
-        parameters: number of values that a checkpoint holds, mean shifts included.
-        size_multiple: sides of the input that the architecture needs; others are padded.
-        size_minimum: shortest side that the architecture takes; shorter ones are padded.
-        receptive_radius: farthest input pixel that reaches an output pixel; None if global.
-        global_operations: operations that look at the whole image.
-        official_files: names of the checkpoint files that its authors publish.
-        published_at: where they publish them.
-        bundled: whether weights come with the package.
-        licence: note on the weights' licence.
-    """
-
-    name: str
-    tasks: tuple[str, ...]
-    scale: int
-    parameters: int
-    size_multiple: int
-    size_minimum: int
-    receptive_radius: int | None
-    global_operations: tuple[str, ...]
-    official_files: tuple[str, ...]
-    published_at: str
-    bundled: bool
-    licence: str
-
-
-def names() -> tuple[str, ...]:
-    """The names of all networks.
-
-    Returns:
-        They, sorted.
-    """
-    return tuple(sorted(_ENTRIES))
+def entries() -> tuple[Entry, ...]:
+    """The entries of all networks, sorted by name."""
+    return tuple(_ENTRIES[name] for name in sorted(_ENTRIES))
 
 
 def find(name: str) -> Entry:
@@ -150,31 +139,53 @@ def find(name: str) -> Entry:
     Raises:
         ValueError: there is none; the nearest names are given.
     """
-    if name in _ENTRIES:
+    if isinstance(name, str) and name in _ENTRIES:
         return _ENTRIES[name]
-    by_lower = {known.lower(): known for known in _ENTRIES}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.4)
-    hint = ", ".join(by_lower[key] for key in near) or ", ".join(names())
-    raise ValueError(f"name={name!r} is not a known network; nearest: {hint}")
+    return _ENTRIES[describe(name).name]
 
 
-@functools.cache
-def describe(name: str) -> Description:
-    """Facts about a network.
+def arguments(architecture: Any) -> tuple[Argument, ...]:
+    """What an architecture's shapes leave open."""
+    return getattr(architecture, "arguments", ())
+
+
+def check_arguments(name: str, told: Mapping[str, Any]) -> None:
+    """Refuses what a network cannot be told, before its weights are read.
 
     Args:
         name: one of `names()`.
+        told: values by name, as `cem.load` takes them.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name or an argument is unknown, or a value is not accepted.
     """
-    entry = find(name)
+    keywords(name, arguments(find(name).architecture), told)
+
+
+def default(entry: Entry, keyword: str) -> Any:
+    """A constructor argument as a named network has it."""
+    parameters = inspect.signature(entry.architecture.__init__).parameters
+    return entry.config[keyword] if keyword in entry.config else parameters[keyword].default
+
+
+def described(entry: Entry) -> Description:
+    """The facts about a network, from its architecture; `describe` has them from a file.
+
+    Args:
+        entry: what the registry holds of it.
+    """
     _, state = abstract(entry.architecture, entry.config)
-    state = nnx.filter_state(state, nnx.Any(nnx.Param, Constant))
+    counted = nnx.All(nnx.Any(nnx.Param, Constant), nnx.Not(Buffer))
+    state = nnx.filter_state(state, counted)
     shared = {f.name: getattr(entry, f.name) for f in dataclasses.fields(Description)
               if hasattr(entry, f.name)}  # fmt: skip
+    told = tuple(
+        ArgumentFacts(one.name, one.meaning, default(entry, one.keyword), one.accepted)
+        for one in arguments(entry.architecture)
+    )
     return Description(
         **shared,
+        arguments=told,
         parameters=sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state)),
         receptive_radius=entry.architecture.receptive_radius(**entry.config),
     )
@@ -217,6 +228,9 @@ class Built:
         scale: output pixels per input pixel, for the arguments found in the weights.
         receptive_radius: in input pixels, for the arguments found in the weights.
         config: these arguments.
+        channels: channels of the image.
+        size_multiple: sides of the input that it needs; others are padded.
+        anchor: period of its own grid in input pixels; None if it has no crops.
     """
 
     graph: Any
@@ -224,35 +238,111 @@ class Built:
     scale: int
     receptive_radius: int | None
     config: Mapping[str, Any]
+    channels: int
+    size_multiple: int
+    anchor: int | None
 
 
-def build(name: str, state_dict: Mapping[str, Any]) -> Built:
-    """Builds a network from a torch state dict.
-
-    The constructor's arguments are read off the tensors' shapes.
+def weights_of(architecture: Any, state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """A state dict under the architecture's own keys, whatever training code wrote it.
 
     Args:
-        name: one of `names()`.
+        architecture: the network's class.
         state_dict: arrays in torch layout under torch keys.
 
     Raises:
-        ValueError: the name is unknown, or keys are missing, unexpected or misshapen; all are
-            listed.
+        ValueError: it holds something else than arrays of numbers.
+    """
+    found = without_prefixes(arrays(state_dict))
+    return architecture.translated(found) if hasattr(architecture, "translated") else found
+
+
+def config_of(entry: Entry, weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Constructor arguments: those of a name, then what the weights tell.
+
+    Args:
+        entry: the name's.
+        weights: from `weights_of`.
+
+    Raises:
+        OtherVariant: they are of a variant that the architecture does not compute.
+        KeyError, ValueError, IndexError: they are of something else.
+    """
+    architecture = entry.architecture
+    found = architecture.config({key: value.shape for key, value in weights.items()})
+    if hasattr(architecture, "found"):
+        found = {**found, **architecture.found(weights)}
+    return {**entry.config, **found}
+
+
+def _of(names: tuple[str, ...], architecture: Any, config: Mapping[str, Any], other: int) -> int:
+    """A whole number among constructor arguments, whatever the architecture calls it."""
+    parameters = inspect.signature(architecture.__init__).parameters
+    for name in names:
+        if name in config or name in parameters:
+            return config[name] if name in config else parameters[name].default
+    return other
+
+
+def build(name: str, state_dict: Mapping[str, Any], **told: Any) -> Built:
+    """Builds a network from a torch state dict.
+
+    The constructor's arguments are read off the tensors' shapes, and off their values where these
+    tell them.
+
+    Args:
+        name: one of `names()`.
+        state_dict: arrays in torch layout under torch keys; what training codes put before every
+            key and other known layouts of the network are read too.
+        **told: what shapes leave open, see `describe(name).arguments`.
+
+    Raises:
+        ValueError: the name or an argument is unknown, or keys are missing, unexpected or
+            misshapen; of many, the first are named.
     """
     entry = find(name)
-    shapes = {key: tuple(np.shape(value)) for key, value in state_dict.items()}
+    architecture = entry.architecture
+    given = keywords(name, arguments(architecture), told)
     try:
-        config = {**entry.config, **entry.architecture.config(shapes)}
+        weights = weights_of(architecture, state_dict)
+    except ValueError as error:
+        raise ValueError(f"state_dict: {error}") from error
+    try:
+        config = config_of(entry, weights)
+    except OtherVariant as error:
+        raise ValueError(
+            f"state_dict is of another variant of {name}: {error}; "
+            "cem.wrap_torch takes the authors' own module"
+        ) from error
     except (KeyError, ValueError, IndexError):
         config = dict(entry.config)  # the listing of keys below tells what does not fit
+    config |= given
     constants = jax.jit(
-        lambda: nnx.state(entry.architecture(**config, rngs=_ShapesOnly()), nnx.Not(nnx.Param))
+        lambda: nnx.state(architecture(**config, rngs=_ShapesOnly()), nnx.Not(nnx.Param))
     )
-    graph, state = abstract(entry.architecture, config)
-    own = without_derived(name, entry.architecture, config, state_dict)
-    state = fill(name, state, own, constants)
-    scale = next((config[name] for name in _FACTORS if name in config), entry.scale)
-    return Built(graph, state, scale, entry.architecture.receptive_radius(**config), config)
+    graph, state = abstract(architecture, config)
+    state = fill(name, state, without_derived(name, architecture, config, weights), constants)
+    if hasattr(architecture, "needed") and (why := architecture.needed(given, **config)):
+        raise ValueError(f"{name}: {why}")
+    if hasattr(architecture, "factor"):
+        scale = architecture.factor(**config)
+    else:
+        scale = _of(_FACTORS, architecture, config, entry.scale)
+    multiple, anchor = entry.size_multiple, entry.anchor
+    if hasattr(architecture, "period"):
+        period = architecture.period(**config)
+        multiple = period if multiple > 1 else 1
+        anchor = None if anchor is None else period
+    return Built(
+        graph,
+        state,
+        scale,
+        architecture.receptive_radius(**config),
+        config,
+        _of(_CHANNELS, architecture, config, 3),
+        multiple,
+        None if anchor is None else max(multiple, anchor),
+    )
 
 
 def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -270,22 +360,3 @@ def to_torch(name: str, state: Any, config: Mapping[str, Any]) -> dict[str, np.n
         ValueError: the name is unknown.
     """
     return with_derived(find(name).architecture, config, stored(state))
-
-
-def bundled_weights(name: str) -> Path | None:
-    """The file of weights that comes with the package.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        Its path, or None.
-
-    Raises:
-        ValueError: the name is unknown.
-    """
-    if not find(name).bundled:
-        return None
-    return (
-        Path(str(resources.files(__name__.rpartition(".")[0]))) / "weights" / f"{name}.safetensors"
-    )

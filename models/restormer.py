@@ -54,6 +54,25 @@ def _unit(x: jax.Array) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=1, keepdims=True), 1e-24))
 
 
+def attend_channels(q: jax.Array, k: jax.Array, v: jax.Array, temperature: jax.Array) -> jax.Array:
+    """Multi-head attention among channels, whose similarity is taken over all pixels.
+
+    Args:
+        q: queries [n, h, w, c]; heads are blocks of channels.
+        k: keys [n, h, w, c].
+        v: values [n, h, w, c].
+        temperature: factor on every head's cosines, [heads, 1, 1].
+
+    Returns:
+        [n, h, w, c].
+    """
+    per_head = (v.shape[0], -1, temperature.shape[0], v.shape[-1] // temperature.shape[0])
+    shape, (q, k, v) = v.shape, (t.reshape(per_head) for t in (q, k, v))
+    logits = jnp.einsum("nphc,nphd->nhcd", _unit(q), _unit(k)) * temperature[None]
+    y = jnp.einsum("nhcd,nphd->nphc", jax.nn.softmax(logits, axis=-1), v)
+    return y.reshape(shape)
+
+
 class ChannelAttention(nnx.Module):
     """Attention among channels, whose similarity is taken over all pixels."""
 
@@ -64,13 +83,8 @@ class ChannelAttention(nnx.Module):
         self.project_out = Conv(dim, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        temperature = self.temperature[...]
-        per_head = (x.shape[0], -1, temperature.shape[0], x.shape[-1] // temperature.shape[0])
-        qkv = jnp.split(self.qkv_dwconv(self.qkv(x)), 3, axis=-1)
-        q, k, v = (t.reshape(per_head) for t in qkv)
-        logits = jnp.einsum("nphc,nphd->nhcd", _unit(q), _unit(k)) * temperature[None]
-        y = jnp.einsum("nhcd,nphd->nphc", jax.nn.softmax(logits, axis=-1), v)
-        return self.project_out(y.reshape(x.shape))
+        q, k, v = jnp.split(self.qkv_dwconv(self.qkv(x)), 3, axis=-1)
+        return self.project_out(attend_channels(q, k, v, self.temperature[...]))
 
 
 class TransformerBlock(nnx.Module):
@@ -135,6 +149,8 @@ class TransformerUNet(nnx.Module):
         dim: channels of the first level; every level doubles them.
         num_blocks: blocks in every level's chain.
         num_refinement_blocks: blocks behind the last level.
+        dual_pixel_task: whether the first features are added to the last ones, in place of the
+            input to the output: for two views in, one image out.
         rngs: source of the initial weights.
     """
 
@@ -146,6 +162,7 @@ class TransformerUNet(nnx.Module):
         dim: int,
         num_blocks: tuple[int, ...],
         num_refinement_blocks: int,
+        dual_pixel_task: bool = False,
         *,
         rngs: nnx.Rngs,
     ):
@@ -173,11 +190,13 @@ class TransformerUNet(nnx.Module):
         # The first level's features stay joined to the skip: twice as wide as in the encoder.
         self.decoder_level1 = chain(2 * dim, 0, num_blocks[0])
         self.refinement = chain(2 * dim, 0, num_refinement_blocks)
+        self.skip_conv = pointwise(dim, 2 * dim) if dual_pixel_task else None
         self.output = Conv(2 * dim, out_channels, use_bias=False, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, inp_channels] -> [n, h, w, out_channels]; 8 divides h and w."""
-        level1 = self.encoder_level1(self.patch_embed(x))
+        first = self.patch_embed(x)
+        level1 = self.encoder_level1(first)
         level2 = self.encoder_level2(self.down1_2(level1))
         level3 = self.encoder_level3(self.down2_3(level2))
         y = self.up4_3(self.latent(self.down3_4(level3)))
@@ -185,7 +204,10 @@ class TransformerUNet(nnx.Module):
         y = self.up3_2(y)
         y = self.decoder_level2(self.reduce_chan_level2(jnp.concatenate([y, level2], axis=-1)))
         y = self.decoder_level1(jnp.concatenate([self.up2_1(y), level1], axis=-1))
-        return self.output(self.refinement(y)) + x
+        y = self.refinement(y)
+        if self.skip_conv is None:
+            return self.output(y) + x
+        return self.output(y + self.skip_conv(first))
 
     @staticmethod
     def receptive_radius(**_: int | float | str | tuple[int, ...]) -> None:
@@ -236,6 +258,7 @@ class Restormer(TransformerUNet):
         heads: attention heads of every level.
         ffn_expansion_factor: hidden channels of the feed-forward parts, relative to a level's.
         LayerNorm_type: "WithBias" or "BiasFree".
+        dual_pixel_task: whether two views come in and one image goes out.
         rngs: source of the initial weights.
     """
 
@@ -249,6 +272,7 @@ class Restormer(TransformerUNet):
         heads: tuple[int, ...] = (1, 2, 4, 8),
         ffn_expansion_factor: float = 2.66,
         LayerNorm_type: str = "WithBias",
+        dual_pixel_task: bool = False,
         *,
         rngs: nnx.Rngs,
     ):
@@ -258,15 +282,17 @@ class Restormer(TransformerUNet):
             )
 
         super().__init__(
-            block, inp_channels, out_channels, dim, num_blocks, num_refinement_blocks, rngs=rngs
-        )
+            block, inp_channels, out_channels, dim, num_blocks, num_refinement_blocks,
+            dual_pixel_task, rngs=rngs,
+        )  # fmt: skip
 
     @staticmethod
     def config(
         shapes: dict[str, tuple[int, ...]],
     ) -> dict[str, int | float | str | tuple[int, ...]]:
         """Constructor arguments, from the shapes of a torch state dict."""
-        return unet_config(shapes, "attn", "ffn")
+        config = unet_config(shapes, "attn", "ffn")
+        return {**config, "dual_pixel_task": "skip_conv.weight" in shapes}
 
 
 _ZAMIR: dict[str, Any] = {

@@ -10,34 +10,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .entry import Entry
-from .layers import Conv, LeakyReLU, PixelShuffle, Sequential, max_pool, resize_bilinear
-
-_RANGE = 255.0
+from .layers import ESA, Conv, LeakyReLU, PixelShuffle, Sequential, from_range, to_range
+from .value_range import RANGE
 
 
 def _lrelu(x: jax.Array) -> jax.Array:
     return jax.nn.leaky_relu(x, 0.05)
-
-
-class ESA(nnx.Module):
-    """x * sigmoid(map): spatial attention from a reduced and a full-size path."""
-
-    def __init__(self, n_feats: int, *, rngs: nnx.Rngs):
-        f = n_feats // 4
-        self.conv1 = Conv(n_feats, f, 1, rngs=rngs)
-        self.conv_f = Conv(f, f, 1, rngs=rngs)
-        self.conv_max = Conv(f, f, rngs=rngs)
-        self.conv2 = Conv(f, f, stride=2, padding=0, rngs=rngs)
-        self.conv3 = Conv(f, f, rngs=rngs)
-        self.conv3_ = Conv(f, f, rngs=rngs)
-        self.conv4 = Conv(f, n_feats, 1, rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        narrow = self.conv1(x)
-        y = max_pool(self.conv2(narrow), 7, 3)
-        y = jax.nn.relu(self.conv3(jax.nn.relu(self.conv_max(y))))
-        y = resize_bilinear(self.conv3_(y), *x.shape[1:3])
-        return x * jax.nn.sigmoid(self.conv4(y + self.conv_f(narrow)))
 
 
 class RFDB(nnx.Module):
@@ -50,7 +28,7 @@ class RFDB(nnx.Module):
             setattr(self, f"c{step}_r", Conv(in_channels, in_channels, init_scale=0.1, rngs=rngs))
         self.c4 = Conv(in_channels, half, rngs=rngs)
         self.c5 = Conv(4 * half, in_channels, 1, rngs=rngs)
-        self.esa = ESA(in_channels, rngs=rngs)
+        self.esa = ESA(in_channels, in_channels // 4, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         kept = []
@@ -76,8 +54,11 @@ class RFDN(nnx.Module):
         num_modules: number of blocks.
         out_nc: channels of the output.
         upscale: upscaling factor.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -86,9 +67,11 @@ class RFDN(nnx.Module):
         num_modules: int = 4,
         out_nc: int = 3,
         upscale: int = 4,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         self.blocks = tuple(f"B{index + 1}" for index in range(num_modules))
         self.fea_conv = Conv(in_nc, nf, rngs=rngs)
         for name in self.blocks:
@@ -99,13 +82,13 @@ class RFDN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, in_nc] -> [n, h * upscale, w * upscale, out_nc]."""
-        shallow = y = self.fea_conv(x * _RANGE)
+        shallow = y = self.fea_conv(to_range(x, self.value_range))
         outputs = []
         for name in self.blocks:
             y = getattr(self, name)(y)
             outputs.append(y)
         y = self.LR_conv(self.c(jnp.concatenate(outputs, axis=-1)))
-        return self.upsampler(shallow + y) / _RANGE
+        return from_range(self.upsampler(shallow + y), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """RIDNet: Real Image Denoising with Feature Attention (Anwar and Barnes, ICCV 2019)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,6 @@ from flax import nnx
 
 from .entry import Entry
 from .layers import (
-    DIV2K_MEAN,
     BasicBlock,
     Conv,
     MeanShift,
@@ -15,11 +16,12 @@ from .layers import (
     ReLU,
     Sequential,
     Sigmoid,
+    from_range,
     global_mean,
     repeat,
+    to_range,
 )
-
-_RANGE = 255.0
+from .value_range import FOUND_RANGE, found_range, mean_of
 
 
 class MergeRunDual(nnx.Module):
@@ -69,11 +71,17 @@ class RIDNet(nnx.Module):
     Args:
         n_feats: channels inside.
         n_blocks: number of modules.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, n_feats: int = 64, n_blocks: int = 4, *, rngs: nnx.Rngs):
-        mean = tuple(float(np.float32(_RANGE) * np.float32(part)) for part in DIV2K_MEAN)
+    arguments = (FOUND_RANGE,)
+
+    def __init__(
+        self, n_feats: int = 64, n_blocks: int = 4, value_range: int = 255, *, rngs: nnx.Rngs
+    ):
+        self.value_range = value_range
+        mean = mean_of(value_range)
         self.blocks = tuple(f"b{index + 1}" for index in range(n_blocks))
         self.sub_mean = MeanShift(-1, mean)
         self.add_mean = MeanShift(+1, mean)
@@ -84,16 +92,21 @@ class RIDNet(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, 3] -> [n, h, w, 3]."""
-        x = x * _RANGE
+        x = to_range(x, self.value_range)
         y = repeat([getattr(self, name) for name in self.blocks], self.head(self.sub_mean(x)))
         # The mean is added to the correction, not to what it was taken from: as in the checkpoints.
-        return (x + self.add_mean(self.tail(y))) / _RANGE
+        return from_range(x + self.add_mean(self.tail(y)), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
         n_blocks = sum(key.endswith(".r3.body.4.weight") for key in shapes)
         return {"n_feats": shapes["tail.weight"][1], "n_blocks": n_blocks}
+
+    @staticmethod
+    def found(weights: Mapping[str, np.ndarray]) -> dict[str, int]:
+        """The range of values, from the mean colour."""
+        return found_range(weights)
 
     @staticmethod
     def receptive_radius(**_: int) -> None:

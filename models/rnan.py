@@ -12,10 +12,11 @@ from .layers import (
     ResBlock,
     Sequential,
     Upsampler,
+    from_range,
     non_local,
+    to_range,
 )
-
-_RANGE = 255.0
+from .value_range import RANGE
 
 
 class NonLocal(nnx.Module):
@@ -104,8 +105,11 @@ class RNAN(nnx.Module):
         factor: upscaling factor, 3 or a power of 2.
         n_feats: channels inside.
         n_resgroup: number of groups.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -113,9 +117,12 @@ class RNAN(nnx.Module):
         factor: int = 4,
         n_feats: int = 64,
         n_resgroup: int = 10,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
+
         def non_local_group() -> Sequential:
             attention = NonLocal(n_feats, n_feats // 2, rngs=rngs)
             return Sequential(Group(n_feats, attention, rngs=rngs))
@@ -134,9 +141,9 @@ class RNAN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
-        x = self.head(self.sub_mean(x * _RANGE))
+        x = self.head(self.sub_mean(to_range(x, self.value_range)))
         x = x + self.body_nl_high(self.body(self.body_nl_low(x)))
-        return self.add_mean(self.tail(x)) / _RANGE
+        return from_range(self.add_mean(self.tail(x)), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

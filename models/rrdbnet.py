@@ -3,12 +3,30 @@
 Also the network of Real-ESRGAN (Wang et al., ICCVW 2021).
 """
 
+import re
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from .entry import Entry
-from .layers import Chain, Conv, enlarged, neighbours, reach, upsample_nearest
+from .entry import Entry, OtherVariant
+from .layers import (
+    Chain,
+    Conv,
+    enlarged,
+    neighbours,
+    pixel_unshuffle,
+    reach,
+    reduced,
+    upsample_nearest,
+)
+
+_TRUNK = re.compile(r"RRDB_trunk\.(\d+)\.RDB(\d)\.(conv\d)\.(\w+)")
+_OLD_TRUNK = re.compile(r"model\.1\.sub\.(\d+)\.RDB(\d)\.(conv\d)\.0\.(\w+)")
+_NAMES = {"trunk_conv": "conv_body", "HRconv": "conv_hr"} | {
+    f"upconv{step}": f"conv_up{step}" for step in (1, 2, 3)
+}
 
 
 def _activate(x: jax.Array) -> jax.Array:
@@ -53,8 +71,42 @@ class RRDB(nnx.Module):
         return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))
 
 
+def _renamed(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights under BasicSR's present names, from those of ESRGAN's two earlier codes."""
+    if any(key.startswith("model.1.sub.") for key in weights):
+        return _from_oldest(weights)
+
+    def name(key: str) -> str:
+        key = _TRUNK.sub(r"body.\1.rdb\2.\3.\4", key)
+        first, dot, rest = key.partition(".")
+        return f"{_NAMES.get(first, first)}{dot}{rest}"
+
+    return {name(key): value for key, value in weights.items()}
+
+
+def _from_oldest(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """From the code whose modules are numbered: first, trunk, doublings, two convolutions."""
+    plain = {key.split(".")[1] for key in weights if re.fullmatch(r"model\.\d+\.\w+", key)}
+    first, *steps, high, last = sorted(map(int, plain)) if len(plain) > 2 else (0, 0, 0)
+    names = {first: "conv_first", high: "conv_hr", last: "conv_last"}
+    names |= {step: f"conv_up{place}" for place, step in enumerate(steps, 1)}
+    stems = {f"model.{number}": name for number, name in names.items()}
+
+    def name(key: str) -> str:
+        key = _OLD_TRUNK.sub(r"body.\1.rdb\2.\3.\4", key)
+        key = re.sub(r"model\.1\.sub\.\d+\.(\w+)", r"conv_body.\1", key)
+        stem, _, leaf = key.rpartition(".")
+        return f"{stems.get(stem, stem)}.{leaf}" if stem else key
+
+    return {name(key): value for key, value in weights.items()}
+
+
 class RRDBNet(nnx.Module):
-    """Residual-in-residual dense blocks, then nearest-neighbour enlargement by 4 in two steps.
+    """Residual-in-residual dense blocks, then nearest-neighbour doublings.
+
+    Networks for factors below 4 may have both doublings and reduce the image before them, by
+    moving its pixels into channels. Sides that this reduction does not divide are padded by
+    reflection at the bottom and the right.
 
     Args:
         num_in_ch: channels of the input.
@@ -62,6 +114,8 @@ class RRDBNet(nnx.Module):
         num_feat: channels inside.
         num_block: number of residual-in-residual blocks.
         num_grow_ch: channels that a convolution adds in a dense block.
+        doublings: number of enlargements by 2.
+        unshuffle: factor of the reduction before the first convolution, 1, 2 or 4.
         rngs: source of the initial weights.
     """
 
@@ -72,43 +126,81 @@ class RRDBNet(nnx.Module):
         num_feat: int = 64,
         num_block: int = 23,
         num_grow_ch: int = 32,
+        doublings: int = 2,
+        unshuffle: int = 1,
         *,
         rngs: nnx.Rngs,
     ):
-        self.conv_first = Conv(num_in_ch, num_feat, rngs=rngs)
+        self.unshuffle = unshuffle
+        self.enlarging = tuple(f"conv_up{step}" for step in range(1, doublings + 1))
+        self.conv_first = Conv(num_in_ch * unshuffle**2, num_feat, rngs=rngs)
         self.body = Chain(*(RRDB(num_feat, num_grow_ch, rngs=rngs) for _ in range(num_block)))
         self.conv_body = Conv(num_feat, num_feat, init_scale=0.1, rngs=rngs)
-        self.conv_up1 = Conv(num_feat, num_feat, rngs=rngs)
-        self.conv_up2 = Conv(num_feat, num_feat, rngs=rngs)
+        for name in self.enlarging:
+            setattr(self, name, Conv(num_feat, num_feat, rngs=rngs))
         self.conv_hr = Conv(num_feat, num_feat, rngs=rngs)
         self.conv_last = Conv(num_feat, num_out_ch, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, num_in_ch] -> [n, h * 4, w * 4, num_out_ch]."""
+        """[n, h, w, num_in_ch] -> [n, h * scale, w * scale, num_out_ch]."""
+        _, h, w, _ = x.shape
+        if self.unshuffle > 1:
+            padding = [(0, -side % self.unshuffle) for side in (h, w)]
+            x = jnp.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect")
+            x = pixel_unshuffle(x, self.unshuffle)
         features = self.conv_first(x)
         features = features + self.conv_body(self.body(features))
-        for conv in (self.conv_up1, self.conv_up2):
-            features = _activate(conv(upsample_nearest(features, 2)))
-        return self.conv_last(_activate(self.conv_hr(features)))
+        for name in self.enlarging:
+            features = _activate(getattr(self, name)(upsample_nearest(features, 2)))
+        y = self.conv_last(_activate(self.conv_hr(features)))
+        if self.unshuffle == 1:
+            return y
+        scale = self.factor(len(self.enlarging), self.unshuffle)
+        return y[:, : h * scale, : w * scale]
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
-        num_feat, num_in_ch = shapes["conv_first.weight"][:2]
+        if any(".conv1x1." in key for key in shapes):
+            raise OtherVariant("ESRGAN+ with 1x1 convolutions and noise in its dense blocks")
+        num_feat, inputs = shapes["conv_first.weight"][:2]
+        num_out_ch = shapes["conv_last.weight"][0]
+        doublings = sum(f"conv_up{step}.weight" in shapes for step in (1, 2, 3))
+        unshuffle = {4: 2, 16: 4}.get(inputs // num_out_ch, 1)
+        if 2**doublings < unshuffle:
+            raise OtherVariant(f"it takes {inputs} channels and has {doublings} doublings")
         return {
-            "num_in_ch": num_in_ch,
-            "num_out_ch": shapes["conv_last.weight"][0],
+            "num_in_ch": inputs // unshuffle**2,
+            "num_out_ch": num_out_ch,
+            "doublings": doublings,
+            "unshuffle": unshuffle,
             "num_feat": num_feat,
             "num_block": 1 + max(int(k.split(".")[1]) for k in shapes if k.startswith("body.")),
             "num_grow_ch": shapes["body.0.rdb1.conv1.weight"][0],
         }
 
+    translated = staticmethod(_renamed)
+
     @staticmethod
-    def receptive_radius(num_block: int = 23, **_: int) -> int:
+    def factor(doublings: int = 2, unshuffle: int = 1, **_: int) -> int:
+        """Output pixels per input pixel."""
+        return 2**doublings // unshuffle
+
+    @staticmethod
+    def period(unshuffle: int = 1, **_: int) -> int:
+        """Period of the network's grid in input pixels."""
+        return unshuffle
+
+    @staticmethod
+    def receptive_radius(
+        num_block: int = 23, doublings: int = 2, unshuffle: int = 1, **_: int
+    ) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
+        down = [reduced(unshuffle)] if unshuffle > 1 else []
         body = neighbours(15 * num_block + 2)
-        double = [enlarged(2), neighbours(1)]
-        return reach([body, *double, *double, neighbours(2)], period=1, scale=4)
+        double = [enlarged(2), neighbours(1)] * doublings
+        scale = RRDBNet.factor(doublings, unshuffle)
+        return reach([*down, body, *double, neighbours(2)], period=unshuffle, scale=scale)
 
 
 def _real_world(name: str, files: tuple[str, ...]) -> Entry:

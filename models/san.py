@@ -13,12 +13,14 @@ from .layers import (
     ReLU,
     Sequential,
     Upsampler,
+    from_range,
     max_pool,
     non_local,
     repeat,
+    to_range,
 )
+from .value_range import RANGE
 
-_RANGE = 255.0
 _LARGEST = 1000
 """Longest side of the map whose covariance is taken; of longer ones the middle part is."""
 
@@ -128,8 +130,11 @@ class SAN(nnx.Module):
         n_resgroups: number of residual groups.
         n_resblocks: number of blocks in a group.
         reduction: ratio of channels to hidden channels in the groups' attention.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (RANGE,)
 
     def __init__(
         self,
@@ -139,9 +144,11 @@ class SAN(nnx.Module):
         n_resgroups: int = 20,
         n_resblocks: int = 10,
         reduction: int = 16,
+        value_range: int = 255,
         *,
         rngs: nnx.Rngs,
     ):
+        self.value_range = value_range
         self.sub_mean = MeanShift(-1)
         self.add_mean = MeanShift(+1)
         self.gamma = nnx.Param(jnp.zeros(1))
@@ -159,11 +166,11 @@ class SAN(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
-        x = self.head(self.sub_mean(x * _RANGE))
+        x = self.head(self.sub_mean(to_range(x, self.value_range)))
         y = self.non_local(x)
         shortcut = self.gamma[...].reshape(1, 1, 1, 1) * y
         y = self.non_local(repeat(self.RG, y, shortcut))
-        return self.add_mean(self.tail(x + y)) / _RANGE
+        return from_range(self.add_mean(self.tail(x + y)), self.value_range)
 
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:

@@ -6,6 +6,7 @@ At a factor of 1 the same network denoises and derains.
 import math
 
 import jax
+import numpy as np
 from flax import nnx
 
 from .entry import Entry
@@ -69,6 +70,15 @@ class SRResNet(nnx.Module):
             "num_feat": num_feat,
             "num_block": 1 + max(int(k.split(".")[1]) for k in shapes if k.startswith("body.")),
             "upscale": math.isqrt(math.prod(steps)),
+        }
+
+    @staticmethod
+    def translated(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The weights under BasicSR's present names, from its earlier ones."""
+        names = {"recon_trunk": "body", "HRconv": "conv_hr"}
+        parts = ((key.partition("."), value) for key, value in weights.items())
+        return {
+            f"{names.get(first, first)}{dot}{rest}": value for (first, dot, rest), value in parts
         }
 
     @staticmethod

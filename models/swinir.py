@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .entry import Entry
+from .argument import Argument
+from .entry import Entry, OtherVariant
 from .layers import (
     DIV2K_MEAN,
     Chain,
@@ -22,18 +23,29 @@ from .layers import (
     Upsampler,
     WindowAttention,
     enlarged,
+    from_range,
     neighbours,
+    pixel_shuffle,
     reach,
     relative_position_index,
     shift_mask,
+    to_range,
     upsample_nearest,
     windows,
 )
 
+_JPEG_WINDOW = 7
+"""Side of the windows of the networks for JPEG, whose blocks of 8 pixels no grid should repeat."""
 
-def depths_of(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """Number of blocks in every group, from the shapes of a torch state dict."""
-    groups = [int(key.split(".")[1]) for key in shapes if key.endswith(".attn.qkv.weight")]
+
+def depths_of(shapes: dict[str, tuple[int, ...]], end: str = ".attn.qkv.weight") -> tuple[int, ...]:
+    """Number of blocks in every group, from the shapes of a torch state dict.
+
+    Args:
+        shapes: by torch key.
+        end: of a key that every block has once.
+    """
+    groups = [int(key.split(".")[1]) for key in shapes if key.endswith(end)]
     return tuple(groups.count(group) for group in range(max(groups) + 1))
 
 
@@ -95,6 +107,20 @@ class BasicLayer(nnx.Module):
         return self.blocks(x)
 
 
+def _closing(dim: int, resi_connection: str, rngs: nnx.Rngs) -> Conv | Sequential:
+    """What stands at the end of a skip: one convolution, or three with a bottleneck."""
+    if resi_connection == "1conv":
+        return Conv(dim, dim, init_scale=0.1, rngs=rngs)
+    hidden = dim // 4
+    return Sequential(
+        Conv(dim, hidden, rngs=rngs),
+        LeakyReLU(0.2),
+        Conv(hidden, hidden, 1, rngs=rngs),
+        LeakyReLU(0.2),
+        Conv(hidden, dim, init_scale=0.1, rngs=rngs),
+    )
+
+
 class RSTB(nnx.Module):
     """x + conv(swin blocks(x))."""
 
@@ -105,18 +131,19 @@ class RSTB(nnx.Module):
         num_heads: int,
         window_size: int,
         mlp_ratio: float,
+        resi_connection: str,
         *,
         rngs: nnx.Rngs,
     ):
         self.residual_group = BasicLayer(dim, depth, num_heads, window_size, mlp_ratio, rngs=rngs)
-        self.conv = Conv(dim, dim, init_scale=0.1, rngs=rngs)
+        self.conv = _closing(dim, resi_connection, rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return x + self.conv(self.residual_group(x))
 
 
 class SwinIR(nnx.Module):
-    """Groups of Swin blocks between convolutions, and one of three ways back to an image.
+    """Groups of Swin blocks between convolutions, and one of four ways back to an image.
 
     Sides that the window does not divide are padded by reflection at the bottom and the right.
 
@@ -130,11 +157,24 @@ class SwinIR(nnx.Module):
         window_size: side of a window.
         mlp_ratio: hidden channels of the feed-forward parts, relative to `embed_dim`.
         upscale: upscaling factor, 3 or a power of 2.
-        upsampler: "pixelshuffle"; "nearest+conv", for factors 2 and 4; "" predicts the correction
-            of an image of equal size.
+        upsampler: "pixelshuffle"; "pixelshuffledirect", without channels between body and image;
+            "nearest+conv", for factors 2 and 4; "" predicts the correction of an image of equal
+            size.
         tail_width: channels between body and image; "" has as many as the body.
+        resi_connection: "1conv" or "3conv", what closes the skips over groups and body.
+        value_range: largest value of the images inside, 1 or 255.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "range",
+            "value_range",
+            "largest value of the images that the network was trained on; where it is not given, "
+            "255 for windows of 7 pixels, which only the published networks for JPEG have",
+            choices=(1, 255),
+        ),
+    )
 
     def __init__(
         self,
@@ -148,24 +188,29 @@ class SwinIR(nnx.Module):
         upscale: int = 4,
         upsampler: str = "pixelshuffle",
         tail_width: int = 64,
+        resi_connection: str = "1conv",
+        value_range: int = 1,
         *,
         rngs: nnx.Rngs,
     ):
-        self.img_size = img_size
         self.window_size = window_size
         self.upscale = upscale
         self.upsampler = upsampler
+        self.value_range = value_range
         self.mean = DIV2K_MEAN if in_chans == 3 else (0.0,) * in_chans
         self.conv_first = Conv(in_chans, embed_dim, rngs=rngs)
         self.patch_embed = PatchEmbed(embed_dim)
         self.layers = Chain(
             *(
-                RSTB(embed_dim, depth, heads, window_size, mlp_ratio, rngs=rngs)
+                RSTB(embed_dim, depth, heads, window_size, mlp_ratio, resi_connection, rngs=rngs)
                 for depth, heads in zip(depths, num_heads, strict=True)
             )
         )
         self.norm = LayerNorm(embed_dim)
-        self.conv_after_body = Conv(embed_dim, embed_dim, init_scale=0.1, rngs=rngs)
+        self.conv_after_body = _closing(embed_dim, resi_connection, rngs)
+        if upsampler == "pixelshuffledirect":
+            self.upsample = Sequential(Conv(embed_dim, in_chans * upscale**2, rngs=rngs))
+            return
         width = tail_width if upsampler else embed_dim
         if upsampler:
             self.conv_before_upsample = Sequential(Conv(embed_dim, width, rngs=rngs), LeakyReLU())
@@ -184,15 +229,19 @@ class SwinIR(nnx.Module):
         padding = [(0, -side % self.window_size) for side in (h, w)]
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         x = jnp.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect") - mean
+        x = to_range(x, self.value_range)
         first = self.conv_first(x)
         features = self.norm(self.layers(self.patch_embed(first)))
-        y = self._to_image(x, first + self.conv_after_body(features)) + mean
+        y = self._to_image(x, first + self.conv_after_body(features))
+        y = from_range(y, self.value_range) + mean
         return y[:, : h * self.upscale, : w * self.upscale]
 
     def _to_image(self, x: jax.Array, features: jax.Array) -> jax.Array:
         """The image without its mean, from the input image without its mean and the features."""
         if self.upsampler == "":
             return x + self.conv_last(features)
+        if self.upsampler == "pixelshuffledirect":
+            return pixel_shuffle(self.upsample(features), self.upscale)
         y = self.conv_before_upsample(features)
         if self.upsampler == "pixelshuffle":
             return self.conv_last(self.upsample(y))
@@ -204,6 +253,10 @@ class SwinIR(nnx.Module):
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | float | str | tuple]:
         """Constructor arguments, from the shapes of a torch state dict."""
+        if "absolute_pos_embed" in shapes:
+            raise OtherVariant("it adds a position to every pixel of a fixed size (ape)")
+        if "conv_first.1.weight" in shapes:
+            raise OtherVariant("it moves pixels into channels before the first convolution")
         embed_dim, in_chans = shapes["conv_first.weight"][:2]
         depths = depths_of(shapes)
         first = "layers.0.residual_group.blocks.0"
@@ -219,17 +272,24 @@ class SwinIR(nnx.Module):
             "num_heads": tuple(heads for _, heads in tables),
             "window_size": window_size,
             "mlp_ratio": shapes[f"{first}.mlp.fc1.weight"][0] / embed_dim,
+            "resi_connection": "3conv" if "conv_after_body.0.weight" in shapes else "1conv",
+            "value_range": 255 if window_size == _JPEG_WINDOW else 1,
         }
         masks = [shape for key, shape in shapes.items() if key.endswith(".attn_mask")]
         if masks:
             arguments["img_size"] = math.isqrt(masks[0][0]) * window_size
+        elif any(side % window_size for side in (48, 64, 128)):
+            arguments["img_size"] = 18 * window_size  # 126 for windows of 7, as published
         if "conv_up1.weight" in shapes:
             tail = {"upsampler": "nearest+conv", "upscale": 4 if "conv_up2.weight" in shapes else 2}
         elif "conv_before_upsample.0.weight" in shapes:
             tail = {"upsampler": "pixelshuffle", "upscale": Upsampler.factor(shapes, "upsample.")}
+        elif "upsample.0.weight" in shapes:
+            upscale = math.isqrt(shapes["upsample.0.weight"][0] // in_chans)
+            tail = {"upsampler": "pixelshuffledirect", "upscale": upscale}
         else:
             tail = {"upsampler": "", "upscale": 1}
-        if tail["upsampler"]:
+        if "conv_before_upsample.0.weight" in shapes:
             tail["tail_width"] = shapes["conv_before_upsample.0.weight"][0]
         return {**arguments, **tail}
 
@@ -253,11 +313,17 @@ class SwinIR(nnx.Module):
         return found
 
     @staticmethod
+    def period(window_size: int = 8, **_: int | float | str | tuple) -> int:
+        """Period of the network's grid in input pixels."""
+        return window_size
+
+    @staticmethod
     def receptive_radius(
         depths: tuple[int, ...] = (6, 6, 6, 6, 6, 6),
         window_size: int = 8,
         upscale: int = 4,
         upsampler: str = "pixelshuffle",
+        resi_connection: str = "1conv",
         **_: int | float | str | tuple,
     ) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest.
@@ -266,11 +332,14 @@ class SwinIR(nnx.Module):
         is the farthest that any pixel sees.
         """
         conv = neighbours(1)
+        closing = neighbours(2) if resi_connection == "3conv" else conv
         stages: list[Stage] = [conv]
         for depth in depths:
             shifts = [0 if i % 2 == 0 else window_size // 2 for i in range(depth)]
-            stages += [*(windows(window_size, shift) for shift in shifts), conv]
-        stages.append(conv)  # behind the body
+            stages += [*(windows(window_size, shift) for shift in shifts), closing]
+        stages.append(closing)  # behind the body
+        if upsampler == "pixelshuffledirect":
+            return reach([*stages, conv, enlarged(upscale)], window_size, upscale)
         if upsampler:
             stages.append(conv)
         if upsampler == "pixelshuffle":

@@ -38,6 +38,11 @@ _LARGEST = 2**48
 """No size, stride or offset of a file is larger; products of a few stay cheap."""
 _SHARING = 8
 """How often the tensors may use the file's bytes: some networks list one tensor under many keys."""
+_HOW = (
+    "save the state dict alone; where you trust the file, in torch: "
+    "torch.save(torch.load(FILE, weights_only=False)[KEY], 'weights.pth')"
+)
+"""What helps where a file holds more than tensors."""
 _SLACK = 2**20
 """Bytes that the tensors of any file may have, however small it is."""
 
@@ -142,7 +147,7 @@ def _find(module: str, name: str) -> Any:
         return _StorageType(name)
     if (module, name) in _FUNCTIONS:
         return _FUNCTIONS[module, name]
-    raise ValueError(f"it asks for {shown(f'{module}.{name}')}, which no tensor needs")
+    raise ValueError(f"it asks for {shown(f'{module}.{name}')}, which no tensor needs: {_HOW}")
 
 
 def _described(pid: Any) -> tuple[_StorageType, str, int, tuple[Any, ...]]:

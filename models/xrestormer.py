@@ -1,5 +1,6 @@
 """X-Restormer: A Comparative Study of Image Restoration Networks (Chen et al., ECCV 2024)."""
 
+import math
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import (
     Conv,
@@ -138,6 +140,18 @@ class XRestormer(TransformerUNet):
         rngs: source of the initial weights.
     """
 
+    arguments = (
+        Argument(
+            "scale",
+            "scale",
+            "output pixels per input pixel: the network enlarges its input before it restores it, "
+            "and its weights do not tell by how much",
+            least=1,
+            most=8,
+            whole=True,
+        ),
+    )
+
     def __init__(
         self,
         inp_channels: int = 3,
@@ -194,6 +208,13 @@ class XRestormer(TransformerUNet):
         arguments["spatial_heads"] = tuple(width // dim_head for width in inner)
         arguments["spatial_dim_head"] = dim_head
         return arguments
+
+    @staticmethod
+    def period(
+        scale: int = 1, window_size: int = 8, **_: int | float | str | tuple[int, ...]
+    ) -> int:
+        """Period of the network's grid in input pixels: windows at an eighth of the size."""
+        return 8 * window_size // math.gcd(8 * window_size, scale)
 
 
 _GLOBAL = ("attention among channels in every block",)

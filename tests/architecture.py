@@ -12,7 +12,7 @@ from pages import ROOT
 PICTURE = ROOT / "docs" / "figures" / "folders.svg"
 
 ORDER = (
-    "models", "root", "scene", "pool", "network", "cone", "sweep", "plans", "store", "map",
+    "models", "root", "store", "scene", "pool", "network", "cone", "sweep", "plans", "map",
     "effects", "attribution", "view", "jobs", "cli",
 )  # fmt: skip
 """Folders from the ground up: each imports only from those before it."""

@@ -124,9 +124,11 @@ def test_ssim_of_a_region_smaller_than_its_window_is_refused(clean, local):
     assert float(cem.ssim(x, x)) == 1
 
 
-def test_luma_needs_colour():
-    with pytest.raises(ValueError, match=r"\(16, 16, 1\).*psnr_y"):
-        cem.psnr_y(jnp.zeros((16, 16, 1)), jnp.zeros((16, 16, 1)))
+def test_luma_is_of_colours_or_is_the_one_channel():
+    with pytest.raises(ValueError, match=r"\(16, 16, 2\).*psnr_y"):
+        cem.psnr_y(jnp.zeros((16, 16, 2)), jnp.zeros((16, 16, 2)))
+    grey = jnp.full((16, 16, 1), 0.5)
+    assert float(cem.psnr_y(grey, 0.9 * grey)) == float(cem.psnr(grey, 0.9 * grey))
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

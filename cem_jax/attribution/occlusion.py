@@ -5,7 +5,7 @@ import numpy as np
 
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
-from cem_jax.effects.effect import outcomes
+from cem_jax.effects.given import outcomes
 from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network

@@ -4,28 +4,25 @@ import dataclasses
 import io
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
-from cem_jax.store.store import write_atomically
+from cem_jax.read_only import keep_read_only
+from cem_jax.store.atomic import write_file
+from cem_jax.store.npz import read_npz, record_of
 
 FORMAT_VERSION = 1
 
 _ARRAYS = ("attribution", "degraded")
-_DAMAGE = (
-    OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error
-)  # fmt: skip
-"""What reading a damaged file may raise."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Attribution:
     """What a method attributes to each cell of the input for a region of the restored image.
 
@@ -40,7 +37,7 @@ class Attribution:
         roi: the region, in output pixels.
         cell: side of a cell, in input pixels: 1 for gradients, the block for occlusion.
         scale: output pixels per input pixel.
-        degraded: the input, uint8 [h, w, 3].
+        degraded: the input, uint8 [h, w, c].
         parameters: network, task, name of the outcome, and what the method was given.
     """
 
@@ -56,6 +53,9 @@ class Attribution:
     parameters: Mapping[str, Any]
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def magnitude(self) -> np.ndarray:
@@ -136,14 +136,11 @@ class Attribution:
         np.savez_compressed(
             buffer,
             allow_pickle=False,
-            record=json.dumps(record),
+            record=json.dumps(record, default=as_json_value),
             attribution=self.attribution,
             degraded=self.degraded,
         )
-        try:
-            write_atomically(Path(path), buffer.getvalue())
-        except OSError as error:
-            raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+        write_file(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "Attribution":
@@ -156,9 +153,8 @@ class Attribution:
             ValueError: the file is missing, damaged, or of a newer format.
         """
         try:
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                record = json.loads(str(file["record"]))
+            file = read_npz(Path(path), (*_ARRAYS, "record"))
+            arrays, record = {name: file[name] for name in _ARRAYS}, record_of(file)
             version = record.pop("format_version")
             if version != FORMAT_VERSION:
                 raise ValueError(f"format {version}; this version reads up to {FORMAT_VERSION}")
@@ -166,5 +162,5 @@ class Attribution:
             if record["outcome_at_start"] is None:
                 record["outcome_at_start"] = math.nan
             return cls(**arrays, **record)
-        except _DAMAGE as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"path={str(path)!r} holds no attribution: {error}") from error

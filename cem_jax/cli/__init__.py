@@ -1,1 +1,1 @@
-"""The command `cem-jax`. Imports the public API and `experiments`."""
+"""The command `cem-jax`. Imports the public API and `experiments`, when a command needs them."""

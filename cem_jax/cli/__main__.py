@@ -1,5 +1,5 @@
 """`python -m cem_jax.cli` is `cem-jax`."""
 
-from cem_jax.cli.cli import main
+from cem_jax.cli.main import main
 
 main()

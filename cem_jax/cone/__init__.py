@@ -4,14 +4,14 @@ Which part of every intermediate value an intervention can change, and which par
 output needs, follows from the jaxpr; see `docs/cone.md`.
 """
 
-from .analyse import Rectangle as Rectangle
-from .analyse import reachable as reachable
-from .analyse import receptive_radius as receptive_radius
 from .execute import run as run
+from .reach import Rectangle as Rectangle
+from .reach import reachable as reachable
+from .reach import receptive_radius as receptive_radius
 from .transform import Cone as Cone
-from .transform import Plan as Plan
-from .transform import Work as Work
+from .transform import ConePlan as ConePlan
+from .transform import MultiplyAdds as MultiplyAdds
 from .transform import cone as cone
 from .transform import plan as plan
 from .transform import restricted as restricted
-from .windows import Program as Program
+from .windows import WindowProgram as WindowProgram

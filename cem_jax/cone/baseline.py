@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .analyse import aligned, need
-from .graph import Graph
-from .known import Known
+from .graph import Graph, Known
 from .regions import Boxes
 from .rules import rule_for
 from .windows import Key
@@ -71,6 +70,8 @@ class Baseline:
 
         def part(number: int, box: Boxes, fill: Any) -> jax.Array:
             own = self.parts[number]
+            if number in values and (box.lo == own.lo).all() and (box.hi == own.hi).all():
+                return values[number]  # also keys of random numbers, which cannot be padded
             value = jnp.asarray(0 if fill is None else fill, graph.dtypes[number])
             if number not in values:
                 return jnp.full(tuple((box.hi - box.lo)[0].tolist()), value)

@@ -1,10 +1,12 @@
 """Positions in few classes: what larger windows cost against what a program costs to compile."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from .analyse import intersections, work
+from .analyse import footprints, intersections, misunderstood, spreading
+from .counts import multiply_adds, of_both_cones
 from .graph import Graph
 from .regions import Boxes
 from .rules import rule_for
@@ -17,6 +19,9 @@ _CLASS = 0.35e9
 
 One is compiled in the time of six times as many; later maps and runs find it compiled.
 """
+
+LEAST_GAIN = 1.5
+"""Gain below which windows are not worth their copies."""
 
 _MOST = 256
 """Distinct sizes that are compared pair by pair."""
@@ -41,9 +46,9 @@ class Costs:
             # Axes of one length everywhere become part of the factor.
             varies = (sizes != sizes[:1]).any(axis=0)
             one = np.where(varies, 1, sizes.max(axis=0))
-            factor = float(work(eq, one, _ELEMENT))
+            factor = float(multiply_adds(eq, one, _ELEMENT))
             rule = rule_for(eq)
-            self.compile += _CLASS * (0.1 + (rule is None or rule.work(eq) > 0))
+            self.compile += _CLASS * (0.1 + (rule is None or rule.multiply_adds(eq) > 0))
             axes = np.flatnonzero(varies)
             for_two = np.ones((len(sizes), max(2, len(axes))), np.int64)
             for_two[:, : len(axes)] = sizes[:, axes]
@@ -111,3 +116,69 @@ def classes(costs: Costs, draws: np.ndarray, class_cost: float | None = None) ->
         table[a] = table[:, a] = loss(a)
         table[a, a] = np.inf
     return [np.sort(m) for m in members]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Choice:
+    """Which positions share a program, or that windows are not worth it.
+
+    Args:
+        groups: the positions of each class; all in one where the computation is dense.
+        reach: of `footprints`.
+        exact: multiply-adds of both cones intersected, float64 [positions].
+        dense: whether all of the region's backward cone is to be computed.
+        note: what was decided, in words.
+    """
+
+    groups: list[np.ndarray]
+    reach: list[Boxes | None]
+    exact: np.ndarray
+    dense: bool
+    note: str
+
+
+def choose(
+    graph: Graph,
+    blocks: Boxes,
+    region: Sequence[Boxes],
+    draws: tuple[int, int],
+    class_cost: float | None = None,
+    least: float = LEAST_GAIN,
+) -> Choice:
+    """Weighs larger windows against more programs, and both against none.
+
+    Args:
+        graph: the function.
+        blocks: of the image, for each position that reaches the region.
+        region: of `needs`, with a single position.
+        draws: evaluations expected at the positions with the smallest cones and with the largest.
+        class_cost: multiply-adds in whose time a program is compiled; None estimates.
+        least: cost of the region's backward cone over that of the windows below which the
+            computation is dense.
+    """
+    count = len(blocks.some)
+    if not count:
+        return Choice([], [], np.zeros(0), False, "no block reaches the region")
+    reach = footprints(graph, blocks)
+    exact = of_both_cones(graph, reach, region) + np.zeros(count)
+    costs, (first, last) = Costs(graph, reach, region), draws
+    share = exact / max(exact.max(), 1.0)
+    groups = classes(costs, first + (last - first) * share**2, class_cost)
+    spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
+    most = Costs(graph, everything(graph), region)
+    gain = count * most.cost(most.sizes[0]) / spent
+    note = f"cone: {len(groups)} programs for {count} blocks, gain {gain:.3g}"
+    for what, names in (
+        ("everything may change behind", spreading(graph, reach)),
+        ("not understood in this JAX:", misunderstood(graph)),
+    ):
+        note += f"; {what} {', '.join(dict.fromkeys(names))}" * bool(names)
+    if gain >= least:
+        return Choice(groups, reach, exact, False, note)
+    note = f"dense, windows would gain a factor of {gain:.3g} only; as a {note}"
+    return Choice([np.arange(count)], reach, exact, True, note)
+
+
+def everything(graph: Graph) -> list[Boxes | None]:
+    """Footprints of a change of the whole image."""
+    return footprints(graph, Boxes.whole(graph.shapes[graph.raw]))

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .known import Known
+from .graph import Known
 from .rules import rule_for
-from .windows import Offset, Program, Read, Step
+from .windows import Offset, Read, Step, WindowProgram
 
 
 def run(
-    program: Program, caches: Sequence[jax.Array], offsets: jax.Array, patches: jax.Array
+    program: WindowProgram, caches: Sequence[jax.Array], offsets: jax.Array, patches: jax.Array
 ) -> jax.Array:
     """A program as a pure function: what `Cone.evaluate` compiles.
 
@@ -38,7 +38,7 @@ class _Run:
 
     def __init__(
         self,
-        program: Program,
+        program: WindowProgram,
         caches: Sequence[jax.Array],
         offsets: jax.Array,
         patches: jax.Array,
@@ -71,7 +71,8 @@ class _Run:
             starts = [self.at(start) for start in step.starts]
             return [rule.evaluate(step.eq, step.size, starts, parts)]
 
-        results = jax.vmap(compute, in_axes=axes)(*operands)
+        # The hull around two operands' changes may meet the region where none of them does.
+        results = jax.vmap(compute, in_axes=axes, axis_size=self.draws)(*operands)
         for keep in step.keeps:
             result = results[step.eq.outputs.index(keep.number)]
             self.values[keep.number] = self.cut(result, keep.at, keep.size)

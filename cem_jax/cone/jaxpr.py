@@ -30,11 +30,12 @@ _GPUS = ("cuda", "rocm")
 
 _ELEMENTWISE = (
     "abs acos acosh add add_any and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil "
-    "clamp convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 "
+    "clamp clz complex conj convert_element_type copy copy_p cos cosh digamma div eq erf erf_inv "
+    "erfc exp exp2 "
     "expm1 floor ge gt igamma igammac imag integer_pow is_finite le lgamma log log1p logistic lt "
     "max min mul ne neg nextafter not or population_count pow real reduce_precision rem round "
     "rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt "
-    "square sub tan tanh xor"
+    "square stop_gradient sub tan tanh xor"
 )
 _REDUCTIONS = "sum max min prod and or xor"
 _ALONG = "cumsum cumprod cummax cummin cumlogsumexp"
@@ -48,6 +49,9 @@ REDUCTIONS = (*(f"reduce_{name}" for name in _REDUCTIONS.split()), "argmax", "ar
 ALONG = tuple(_ALONG.split())
 """Primitives that accumulate along one axis."""
 
+SCATTERS = ("scatter", *(f"scatter-{name}" for name in ("add", "mul", "min", "max")))
+"""Primitives that write into an array."""
+
 _WINDOW = "window_dimensions window_strides padding base_dilation window_dilation"
 
 _NEEDED = {
@@ -60,24 +64,30 @@ _NEEDED = {
     "feature_group_count batch_group_count",
     "dot_general": "dimension_numbers",
     "dynamic_slice": "slice_sizes",
+    "fft": "fft_lengths",
     "gather": "dimension_numbers slice_sizes mode",
     "pad": "padding_config",
     "reshape": "new_sizes dimensions",
+    "pick": "rows axis band",  # no primitive: `Builder.pick`
     "rev": "dimensions",
+    "sort": "dimension",
     "slice": "start_indices limit_indices strides",
     "split": "sizes axis",
     "squeeze": "dimensions",
     "stack": "axis",
     "tile": "reps",
+    "top_k": "axis",
+    **dict.fromkeys(SCATTERS, "dimension_numbers mode"),
     "transpose": "permutation",
     "unstack": "axis",
 }
 """Parameters that say where an output's elements come from."""
 
 _HOW = (
-    "accuracy exponent_bits fill_value index_dtype indices_are_sorted mantissa_bits new_dtype "
-    "out_dtype out_sharding precision preferred_element_type reverse rounding_method sharding "
-    "unique_indices weak_type y"
+    "accuracy exponent_bits fft_type fill_value index_dtype indices_are_sorted input_dtype "
+    "is_stable k mantissa_bits new_dtype num_keys out_dtype out_sharding precision "
+    "preferred_element_type reverse rounding_method sharding unique_indices update_consts "
+    "update_jaxpr weak_type y"
 )
 _OTHERS = frozenset(_HOW.split())
 """Parameters that only say how an element is computed, or where arrays are kept."""

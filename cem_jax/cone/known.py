@@ -1,23 +1,12 @@
 """Values that are known before anything runs: neither the image nor parameters enter them."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
-if TYPE_CHECKING:
-    from .graph import Equation
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Known:
-    """A scalar whose value is known."""
-
-    value: np.ndarray
+from .graph import Equation, Known
 
 
 def computed(

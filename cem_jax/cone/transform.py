@@ -9,31 +9,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .analyse import (
-    Rectangle,
-    cone_work,
-    dense_work,
-    footprints,
-    image_boxes,
-    misunderstood,
-    needs,
-    spreading,
-    with_params,
-)
+from .analyse import image_boxes, needs
 from .baseline import Baseline
-from .classes import Costs, classes
+from .classes import LEAST_GAIN, choose, everything
+from .counts import of_both_cones, of_whole
 from .execute import run
-from .graph import Graph, trace
+from .graph import Graph
+from .reach import Rectangle, with_params
 from .regions import Boxes
-from .windows import Key, Planner, Program
-
-_LEAST_GAIN = 1.5
-"""Default of `least`."""
+from .trace import trace
+from .windows import Key, WindowProgram, programs
 
 
 @dataclasses.dataclass(frozen=True)
-class Work:
-    """Multiply-adds of one intervention.
+class MultiplyAdds:
+    """What one intervention costs, in multiply-adds.
 
     Args:
         dense: the whole image.
@@ -49,7 +39,7 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Plan:
+class ConePlan:
     """Everything about a cone but the numbers; serves any image and parameters of its shapes.
 
     Args:
@@ -63,7 +53,7 @@ class Plan:
         offsets: for each block the data that its program takes, int32 [columns].
         dense: whether nothing was gained: all of the region's backward cone is computed.
         note: what was decided, in words.
-        work: multiply-adds.
+        multiply_adds: of one intervention.
     """
 
     shape: tuple[int, ...]
@@ -71,11 +61,11 @@ class Plan:
     block: int
     origins: np.ndarray
     program_of: np.ndarray
-    programs: tuple[Program, ...]
+    programs: tuple[WindowProgram, ...]
     offsets: tuple[np.ndarray, ...]
     dense: bool
     note: str
-    work: Work
+    multiply_adds: MultiplyAdds
     _baseline: Baseline
     _keys: tuple[Key, ...]
 
@@ -118,7 +108,7 @@ class Cone:
         region: the region without an intervention, [h, w, c].
     """
 
-    plan: Plan
+    plan: ConePlan
     caches: tuple[tuple[jax.Array, ...], ...]
     region: jax.Array
 
@@ -158,8 +148,8 @@ def plan(
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
     class_cost: float | None = None,
-    least: float = _LEAST_GAIN,
-) -> Plan:
+    least: float = LEAST_GAIN,
+) -> ConePlan:
     """Plans the evaluation of interventions on blocks.
 
     Args:
@@ -193,59 +183,38 @@ def plan(
     graph = trace(call, params, shape, jnp.float32)
     y, x, h, w = (int(n) for n in roi)
     box = _region(graph, (y, x, h, w))
-    region = needs(graph, box)
     blocks = image_boxes(origins, (block, block), shape[3])
-    reaching = np.flatnonzero(blocks.meet(region[graph.image]).some)
-    exact, crop = np.zeros(len(origins)), cone_work(graph, _everything(graph), region)[0]
-    groups: list[np.ndarray] = []
-    dense, note = False, "no block reaches the region"
-    if len(reaching):
-        reach = footprints(graph, blocks[reaching])
-        exact[reaching] = cone_work(graph, reach, region)
-        costs = Costs(graph, reach, region)
-        first, last = draws
-        share = exact[reaching] / max(exact.max(), 1.0)
-        groups = classes(costs, first + (last - first) * share**2, class_cost)
-        spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
-        most = Costs(graph, _everything(graph), region)
-        gain = len(reaching) * most.cost(most.sizes[0]) / spent
-        dense = bool(gain < least)
-        note = f"cone: {len(groups)} programs for {len(reaching)} blocks, gain {gain:.3g}"
-        spread = spreading(graph, reach)
-        note += f"; everything may change behind {', '.join(dict.fromkeys(spread))}" * bool(spread)
-        unclear = dict.fromkeys(misunderstood(graph))
-        note += f"; not understood in this JAX: {', '.join(unclear)}" * bool(unclear)
-    whole = dense_work(graph)
-    if dense:
+    region = needs(graph, box)
+    near = np.flatnonzero(blocks.meet(region[graph.image]).some)
+    chosen = choose(graph, blocks[near], region, draws, class_cost, least)
+    counts = MultiplyAdds(
+        of_whole(graph),
+        float(of_both_cones(graph, everything(graph), region)[0]),
+        _spread(chosen.exact, near, len(origins), 0.0),
+        np.zeros(len(origins)),
+    )
+    if chosen.dense:
         graph = trace(call, params, shape, jnp.float32, loops=False)
         region = needs(graph, box)
-        note = f"dense, windows would gain a factor of {gain:.3g} only; as a {note}"
-        groups, reach = [np.arange(len(reaching))], []
-    planned = []
-    for group in groups:
-        picked = [None if boxes is None else boxes[group] for boxes in reach]
-        if dense:
-            picked = _everything(graph)
-        planner = Planner(graph, blocks[reaching[group]], picked, region)
-        planned.append((planner, planner.plan(box)))
-    extents: dict[Key, Boxes] = {}
-    for planner, _ in planned:
-        for key, part in planner.extents.items():
-            extents[key] = extents.get(key, Boxes.nothing(part.rank)).hull(part)
-    origin_of = {key: part.lo[0] for key, part in extents.items()}
-    program_of, offsets = np.full(len(origins), -1), [np.zeros(0, np.int32)] * len(origins)
-    spent_by = np.zeros(len(origins))
-    for number, (group, (planner, program)) in enumerate(zip(groups, planned, strict=True)):
-        rows = planner.rows(origin_of)
-        spent_by[reaching[group]] = program.work
-        for row, position in zip(rows, reaching[group].tolist(), strict=True):
-            program_of[position], offsets[position] = number, row
-    return Plan(
-        shape, (y, x, h, w), block, origins, program_of,
-        tuple(program for _, program in planned), tuple(offsets), dense, note,
-        Work(whole, float(crop), exact, spent_by),
-        Baseline.make(graph, extents, box), tuple(extents),
+    reach = everything(graph) if chosen.dense else chosen.reach
+    found = programs(graph, box, chosen.groups, blocks[near], reach, region)
+    each = np.asarray([program.multiply_adds for program in found.all])
+    offsets = [np.zeros(0, np.int32)] * len(origins)
+    for position, row in zip(near.tolist(), found.offsets, strict=True):
+        offsets[position] = row
+    return ConePlan(
+        shape, (y, x, h, w), block, origins, _spread(found.of, near, len(origins), -1), found.all,
+        tuple(offsets), chosen.dense, chosen.note,
+        dataclasses.replace(counts, programs=_spread(each[found.of], near, len(origins), 0.0)),
+        Baseline.make(graph, found.extents, box), tuple(found.extents),
     )  # fmt: skip
+
+
+def _spread(values: np.ndarray, places: np.ndarray, count: int, other: float) -> np.ndarray:
+    """An array of that many elements with values at places and another value elsewhere."""
+    out = np.full(count, other, values.dtype)
+    out[places] = values
+    return out
 
 
 def cone(
@@ -258,7 +227,7 @@ def cone(
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
 ) -> Cone:
-    """`plan` and `Plan.prepare` in one: the cone of an image.
+    """`plan` and `ConePlan.prepare` in one: the cone of an image.
 
     Args:
         f: `f(x)`, or `f(params, x)` where params are given; pure, [1, h, w, c] to [1, h', w', c'].
@@ -303,11 +272,6 @@ def _prepare(
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
     arrays, region = baseline.run(leaves, constants, x)
     return arrays, region[0]
-
-
-def _everything(graph: Graph) -> list[Boxes | None]:
-    """Footprints of a change of the whole image."""
-    return footprints(graph, Boxes.whole(graph.shapes[graph.raw]))
 
 
 def _region(graph: Graph, roi: Rectangle) -> Boxes:

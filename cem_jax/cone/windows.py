@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .analyse import aligned, need, work
-from .graph import Equation, Graph
-from .known import Known
+from .analyse import aligned, need
+from .counts import multiply_adds
+from .graph import Equation, Graph, Known
 from .regions import Boxes
 from .rules import rule_for
 
@@ -86,20 +86,20 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Program:
+class WindowProgram:
     """What is compiled for a class.
 
     Args:
         steps: the operations.
         result: the reading of the region.
         keys: the baseline arrays, in the order in which they are passed.
-        work: multiply-adds of one evaluation.
+        multiply_adds: of one evaluation.
     """
 
     steps: tuple[Step, ...]
     result: Read
     keys: tuple[Key, ...]
-    work: float
+    multiply_adds: float
 
 
 class Planner:
@@ -136,17 +136,17 @@ class Planner:
                 most = np.asarray(graph.shapes[number]) - size
                 self.windows[number] = Boxes.of(np.clip(exact.lo, 0, most), size)
 
-    def plan(self, roi: Boxes) -> Program:
+    def plan(self, roi: Boxes) -> WindowProgram:
         """The program that gives the output's part `roi`."""
         steps, total = [], 0.0
         for eq in self.graph.equations:
             if any(number in self.windows for number in eq.outputs):
                 step = self._step(eq)
                 steps.append(step)
-                total += float(work(eq, np.asarray(step.size)))
+                total += float(multiply_adds(eq, np.asarray(step.size)))
         place = Boxes.of(np.repeat(roi.lo, self.count, axis=0), roi.size()[0])
         result = self._read(self.graph.output, place, None)
-        return Program(tuple(steps), result, tuple(self.extents), total)
+        return WindowProgram(tuple(steps), result, tuple(self.extents), total)
 
     def rows(self, origins: dict[Key, np.ndarray]) -> np.ndarray:
         """The positions' offsets, int32 [positions, columns].
@@ -236,6 +236,57 @@ class Planner:
             self.seen[same] = len(self.parts)
             self.parts.append((np.array(index), key, axis))
         return Offset(column=self.seen[same])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Programs:
+    """What all classes of positions run, and what they read.
+
+    Args:
+        all: one program for each class.
+        of: which of them each position has, int64 [positions].
+        offsets: for each position the data that its program takes, int32 [columns].
+        extents: for each baseline array, its box; it may leave the value.
+    """
+
+    all: tuple[WindowProgram, ...]
+    of: np.ndarray
+    offsets: tuple[np.ndarray, ...]
+    extents: dict[Key, Boxes]
+
+
+def programs(
+    graph: Graph,
+    roi: Boxes,
+    groups: Sequence[np.ndarray],
+    blocks: Boxes,
+    reach: Sequence[Boxes | None],
+    region: Sequence[Boxes],
+) -> Programs:
+    """Plans every class.
+
+    Args:
+        graph: the function.
+        roi: the part of the output that is returned.
+        groups: the positions of each class.
+        blocks: the patches' boxes; they may leave the image.
+        reach: of `footprints`; with one position if it is the same for all.
+        region: of `needs`, with a single position.
+    """
+    planned: list[tuple[Planner, WindowProgram]] = []
+    extents: dict[Key, Boxes] = {}
+    for group in groups:
+        shared = [None if b is None else b if len(b.some) == 1 else b[group] for b in reach]
+        planner = Planner(graph, blocks[group], shared, region)
+        planned.append((planner, planner.plan(roi)))
+        for key, part in planner.extents.items():
+            extents[key] = extents.get(key, Boxes.nothing(part.rank)).hull(part)
+    first = {key: part.lo[0] for key, part in extents.items()}
+    of, offsets = np.zeros(len(blocks.some), np.int64), [np.zeros(0, np.int32)] * len(blocks.some)
+    for number, (group, (planner, _)) in enumerate(zip(groups, planned, strict=True)):
+        for row, position in zip(planner.rows(first), group.tolist(), strict=True):
+            of[position], offsets[position] = number, row
+    return Programs(tuple(program for _, program in planned), of, tuple(offsets), extents)
 
 
 def _even(boxes: Boxes, shape: tuple[int, ...]) -> Boxes:

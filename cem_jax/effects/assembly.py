@@ -1,12 +1,11 @@
 """Maps assembled from what the rounds drew."""
 
 import dataclasses
-import importlib.metadata
 
 import numpy as np
 
-from cem_jax.effects.request import Request
-from cem_jax.effects.rounds import Drawn
+from cem_jax.effects.request import Request, versions
+from cem_jax.effects.rounds import Outcomes
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes, extreme_draws
@@ -18,11 +17,14 @@ _EXTREME_BYTES = 2**24
 """Room for the regions that a map keeps."""
 
 
-def estimated_maps(request: Request, roi: ROI, number: int, drawn: Drawn) -> dict[str, EffectMap]:
+def estimated_maps(
+    request: Request, sweep: Sweep, roi: ROI, number: int, drawn: Outcomes
+) -> dict[str, EffectMap]:
     """The maps of one region by the names of the outcomes.
 
     Args:
         request: what was asked for.
+        sweep: that was asked.
         roi: the region.
         number: its place among those that were drawn together.
         drawn: their outcomes.
@@ -32,14 +34,14 @@ def estimated_maps(request: Request, roi: ROI, number: int, drawn: Drawn) -> dic
     company = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
     provenance = request.configuration((roi,)) | {
         "scene_name": scene.name,
-        "computed": drawn.note + company,
+        "computed": sweep.layout.note + company,
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
+        "calls": sweep.chunk.calls,
+        "evaluated": sweep.chunk.evaluated,
         "evaluations_resumed": drawn.resumed,
         "seconds": round(drawn.seconds, 2),
         "devices": drawn.devices,
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("cem-jax", "jax", "flax", "numpy")
-        },
+        "versions": versions(),
     }
     maps = {}
     for index, (name, score) in enumerate(request.scores.items()):
@@ -72,7 +74,7 @@ def estimated_maps(request: Request, roi: ROI, number: int, drawn: Drawn) -> dic
 
 
 def extremes_of(
-    request: Request, sweep: Sweep, drawn: Drawn, effect_map: EffectMap
+    request: Request, sweep: Sweep, drawn: Outcomes, effect_map: EffectMap
 ) -> Extremes | None:
     """What stands behind the map of a sweep's only region."""
     roi, block, pool = effect_map.roi, request.block, request.pool.patches
@@ -82,9 +84,9 @@ def extremes_of(
     cells, extremes = extreme_draws(values, chosen)
     if not len(cells):
         return None
-    shown = request.work(sweep, np.repeat(cells, 2), extremes.reshape(-1))
+    shown = request.interventions(sweep, np.repeat(cells, 2), extremes.reshape(-1))
     return Extremes(
-        cells, extremes, pool[shown.items[2]].reshape(len(cells), 2, block, block, 3),
+        cells, extremes, pool[shown.items[2]].reshape(len(cells), 2, block, block, pool.shape[3]),
         sweep.regions(shown).reshape(len(cells), 2, *shape), drawn.restored,
         to_bytes(request.scene.clean)[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width],
     )  # fmt: skip

@@ -1,91 +1,45 @@
-"""Outcomes of given interventions, and the maps that a plan estimates from drawn ones."""
+"""Causal Effect Maps: what a plan estimates from the outcomes of drawn interventions."""
 
+import contextlib
 import dataclasses
 import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax
-import numpy as np
 
 from cem_jax.effects.assembly import estimated_maps, extremes_of
-from cem_jax.effects.request import Request, check_chunk, check_pair, grid_of
-from cem_jax.effects.rounds import draw, opened
+from cem_jax.effects.compute import Compute
+from cem_jax.effects.progress import Progress
+from cem_jax.effects.request import Request, written_by
+from cem_jax.effects.rounds import draw
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import finished_maps, map_paths
 from cem_jax.network.network import Network
-from cem_jax.outcome import Outcome, clip, clip_and_round, psnr
+from cem_jax.outcome import Outcome, psnr
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
-from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene
 from cem_jax.store.resume import open_directory
-from cem_jax.sweep.sweep import Sweep
+from cem_jax.store.store import Log, holds
 
 
-def outcomes(
-    network: Network,
-    scene: Scene,
-    roi: ROI,
-    blocks: Any,
-    patches: Any,
-    *,
-    block: int = 8,
-    rounded: bool = False,
-    outcome: Outcome = psnr,
-    chunk: int | None = None,
-) -> np.ndarray:
-    """Outcomes of interventions whose patches are given in the network's input space.
+class Options(TypedDict, total=False):
+    """What `causal_effect_map` and its relatives take by name; documented there."""
 
-    Args:
-        network: the network.
-        scene: clean image and input.
-        roi: region of interest, in output pixels.
-        blocks: int [n, 2], row and column of each grid cell.
-        patches: uint8, or floating in [0, 1], [n, block / scale, block / scale, 3].
-        block: side of a block, in output pixels.
-        rounded: score the output rounded to 8 bits, as the paper's code does.
-        outcome: the score of (restored region, true region); PSNR by default.
-        chunk: interventions evaluated together; None chooses.
-
-    Returns:
-        float32 [n], in dB for PSNR.
-
-    Raises:
-        ValueError: arguments that do not fit; the message names them.
-    """
-    check_pair(network, scene, roi)
-    grid = grid_of(scene, block)
-    cells, pixels = np.asarray(blocks), np.asarray(patches)
-    if cells.ndim != 2 or cells.shape[1] != 2 or not np.issubdtype(cells.dtype, np.integer):
-        raise ValueError(f"blocks is {cells.dtype} {cells.shape}; expected integers [n, 2]")
-    if len(cells) and ((cells < 0) | (cells >= grid.shape)).any():
-        bad = cells[((cells < 0) | (cells >= grid.shape)).any(axis=1)][0]
-        raise ValueError(f"blocks holds {tuple(bad.tolist())}; the grid has {grid.shape} cells")
-    expected = (len(cells), grid.block, grid.block, scene.degraded.shape[2])
-    if pixels.shape != expected:
-        raise ValueError(f"patches has shape {pixels.shape}; expected {expected}")
-    pixels = as_unit("patches", pixels)
-    flat = cells[:, 0] * grid.columns + cells[:, 1]
-    if not len(flat):
-        return np.zeros(0, np.float32)
-    asked = np.zeros(grid.shape, bool)
-    asked.flat[flat] = True
-    each = -(-len(flat) // int(asked.sum()))
-    sweep = Sweep.make(
-        network, scene, (roi,), grid, asked, clip_and_round if rounded else clip, (outcome,),
-        draws=(each, each), chunk=check_chunk(chunk),
-    )  # fmt: skip
-    # What cannot reach the region leaves it as it is.
-    near = np.flatnonzero(sweep.reach.flat[flat])
-    baseline, _ = sweep.baseline(sweep.written(flat[:1], pixels[:1]))
-    result = np.full(len(flat), baseline[0], np.float32)
-    for part, values in sweep.evaluate(sweep.written(flat[near], pixels[near])):
-        result[near[part]] = values[:, 0]
-    return result
+    pool: PatchPool | None
+    block: int
+    plan: Plan | str | None
+    seed: int
+    rounded: bool
+    compute: Compute | None
+    directory: str | Path | None
+    progress: bool | Progress | None
+    chunk: int | None
+    devices: Sequence[Any] | None
 
 
 def causal_effect_map(
@@ -93,14 +47,15 @@ def causal_effect_map(
     scene: Scene,
     roi: ROI,
     *,
+    outcome: Outcome | str | None = None,
     pool: PatchPool | None = None,
     block: int = 8,
-    plan: Plan | None = None,
-    outcome: Outcome | None = None,
+    plan: Plan | str | None = None,
     seed: int = 0,
-    directory: str | Path | None = None,
-    progress: bool = True,
     rounded: bool = False,
+    compute: Compute | None = None,
+    directory: str | Path | None = None,
+    progress: bool | Progress | None = None,
     chunk: int | None = None,
     devices: Sequence[Any] | None = None,
 ) -> EffectMap:
@@ -114,26 +69,27 @@ def causal_effect_map(
         network: the network.
         scene: clean image, input, and the task's do().
         roi: region of interest, in output pixels.
+        outcome: the score of (restored region, true region), larger is better, or its name as in
+            "ssim"; None takes PSNR.
         pool: patches of `block` x `block` pixels; None takes the default pool.
         block: side of a block, in output pixels.
-        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
-        outcome: the score of (restored region, true region), larger is better; None takes PSNR.
-        seed: seed of all draws; a draw depends on (seed, block, sample) alone.
-        directory: where the sweep is kept, so that it resumes after any interruption with the
-            identical result; a finished map is returned as it was saved.
-        progress: show rate, time left and the map so far on a terminal.
+        plan: how many draws each block gets, or its name and numbers as in "adaptive:64"; None
+            takes the paper's `CoarseToFine()`.
+        seed: seed of all draws, 0 .. 2**32 - 1; a draw depends on (seed, block, sample) alone.
         rounded: score the output rounded to 8 bits, as the paper's code does.
-        chunk: interventions evaluated together; None chooses.
-        devices: that compute; None takes all. Where these belong to several processes
-            (`jax.distributed`), every process makes the same call and gets the same map;
-            `jax.local_devices()` keeps to one process.
+        compute: how it is computed; the four below are its fields, and go before it.
+        directory: where the sweep is kept, so that it resumes; see `Compute`.
+        progress: how it is followed; see `Compute`.
+        chunk: interventions computed together; see `Compute`.
+        devices: that compute; see `Compute`.
 
     Returns:
         The map.
 
     Raises:
-        ValueError: arguments that do not fit, a directory that holds something else, or a network
-            whose output is not finite; the message names them.
+        ValueError: arguments that do not fit, a directory that holds something else or cannot be
+            known to hold this, or a network whose output is not finite, not in [0, 1], or not what
+            its declared facts say; the message names them.
         OSError: the directory's disk is full; what was computed is kept.
 
     Examples:
@@ -149,8 +105,8 @@ def causal_effect_map(
     """
     scores = (psnr if outcome is None else outcome,)
     maps = causal_effect_maps(
-        network, scene, roi, scores, pool=pool, block=block, plan=plan, seed=seed,
-        directory=directory, progress=progress, rounded=rounded, chunk=chunk, devices=devices,
+        network, scene, roi, scores, pool=pool, block=block, plan=plan, seed=seed, rounded=rounded,
+        compute=compute, directory=directory, progress=progress, chunk=chunk, devices=devices,
     )  # fmt: skip
     return next(iter(maps.values()))
 
@@ -159,17 +115,8 @@ def causal_effect_maps(
     network: Network,
     scene: Scene,
     roi: ROI,
-    outcomes: Sequence[Outcome],
-    *,
-    pool: PatchPool | None = None,
-    block: int = 8,
-    plan: Plan | None = None,
-    seed: int = 0,
-    directory: str | Path | None = None,
-    progress: bool = True,
-    rounded: bool = False,
-    chunk: int | None = None,
-    devices: Sequence[Any] | None = None,
+    outcomes: Sequence[Outcome | str],
+    **options: Unpack[Options],
 ) -> dict[str, EffectMap]:
     """Maps of several outcomes from one sweep; otherwise like `causal_effect_map`.
 
@@ -177,17 +124,10 @@ def causal_effect_maps(
         network: the network.
         scene: clean image, input, and the task's do().
         roi: region of interest, in output pixels.
-        outcomes: scores of (restored region, true region), larger is better. The first one steers
-            the plan, whose tolerance is in its unit; the others' maps have tolerance 0.
-        pool: patches of `block` x `block` pixels; None takes the default pool.
-        block: side of a block, in output pixels.
-        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
-        seed: seed of all draws.
-        directory: where the sweep is kept.
-        progress: show rate, time left and the map so far on a terminal.
-        rounded: score the output rounded to 8 bits.
-        chunk: interventions evaluated together; None chooses.
-        devices: that compute; None takes all.
+        outcomes: scores of (restored region, true region), larger is better, or their names. The
+            first one steers the plan, whose tolerance is in its unit; the others' maps have
+            tolerance 0.
+        **options: as of `causal_effect_map`.
 
     Returns:
         The maps by the outcomes' names.
@@ -196,24 +136,8 @@ def causal_effect_maps(
         ValueError: arguments that do not fit, or outcomes without different names.
         OSError: the directory's disk is full; what was computed is kept.
     """
-    request = Request.make(
-        network, scene, (roi,), outcomes, pool=pool, block=block, plan=plan, seed=seed,
-        rounded=rounded, chunk=chunk, devices=devices,
-    )  # fmt: skip
-    folder, kept = _directory(request, roi, directory)
-    if kept is not None:
-        return kept
-    begun = time.perf_counter()
-    with opened(request, folder) as log:
-        sweep = request.sweep((roi,))
-        active = (sweep.reach & ~request.inside(roi)).reshape(-1)
-        drawn = draw(request, sweep, [active], folder, log, progress, begun)
-    maps = estimated_maps(request, roi, 0, drawn)
-    steering = next(iter(maps))
-    behind = extremes_of(request, sweep, drawn, maps[steering])
-    maps[steering] = dataclasses.replace(maps[steering], extremes=behind)
-    _save(request, folder, maps)
-    return maps
+    request = Request.make(network, scene, (roi,), outcomes, **options)
+    return _maps(request, {roi: request.directory}, None)[roi]
 
 
 def region_maps(
@@ -221,38 +145,23 @@ def region_maps(
     scene: Scene,
     rois: Sequence[ROI],
     *,
-    pool: PatchPool | None = None,
-    block: int = 8,
-    plan: Plan | None = None,
-    outcome: Outcome | None = None,
-    seed: int = 0,
-    directory: str | Path | None = None,
-    progress: bool = True,
-    rounded: bool = False,
-    chunk: int | None = None,
-    devices: Sequence[Any] | None = None,
+    outcome: Outcome | str | None = None,
+    **options: Unpack[Options],
 ) -> tuple[EffectMap, ...]:
     """Maps of several regions of one image; otherwise like `causal_effect_map`.
 
     One sweep scores all regions where that computes less than a sweep of each: as a rule where the
     network attends to, or pools over, the whole image. A region's map is that of
-    `causal_effect_map` but for the last bits of its numbers, and keeps no extreme draws.
+    `causal_effect_map` but for the last bits of its numbers, and keeps no extreme draws where the
+    sweep was shared.
 
     Args:
         network: the network.
         scene: clean image, input, and the task's do().
         rois: the regions, in output pixels.
-        pool: patches of `block` x `block` pixels; None takes the default pool.
-        block: side of a block, in output pixels.
-        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
-        outcome: the score of (restored region, true region), larger is better; None takes PSNR.
-        seed: seed of all draws.
-        directory: where the maps are kept, each in a folder that is named by its region; those that
-            are there are not made again, unfinished ones resume.
-        progress: show rate, time left and the first region's map so far on a terminal.
-        rounded: score the output rounded to 8 bits.
-        chunk: interventions evaluated together; None chooses.
-        devices: that compute; None takes all.
+        outcome: the score of (restored region, true region), or its name; None takes PSNR.
+        **options: as of `causal_effect_map`. In `directory` each map has a folder that is named by
+            its region; those that are there are not made again, unfinished ones resume.
 
     Returns:
         The maps, in the order of the regions.
@@ -265,34 +174,40 @@ def region_maps(
     if not rois or len(set(rois)) != len(rois):
         raise ValueError(f"rois={rois!r}: expected different regions, at least one")
     scores = (psnr if outcome is None else outcome,)
-    request = Request.make(
-        network, scene, rois, scores, pool=pool, block=block, plan=plan, seed=seed,
-        rounded=rounded, chunk=chunk, devices=devices,
-    )  # fmt: skip
-    folder = None if directory is None else Path(directory)
-    own: dict[ROI, Path | None] = {}
-    found: dict[ROI, dict[str, EffectMap]] = {}
-    for roi in rois:
-        own[roi], kept = _directory(request, roi, folder and folder / roi.label)
+    request = Request.make(network, scene, rois, scores, **options)
+    folder = request.directory
+    found = _maps(request, {roi: folder and folder / roi.label for roi in rois}, folder)
+    return tuple(next(iter(found[roi].values())) for roi in rois)
+
+
+def _maps(
+    request: Request, folders: Mapping[ROI, Path | None], shared: Path | None
+) -> dict[ROI, dict[str, EffectMap]]:
+    """Maps by region and outcome: those that are finished, and the others.
+
+    Args:
+        request: what is asked for.
+        folders: of each region's maps.
+        shared: where sweeps of several regions are kept.
+    """
+    found = {}
+    for roi, folder in folders.items():
+        kept = _finished(request, roi, folder)
         if kept is not None:
             found[roi] = kept
-    for several in _companies(request, [roi for roi in rois if roi not in found]):
-        begun = time.perf_counter()
-        at = own[several[0]]
-        if len(several) > 1 and folder is not None:
-            shared = zlib.crc32(" ".join(roi.label for roi in several).encode())
-            configuration = request.configuration(several)
-            at = open_directory(folder / f"together-{shared:08x}", configuration, request.shared)
-        with opened(request, at) as log:
-            sweep = request.sweep(several)
-            active = [
-                (request.sweep((roi,)).reach & ~request.inside(roi)).reshape(-1) for roi in several
-            ]
-            drawn = draw(request, sweep, active, at, log, progress, begun)
-        for number, roi in enumerate(several):
-            found[roi] = estimated_maps(request, roi, number, drawn)
-            _save(request, own[roi], found[roi])
-    return tuple(next(iter(found[roi].values())) for roi in rois)
+    for several in _companies(request, [roi for roi in folders if roi not in found]):
+        found |= _swept(request, several, folders, shared)
+    return found
+
+
+def _finished(request: Request, roi: ROI, folder: Path | None) -> dict[str, EffectMap] | None:
+    """A region's maps, if its folder holds them and can be known to answer for this request."""
+    if folder is None or request.unknown((roi,)):
+        return None
+    configuration = request.configuration((roi,))
+    if not holds(folder, configuration):
+        return None
+    return finished_maps(folder, configuration, list(request.scores))
 
 
 def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]:
@@ -300,21 +215,58 @@ def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]
     alone = [[roi] for roi in rois]
     if len(rois) < 2:
         return alone
-    each = sum(request.sweep((roi,)).cost for roi in rois)
-    return [rois] if request.sweep(rois).cost < each else alone
+    each = sum(request.layout((roi,)).cost for roi in rois)
+    return [rois] if request.layout(rois).cost < each else alone
 
 
-def _directory(
-    request: Request, roi: ROI, directory: str | Path | None
-) -> tuple[Path | None, dict[str, EffectMap] | None]:
-    """A region's directory, and its maps if they are there."""
-    if directory is None:
-        return None, None
-    folder = open_directory(directory, request.configuration((roi,)), request.shared)
-    return folder, finished_maps(folder, list(request.scores))
+def _swept(
+    request: Request,
+    rois: Sequence[ROI],
+    folders: Mapping[ROI, Path | None],
+    shared: Path | None,
+) -> dict[ROI, dict[str, EffectMap]]:
+    """Maps of regions that share a sweep; whoever cannot keep it need not begin."""
+    begun = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        logs: list[Log | None] = [_opened(request, (roi,), folders[roi], stack) for roi in rois]
+        log = logs[0]
+        if len(rois) > 1 and shared is not None:
+            name = zlib.crc32(" ".join(roi.label for roi in rois).encode())
+            log = _opened(request, rois, shared / f"regions-{name:08x}", stack)
+        layout = request.layout(rois)
+        sweep = request.sweep(layout)
+        each = [layout] if len(rois) == 1 else [request.layout((roi,)) for roi in rois]
+        active = [
+            (one.reach & ~request.inside(roi)).reshape(-1)
+            for roi, one in zip(rois, each, strict=True)
+        ]
+        drawn = draw(request, sweep, active, log, begun)
+        found = {}
+        for number, roi in enumerate(rois):
+            maps = estimated_maps(request, sweep, roi, number, drawn)
+            if len(rois) == 1:
+                steering = next(iter(maps))
+                behind = extremes_of(request, sweep, drawn, maps[steering])
+                maps[steering] = dataclasses.replace(maps[steering], extremes=behind)
+            _save(request, folders[roi], maps)
+            found[roi] = maps
+    return found
+
+
+def _opened(
+    request: Request, rois: Sequence[ROI], folder: Path | None, stack: contextlib.ExitStack
+) -> Log | None:
+    """The log of a sweep, locked while the stack lasts."""
+    if folder is None:
+        return None
+    log = open_directory(
+        folder, request.configuration(rois), request.compute.shared, written_by=written_by(),
+        alone=request.unknown(rois),
+    )  # fmt: skip
+    return stack.enter_context(log)
 
 
 def _save(request: Request, folder: Path | None, maps: Mapping[str, EffectMap]) -> None:
-    if folder is not None and (not request.shared or jax.process_index() == 0):
+    if folder is not None and (not request.compute.shared or jax.process_index() == 0):
         for name, path in map_paths(folder, list(request.scores)).items():
             maps[name].save(path)

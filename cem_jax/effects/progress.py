@@ -1,8 +1,13 @@
-"""Progress of a sweep on a terminal: how far, how fast, how long yet. Silent elsewhere."""
+"""How a sweep is followed: not at all, on a terminal, in a log, in a notebook."""
 
 import contextlib
+import dataclasses
+import io
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from rich.console import Console, Group
@@ -18,8 +23,95 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from cem_jax.arguments import positive_number
+
 _WAIT = 0.5
 """Seconds between two pictures of the map."""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a sweep is.
+
+    Args:
+        stage: of the plan, from 1.
+        done: interventions of the stage that are done.
+        total: interventions of the stage.
+        seconds: since the stage began.
+        effects: makes the mean effects so far [rows, columns], NaN where nothing was drawn.
+    """
+
+    stage: int
+    done: int
+    total: int
+    seconds: float
+    effects: Callable[[], np.ndarray]
+
+    @property
+    def words(self) -> str:
+        """One line about it."""
+        rate = self.done / self.seconds if self.seconds else 0.0
+        left = (self.total - self.done) / rate if rate else 0.0
+        return (
+            f"stage {self.stage}: {self.done} of {self.total} interventions, {rate:.3g}/s, "
+            f"{left:.0f} s left"
+        )
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """How a sweep is followed."""
+
+    def follow(self, name: str) -> AbstractContextManager[Callable[[State], None]]:
+        """Follows one sweep while the context lasts.
+
+        Args:
+            name: what is being swept.
+
+        Returns:
+            Gives a function that is called with the state after every chunk.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class NoProgress:
+    """Nothing is shown."""
+
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[State], None]]:
+        """Does nothing."""
+        yield lambda state: None
+
+
+@dataclasses.dataclass(frozen=True)
+class TextProgress:
+    """A line on stderr every so often, for logs; none for a sweep that is done before.
+
+    Args:
+        every: seconds between two lines.
+
+    Raises:
+        ValueError: not more than 0.
+    """
+
+    every: float = 60.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "every", positive_number("every", self.every))
+
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[State], None]]:
+        """Writes lines."""
+        last = time.monotonic()
+
+        def show(state: State) -> None:
+            nonlocal last
+            if time.monotonic() - last >= self.every:
+                last = time.monotonic()
+                print(f"{name}, {state.words}", file=sys.stderr, flush=True)
+
+        yield show
 
 
 class _Rate(ProgressColumn):
@@ -29,49 +121,115 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="cyan")
 
 
-class Progress:
-    """Progress drawn by rich: a bar for each stage of the plan, and the map so far."""
+@dataclasses.dataclass(frozen=True)
+class TerminalProgress:
+    """A bar for each stage of the plan with rate and time left, and the map so far, on stderr."""
 
-    def __init__(self, bar: Bar, live: Live, name: str, shape: tuple[int, int]):
-        self._bar, self._live, self._name, self._shape = bar, live, name, shape
-        self._stage, self._left, self._drawn = 0, 0, 0.0
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[State], None]]:
+        """Draws both; nothing where stderr is no terminal."""
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield lambda state: None
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            _Rate(), TimeRemainingColumn(),
+        )  # fmt: skip
+        bar = Bar(*columns, console=console)
+        tasks: dict[int, Any] = {}
+        drawn = 0.0
+        with Live(bar, console=console, refresh_per_second=4) as live:
 
-    def advance(self, count: int, total: int, values: np.ndarray, baseline: float) -> None:
-        """`count` more of a stage's `total` interventions are done.
+            def show(state: State) -> None:
+                nonlocal drawn
+                if state.stage not in tasks:
+                    title = f"{name}, stage {state.stage}"
+                    tasks[state.stage] = bar.add_task(title, total=state.total)
+                bar.update(tasks[state.stage], completed=state.done)
+                if state.done == state.total or time.monotonic() - drawn > _WAIT:
+                    drawn = time.monotonic()
+                    live.update(Group(draw_map(state.effects()), bar))
 
-        Args:
-            count: since the last call.
-            total: of the stage.
-            values: outcomes so far [cells, draws], NaN where there is none.
-            baseline: the outcome without an intervention.
-        """
-        if self._left == 0:
-            self._stage, self._left = self._stage + 1, total
-            self._task = self._bar.add_task(f"{self._name}, stage {self._stage}", total=total)
-        self._left -= count
-        self._bar.advance(self._task, count)
-        if self._left == 0 or time.monotonic() - self._drawn > _WAIT:
-            self._drawn = time.monotonic()
-            picture = draw_map(values, baseline, self._shape)
-            self._live.update(Group(picture, self._bar))
+            yield show
 
 
-def draw_map(values: np.ndarray, baseline: float, shape: tuple[int, int]) -> Text:
+@dataclasses.dataclass(frozen=True)
+class NotebookProgress:
+    """The line and the map so far, in the output of a notebook's cell.
+
+    Raises:
+        ImportError: IPython is not installed.
+    """
+
+    def __post_init__(self) -> None:
+        import IPython  # noqa: F401  # pyright: ignore[reportMissingImports]
+
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[State], None]]:
+        """Shows both, and takes them away at the end."""
+        from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]
+
+        handle = display(HTML(""), display_id=True)
+        drawn = 0.0
+
+        def show(state: State) -> None:
+            nonlocal drawn
+            if state.done == state.total or time.monotonic() - drawn > _WAIT:
+                drawn = time.monotonic()
+                handle.update(HTML(_html(f"{name}, {state.words}", draw_map(state.effects()))))
+
+        try:
+            yield show
+        finally:
+            handle.update(HTML(""))
+
+
+def _html(line: str, picture: Text) -> str:
+    console = Console(file=io.StringIO(), record=True, width=10_000)
+    console.print(Text(line), picture, sep="\n")
+    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+
+def as_progress(given: Any) -> Progress:
+    """How a sweep is followed, from what a user gives.
+
+    Args:
+        given: True, False, or an object with a method `follow`.
+
+    Raises:
+        ValueError: something else.
+    """
+    if isinstance(given, bool | np.bool_):
+        return suiting() if given else NoProgress()
+    if isinstance(given, Progress) and not isinstance(given, type):
+        return given
+    raise ValueError(
+        f"progress={given!r}: expected True, False, TerminalProgress(), TextProgress(), "
+        "NotebookProgress() or NoProgress()"
+    )
+
+
+def suiting() -> Progress:
+    """The kind that suits where this process writes to."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if type(shell).__name__ == "ZMQInteractiveShell":
+        return NotebookProgress()
+    return TerminalProgress() if Console(stderr=True).is_terminal else TextProgress()
+
+
+def draw_map(effects: np.ndarray) -> Text:
     """Mean effects so far in coloured half blocks: red helps, blue harms, grey is not drawn yet.
 
     Args:
-        values: outcomes [cells, draws], NaN where there is none.
-        baseline: the outcome without an intervention.
-        shape: rows and columns of the grid.
+        effects: [rows, columns], NaN where there is none.
     """
-    count = np.isfinite(values).sum(axis=1)
-    effect = baseline - np.nansum(values, axis=1) / np.maximum(count, 1)
-    effect = np.where(count > 0, effect, np.nan).reshape(shape)
-    most = max(float(np.nanmax(np.abs(effect), initial=0.0)), 1e-6)
+    most = max(float(np.nanmax(np.abs(effects), initial=0.0)), 1e-6)
     picture = Text()
-    for row in range(0, shape[0], 2):
-        lower = effect[row + 1] if row + 1 < shape[0] else np.full(shape[1], np.nan)
-        for above, below in zip(effect[row], lower, strict=True):
+    for row in range(0, len(effects), 2):
+        lower = effects[row + 1] if row + 1 < len(effects) else np.full(effects.shape[1], np.nan)
+        for above, below in zip(effects[row], lower, strict=True):
             picture.append("\u2580", style=f"{_colour(above, most)} on {_colour(below, most)}")
         picture.append("\n")
     return picture
@@ -82,24 +240,3 @@ def _colour(effect: float, most: float) -> str:
         return "#606060"
     fade = round(255 * (1 - min(abs(effect) / most, 1.0) ** 0.5))
     return f"#ff{fade:02x}{fade:02x}" if effect > 0 else f"#{fade:02x}{fade:02x}ff"
-
-
-@contextlib.contextmanager
-def show_progress(name: str, shape: tuple[int, int]) -> Iterator[Progress | None]:
-    """Progress on stderr while the context lasts; None where stderr is no terminal.
-
-    Args:
-        name: what is being swept.
-        shape: rows and columns of the map.
-    """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    bar = Bar(*columns, console=console)
-    with Live(bar, console=console, refresh_per_second=4) as live:
-        yield Progress(bar, live, name, shape)

@@ -1,39 +1,81 @@
 """What maps are asked for with: a network, a scene, a pool, a plan, outcomes; checked."""
 
 import dataclasses
-import hashlib
-from collections.abc import Mapping, Sequence
+import functools
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import truth, whole_number
+from cem_jax.effects.compute import Compute
+from cem_jax.effects.digest import (
+    NoFingerprintError,
+    digest_apply,
+    digest_arrays,
+    digest_function,
+    digest_text,
+)
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
-from cem_jax.outcome import Outcome, clip, clip_and_round, tolerance
+from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.source import Work
+from cem_jax.sweep.facts import named_errors
+from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.score import scored_shapes
+from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
+
+_REMEDY = {
+    1: "; make a grey scene: cem.to_grey(clean)",
+    3: "; a grey photograph gets three equal channels by np.repeat(grey, 3, axis=2)",
+}
+"""How a scene gets the channels that a network takes."""
+
+_SEEDS = 2**32 - 1
+"""The largest seed; JAX's keys hold 32 bits of it."""
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Refuses an argument of another class.
+
+    Raises:
+        ValueError: the message names it.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}={value!r}: expected a cem_jax.{kind.__name__}")
 
 
 def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     """Refuses a network, a scene and a region that do not belong together."""
-    for name, value, kind in (
-        ("network", network, Network), ("scene", scene, Scene), ("roi", roi, ROI)
-    ):  # fmt: skip
-        if not isinstance(value, kind):
-            raise ValueError(f"{name}={value!r}: expected a cem_jax.{kind.__name__}")
+    check_kind("network", network, Network)
+    check_kind("scene", scene, Scene)
+    check_kind("roi", roi, ROI)
     if network.scale != scene.scale:
         raise ValueError(
             f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
         )
+    takes, channels = network.channels, scene.degraded.shape[2]
+    if takes not in (None, channels):
+        raise ValueError(
+            f"network={network.name}: it takes images of {takes} channels, the scene has {channels}"
+            f"{_REMEDY.get(takes, '')}"
+        )
     height, width = scene.clean.shape[:2]
     roi.check(height, width, scene.scale)
+
+
+def on_scene(network: Network, scene: Scene) -> Network:
+    """The network as it runs on a scene: told the noise of the scene, where it takes that."""
+    noisy = scene.task == "DN" and "sigma" in scene.facts
+    return network.at_noise(scene.facts["sigma"]) if noisy else network
 
 
 def grid_of(scene: Scene, block: int) -> Grid:
@@ -42,23 +84,39 @@ def grid_of(scene: Scene, block: int) -> Grid:
     return Grid.make(height, width, block, scene.scale)
 
 
-def check_chunk(chunk: int | None) -> int | None:
-    """Refuses a chunk below one."""
-    return None if chunk is None else whole_number("chunk", chunk, 1)
+def _margin_of_do(scene: Scene, block: int, side: int) -> int:
+    """Input pixels by which what do() writes exceeds the block, by the shapes alone.
 
-
-def _check_do(scene: Scene, block: int, side: int) -> None:
-    """Refuses a scene whose do() cannot take the pool's patches, by their shapes alone."""
+    Raises:
+        ValueError: there is no do(), or it cannot take the pool's patches.
+    """
     if scene.intervene is None:
         raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
-    patch = jax.ShapeDtypeStruct((block, block, 3), np.float32)
+    channels = scene.clean.shape[2]
+    try:
+        found = jax.eval_shape(scene.intervene, *_do_shapes(block, channels))
+    except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
+        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {error}") from error
+    shape = getattr(found, "shape", None)
+    margin = (shape[0] - side) // 2 if shape else -1
+    if margin < 0 or shape != (side + 2 * margin, side + 2 * margin, channels):
+        raise ValueError(
+            f"scene: do() made {shape or type(found).__name__} of a patch; expected "
+            f"{(side, side, channels)}, or as many pixels more on every side"
+        )
+    if not np.issubdtype(found.dtype, np.floating):
+        raise ValueError(f"scene: do() made {found.dtype} of a patch; expected floats in [0, 1]")
+    return margin
+
+
+def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
+    """The shapes of do()'s arguments."""
     corner = jax.ShapeDtypeStruct((), np.int32)
-    found = jax.eval_shape(scene.intervene, patch, corner, corner, jax.random.key(0)).shape
-    if found != (side, side, 3):
-        raise ValueError(f"scene: do() made {found} of a patch; expected {(side, side, 3)}")
+    patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
+    return patch, corner, corner, jax.eval_shape(lambda: jax.random.key(0))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Request:
     """Everything that maps depend on, but for their regions; see `causal_effect_map`.
 
@@ -66,6 +124,7 @@ class Request:
         network: the network.
         scene: with a do().
         grid: its blocks.
+        margin: input pixels by which what do() writes exceeds a block.
         pool: patches of the blocks' size.
         block: side of a block, in output pixels.
         plan: how many draws each block gets.
@@ -73,13 +132,13 @@ class Request:
         scores: the outcomes by their names; the first one steers the plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
-        chunk: interventions evaluated together; None chooses.
-        devices: that compute; None takes all.
+        compute: how it is computed.
     """
 
     network: Network
     scene: Scene
     grid: Grid
+    margin: int
     pool: PatchPool
     block: int
     plan: Plan
@@ -87,8 +146,7 @@ class Request:
     scores: Mapping[str, Outcome]
     seed: int
     rounded: bool
-    chunk: int | None
-    devices: Sequence[Any] | None
+    compute: Compute
 
     @classmethod
     def make(
@@ -96,15 +154,15 @@ class Request:
         network: Network,
         scene: Scene,
         rois: Sequence[ROI],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[Outcome | str],
         *,
-        pool: PatchPool | None,
-        block: int,
-        plan: Plan | str | None,
-        seed: int,
-        rounded: bool,
-        chunk: int | None,
-        devices: Sequence[Any] | None,
+        pool: PatchPool | None = None,
+        block: int = 8,
+        plan: Plan | str | None = None,
+        seed: int = 0,
+        rounded: bool = False,
+        compute: Compute | None = None,
+        **how: Any,
     ) -> "Request":
         """Checks what a user asks for, and fills in the defaults.
 
@@ -114,47 +172,102 @@ class Request:
         for roi in rois:
             check_pair(network, scene, roi)
         grid = grid_of(scene, block)
-        _check_do(scene, block, grid.block)
-        pool = PatchPool.default() if pool is None else pool
+        block = whole_number("block", block, 1)
+        margin = _margin_of_do(scene, block, grid.block)
+        pool = PatchPool.default(block) if pool is None else pool
+        check_kind("pool", pool, PatchPool)
         if pool.size != block:
             raise ValueError(
-                f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}"
+                f"pool: its patches have {pool.size} x {pool.size} pixels; block={block}. "
+                f"PatchPool.default({block}) and PatchPool.from_images(folder, size={block}) fit"
             )
+        channels = scene.clean.shape[2]
+        pool = pool.grey() if channels == 1 else pool
+        if pool.channels != channels:
+            raise ValueError("pool: its patches are grey, the scene is in colour")
         plan = CoarseToFine() if plan is None else as_plan(plan)
-        seed = whole_number("seed", seed, 0)
-        scores = {getattr(score, "__name__", repr(score)): score for score in outcomes}
-        if not scores or len(scores) != len(outcomes):
-            raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
-        return cls(
-            network, scene, grid, pool, block, plan, plan.patches(pool), scores, seed, rounded,
-            check_chunk(chunk), devices,
+        seed = whole_number("seed", seed, 0, _SEEDS)
+        compute = Compute() if compute is None else compute
+        check_kind("compute", compute, Compute)
+        given = {name: value for name, value in how.items() if value is not None}
+        found = cls(
+            on_scene(network, scene), scene, grid, margin, pool, block, plan, plan.patches(pool),
+            _by_name(outcomes), seed, truth("rounded", rounded),
+            dataclasses.replace(compute, **given),
         )  # fmt: skip
+        for roi in rois:
+            if found.inside(roi).all():
+                raise ValueError(f"roi={roi}: it leaves no block of {block} pixels outside of it")
+        return found
 
     @property
-    def shared(self) -> bool:
-        """Whether several processes work on one map together."""
-        return self.devices is None and jax.process_count() > 1
+    def directory(self) -> Path | None:
+        """Where it is kept."""
+        return None if self.compute.directory is None else Path(self.compute.directory)
 
     def inside(self, roi: ROI) -> np.ndarray:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
         return self.grid.near(roi.in_input(self.scene.scale), 0)
 
+    @functools.cached_property
+    def _fingerprints(self) -> dict[str, str | NoFingerprintError]:
+        """Of what holds code, whatever the region."""
+        network = self.network
+        given = _do_shapes(self.block, self.scene.clean.shape[2])
+        found = {
+            "do": _fingerprint("scene", digest_function, self.scene.intervene, *given),
+            "plan": _fingerprint("plan", digest_text, plan_record(self.plan)),
+        }
+        if self.compute.directory is not None:  # to trace a network takes a while
+            shape = (1, *self.scene.degraded.shape)
+            with named_errors(network, shape):
+                found["function"] = _fingerprint(
+                    f"network={network.name}", digest_apply, network.apply, network.params, shape
+                )
+        return found
+
+    def _scored(self, roi: ROI) -> dict[str, str | NoFingerprintError]:
+        """Fingerprints of the outcomes of a region."""
+        region, scale = (roi.height, roi.width, self.scene.clean.shape[2]), self.scene.scale
+        return {
+            name: _fingerprint(
+                f"outcome={name}", digest_function, score, *scored_shapes(score, region, scale)
+            )
+            for name, score in self.scores.items()
+        }
+
+    def unknown(self, rois: Sequence[ROI]) -> str:
+        """Why this request cannot be told from others, in words; empty if it can."""
+        found = [
+            *self._fingerprints.values(),
+            *(one for roi in rois for one in self._scored(roi).values()),
+        ]
+        why = dict.fromkeys(str(one) for one in found if isinstance(one, NoFingerprintError))
+        return "; ".join(why)
+
     def configuration(self, rois: Sequence[ROI]) -> dict[str, Any]:
         """All that the outcomes depend on, as JSON values."""
         network, scene = self.network, self.scene
         corners = [[roi.y, roi.x, roi.height, roi.width] for roi in rois]
+        scored = [_shown(one) for roi in rois for one in self._scored(roi).values()]
+        record = plan_record(self.plan)
         return {
             "network": network.name,
-            "parameters": _digest(jax.tree.leaves(network.params)),
+            "parameters": digest_arrays(jax.tree.leaves(network.params)),
             "scene": {"task": scene.task, "scale": scene.scale, **scene.facts},
-            "images": _digest([scene.clean, scene.degraded, *jax.tree.leaves(scene.intervene)]),
+            "images": digest_arrays(
+                [scene.clean, scene.degraded, *jax.tree.leaves(scene.intervene)]
+            ),
             "roi": corners[0] if len(corners) == 1 else corners,
             "pool": f"{self.pool.name} {self.pool.digest}",
+            "patches": "random" if self.patches is None else digest_arrays([self.patches]),
             "block": self.block,
-            "plan": plan_record(self.plan),
             "outcomes": list(self.scores),
+            "scores": list(dict.fromkeys(scored)),
             "rounded": self.rounded,
             "seed": self.seed,
+            **{name: _shown(one) for name, one in self._fingerprints.items()},
+            **({"plan": record} if isinstance(record, dict) else {}),
         }
 
     def steering(self, baseline: float) -> Plan:
@@ -166,31 +279,60 @@ class Request:
         score = next(iter(self.scores.values()))
         return with_tolerance(self.plan, tolerance(score, baseline))
 
-    def sweep(self, rois: Sequence[ROI]) -> Sweep:
-        """The sweep that scores these regions, of every block outside of one of them."""
+    def layout(self, rois: Sequence[ROI]) -> Layout:
+        """What is computed to score these regions, at every block outside of one of them."""
         outside = ~np.all([self.inside(roi) for roi in rois], axis=0)
         # What every block gets at first, and what those that matter may get at most.
         nothing = np.full((outside.size, self.plan.capacity), np.nan, np.float32)
         begins = self.plan.wanted(nothing, 0.0, outside.reshape(-1)).sum() / max(outside.sum(), 1)
         expected = (max(round(float(begins)), 1), self.plan.capacity)
-        return Sweep.make(
+        return Layout.make(
             self.network, self.scene, rois, self.grid, outside,
             clip_and_round if self.rounded else clip, tuple(self.scores.values()),
-            draws=expected, chunk=self.chunk, devices=self.devices,
+            margin=self.margin, draws=expected,
         )  # fmt: skip
 
-    def work(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Work:
+    def sweep(self, layout: Layout) -> Sweep:
+        """A layout on the devices."""
+        return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
+
+    def interventions(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None
         intervene, pool = self.scene.intervene, self.pool.patches
-        return sweep.work(intervene, pool, self.seed, cells, draws, self.patches)
+        return sweep.from_pool(intervene, pool, self.seed, cells, draws, self.patches)
 
 
-def _digest(arrays: list[Any]) -> str:
-    """A fingerprint of arrays: their shapes, types and bytes."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        value = np.ascontiguousarray(np.asarray(array))
-        digest.update(f"{value.shape} {value.dtype}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()[:16]
+def _fingerprint(
+    subject: str, digest: Callable[..., str], *arguments: Any
+) -> str | NoFingerprintError:
+    """A fingerprint, or why there is none."""
+    try:
+        return digest(*arguments)
+    except NoFingerprintError as error:
+        return NoFingerprintError(f"{subject}: {error}")
+
+
+def _shown(found: str | NoFingerprintError) -> str:
+    return found if isinstance(found, str) else "unknown"
+
+
+def written_by() -> str:
+    """The versions that compute, in words."""
+    return ", ".join(f"{name} {version}" for name, version in versions().items())
+
+
+def _by_name(outcomes: Sequence[Outcome | str]) -> dict[str, Outcome]:
+    """Outcomes by their names, which differ."""
+    if isinstance(outcomes, str) or not isinstance(outcomes, Sequence):
+        raise ValueError(f"outcomes={outcomes!r}: expected a sequence of outcomes")
+    functions = [as_outcome(one) for one in outcomes]
+    scores = {str(getattr(one, "__name__", repr(one))): one for one in functions}
+    if not scores or len(scores) != len(functions):
+        raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
+    return scores
+
+
+def versions() -> dict[str, str]:
+    """Of this package and those that its numbers come from."""
+    return {name: importlib.metadata.version(name) for name in ("cem-jax", "jax", "flax", "numpy")}

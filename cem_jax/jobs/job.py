@@ -1,13 +1,12 @@
 """A job: maps of many networks, scenes and regions, made by any number of processes.
 
-Processes share nothing but the folder. Each claims a map, makes it on its own devices, and goes on
-to the next that nobody has claimed; it ends when every map is done. So slow maps hold nobody up,
+Processes share nothing but the folder. Each locks a map, makes it on its own devices, and goes on
+to the next that nobody has locked; it ends when every map is done. So slow maps hold nobody up,
 processes may join and leave at any time, and a map whose process died is taken over.
 """
 
 import dataclasses
 import functools
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,22 +14,34 @@ from typing import Any
 
 import jax
 
+from cem_jax.arguments import whole_number
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.grid import ROI
-from cem_jax.map.summary import as_json, summarise
+from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plain_text import told
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
+from cem_jax.rows import as_json
 from cem_jax.scene.scene import Scene
-from cem_jax.store.claims import Claims
-from cem_jax.store.store import write_atomically
+from cem_jax.store.atomic import write_atomically
+from cem_jax.store.lock import LOCKS, Locks
 
 INDEX = "maps.json"
 
-_LABEL = re.compile(r"[\w+-][\w+. -]*")
+_NOT_IN_NAMES = '/\\:*?"<>|'
+_DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}
+_LONGEST_LABEL = 200
+"""Of the 255 bytes that a name may have."""
 _WAIT = 1.0
-"""Seconds until a process that found every map claimed looks again."""
+"""Seconds until a process that found every map locked looks again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +96,8 @@ class Job:
     def __post_init__(self) -> None:
         for label in (*self.networks, *self.scenes):
             check_label(label)
+        object.__setattr__(self, "block", whole_number("block", self.block, 1))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
         if not self.maps:
             raise ValueError("maps: there is none to make")
         seen = set()
@@ -97,13 +110,26 @@ class Job:
 
 
 def check_label(label: str) -> None:
-    """Refuses what cannot be a folder's name everywhere.
+    """Refuses what cannot be a folder's name on every system, or is a file of the job's own.
 
     Raises:
         ValueError: the message names it.
     """
-    if not _LABEL.fullmatch(label) or label != label.rstrip(". "):
-        raise ValueError(f"label {label!r}: expected letters, digits, and -, _, +, . or spaces")
+    if not isinstance(label, str):
+        raise ValueError(f"label {label!r}: expected a text")
+    if not label.isprintable() or label.strip(" ") != label or set(label) & set(_NOT_IN_NAMES):
+        raise ValueError(
+            f"label {label!r}: expected a folder's name, without {' '.join(_NOT_IN_NAMES)} and "
+            "without a space at its end"
+        )
+    if not label or label.startswith(".") or label.endswith("."):
+        raise ValueError(f"label {label!r}: expected a name without a dot at either end")
+    if len(label.encode()) > _LONGEST_LABEL:
+        raise ValueError(f"label {label[:20]!r}...: expected at most {_LONGEST_LABEL} bytes")
+    if label.lower() in (INDEX, LOCKS):
+        raise ValueError(f"label {label!r}: a file of this name lies in every job's folder")
+    if label.lower().partition(".")[0] in _DEVICES:
+        raise ValueError(f"label {label!r}: no folder can have this name on Windows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,32 +176,36 @@ def run_job(
     """
     folder = Path(out)
     load = functools.lru_cache(1)(lambda label: job.networks[label]())
-    make = functools.lru_cache(1)(
-        lambda label: dataclasses.replace(job.scenes[label](), name=label)
-    )
+    make = functools.lru_cache(1)(lambda label: _made(job.scenes[label], label))
 
     def result(one: MapOf) -> MapResult:
         directory = folder / str(one)
         found = (directory / "map.npz").exists()
         try:
+            network, scene = load(one.network), make(one.scene)
+        except (Exception, SystemExit) as error:  # whatever somebody else's loader raises
+            return MapResult(one, problem=told(error))
+        try:
             maps = causal_effect_maps(
-                load(one.network), make(one.scene), one.roi, job.outcomes, pool=job.pool,
+                network, scene, one.roi, job.outcomes, pool=job.pool,
                 block=job.block, plan=job.plan, seed=job.seed, rounded=job.rounded,
                 directory=directory, progress=progress, devices=jax.local_devices(),
             )  # fmt: skip
-        except (ValueError, MemoryError, RuntimeError) as error:
-            return MapResult(one, problem=" ".join(str(error).split()))
+        except OSError:  # the disk, which all maps share
+            raise
+        except Exception as error:  # whatever somebody else's network or outcome raises
+            return MapResult(one, problem=told(error))
         rows = tuple({"outcome": name, **summarise(map_)} for name, map_ in maps.items())
         return MapResult(one, rows, found=found)
 
     results: dict[MapOf, MapResult] = {}
-    with Claims(folder) as claims:
+    with Locks(folder) as locks:
         # Processes that know of each other begin apart: each network is compiled by fewer.
         first = jax.process_index() * len(job.maps) // jax.process_count()
         left = [*job.maps[first:], *job.maps[:first]]
         while left:
             for one in left:
-                with claims.claimed(str(one)) as mine:
+                with locks.locked(str(one)) as mine:
                     if not mine:
                         continue
                     results[one] = result(one)
@@ -187,6 +217,14 @@ def run_job(
     ordered = [results[one] for one in job.maps]
     _write_index(folder / INDEX, ordered)
     return ordered
+
+
+def _made(make: Callable[[], Scene], label: str) -> Scene:
+    """A scene under the name that it has in the job."""
+    scene = make()
+    if not isinstance(scene, Scene):
+        raise ValueError(f"scene {label!r}: its loader gave {scene!r}; expected a cem_jax.Scene")
+    return dataclasses.replace(scene, name=label)
 
 
 def _write_index(path: Path, results: Sequence[MapResult]) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from cem_jax import models, outcome
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
@@ -19,7 +17,7 @@ from cem_jax.plans.names import PLANS
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import image_size, open_image
 from cem_jax.scene.scene import Scene
 
 _OUTCOMES = {
@@ -31,7 +29,7 @@ _OUTCOMES = {
 
 _JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
-_NETWORK = {"name": str, "weights": str, "part": str, "label": str}
+_NETWORK = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict}
 _SCENE = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
           "scale": int, "factor": int, "sigma": (int, float), "seed": int}  # fmt: skip
 _TASKS = {"SR": ("scale",), "DN": ("sigma", "seed"), "DR": ("seed",), "preupsampled": ("factor",)}
@@ -142,21 +140,39 @@ def _network(
     place: _Place, table: Any, folder: Path
 ) -> tuple[str, Callable[[], Network], tuple[str, ...], int]:
     table = place.table(table, _NETWORK)
-    if "name" not in table:
-        raise place.wrong("it has no name; see `cem-jax models`")
-    name = table["name"]
-    facts = place.at("name").checked(models.describe, name)
-    weights = None
+    weights, part, told = None, table.get("part"), table.get("arguments", {})
     if "weights" in table:
         weights = folder / table["weights"]
         if not weights.exists():
             raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
-    elif not facts.bundled:
+    if "name" in table:
+        name = table["name"]
+    elif weights is not None:
+        read = place.at("weights").checked(models.read_state_dict, weights, part)
+        name = place.at("weights").checked(models.choose, read, **told)
+    else:
+        raise place.wrong("it has no name; see `cem-jax models`")
+    facts = place.at("name").checked(models.describe, name)
+    if weights is None and not facts.bundled:
         place.at("weights").checked(load, name)  # says which official file fits
+    place.at("arguments").checked(models.check_arguments, name, told)
     label = table.get("label", name)
     place.at("label").checked(check_label, label)
-    make = functools.partial(load, name, weights, part=table.get("part"))
-    return label, make, facts.tasks, facts.scale
+    make = functools.partial(load, name, weights, part=part, label=label, **told)
+    return label, make, facts.tasks, _scale(make, facts.scale, weights is None and not told)
+
+
+def _scale(make: Callable[[], Network], usual: int, as_named: bool) -> int:
+    """The scale of a network, which another file or an argument may change.
+
+    A network that cannot be loaded is told with its maps.
+    """
+    if as_named:
+        return usual
+    try:
+        return make().scale
+    except ValueError:
+        return usual
 
 
 def _task(place: _Place, table: Any) -> tuple[str, int, int]:
@@ -198,7 +214,7 @@ def _images(
         files = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
         if not files:
             raise place.at("image").wrong(f"{str(pattern)!r}: there is no such file")
-        found += [(file.stem, file, functools.partial(read_image, file)) for file in files]
+        found += [(file.stem, file, functools.partial(open_image, file)) for file in files]
     if "label" in table:
         if len(found) > 1:
             raise place.at("label").wrong(f"one label for {len(found)} images")
@@ -213,11 +229,7 @@ def _sides(place: _Place, image: Any) -> tuple[int, int]:
     """Height and width, from the file's head alone."""
     if isinstance(image, tuple):
         return image
-    try:
-        with Image.open(image) as opened:
-            return opened.height, opened.width
-    except (OSError, Image.DecompressionBombError) as error:
-        raise place.at("image").wrong(f"{str(image)!r} cannot be read: {error}") from error
+    return place.at("image").checked(image_size, image)
 
 
 def _regions(place: _Place, found: Any, height: int, width: int) -> list[ROI]:
@@ -248,7 +260,7 @@ def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
 def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
     """The pool, of the right patch size; read now, since all maps need it."""
     if found is None:
-        pool = place.checked(PatchPool.default)
+        pool = place.checked(PatchPool.default, block)
     elif (folder / found).is_dir():
         pool = place.checked(PatchPool.from_images, folder / found, block)
     else:

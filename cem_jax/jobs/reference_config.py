@@ -15,7 +15,7 @@ from cem_jax.jobs.job import Job, MapOf
 from cem_jax.network.network import Network, load
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.pool.pool import PatchPool
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import open_image
 from cem_jax.scene.scene import Scene
 
 CHECKPOINTS = Path("CEM_Demo/ModelZoo/models")
@@ -87,7 +87,7 @@ def _job(found: Mapping[str, Any], folder: Path, checkpoints: Path) -> Job:
     networks = {name: _network(name, found, checkpoints) for name in found["Modellist"]}
     scenes: dict[str, Callable[[], Scene]] = {}
     for name in found["Imagelist"]:
-        image = read_image(folder / found["TextImg_path"] / str(name))
+        image = open_image(folder / found["TextImg_path"] / str(name))
         scale = found["sr"]
         height, width = (length // scale for length in image.shape[:2])
         region.check(height * scale, width * scale, scale)
@@ -115,7 +115,7 @@ def _network(name: str, found: Mapping[str, Any], checkpoints: Path) -> Callable
             f"Modellist: {name} needs {' or '.join(facts.official_files) or 'a checkpoint'} "
             f"in {checkpoints}"
         )
-    return functools.partial(load, name, there)
+    return functools.partial(load, name, there, label=name)
 
 
 def _seed(found: Mapping[str, Any], name: str) -> int:
@@ -136,7 +136,7 @@ def _scene(task: str, image: np.ndarray, scale: int, seed: int) -> Scene:
 
 def _pool(folder: Path, block: int) -> PatchPool:
     """All patches of a folder, one to a file, in the order of their names."""
-    patches = [read_image(file) for file in sorted(folder.glob("*.png"))]
+    patches = [open_image(file) for file in sorted(folder.glob("*.png"))]
     if not patches:
         raise ValueError(f"patch_path: {str(folder)!r} holds no .png")
     for patch in patches:

@@ -12,6 +12,7 @@ from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import interval, sign_probability
 from cem_jax.plans.names import plan_text
+from cem_jax.read_only import keep_read_only
 
 _OF_THE_DRAWS = ("scene", "images", "pool", "seed", "block", "plan")
 """What two maps must have in common for draw k of a block to be the same intervention in both."""
@@ -20,7 +21,7 @@ _IF_TOLD = ("do",)
 """What they must have in common too where both tell it."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Difference:
     """How much more a block helps in one map than in another, from draws that both share.
 
@@ -52,6 +53,9 @@ class Difference:
     provenance: Mapping[str, Any]
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def sign_probability(self) -> np.ndarray:

@@ -1,10 +1,7 @@
 """The Causal Effect Map: effects with their errors, and the record of how they came about."""
 
 import dataclasses
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +11,13 @@ import numpy as np
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
-from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided, sign_probability
+from cem_jax.map.map_file import map_bytes, read_map
+from cem_jax.plans.estimate import CONFIDENCE, interval, sign_probability
 from cem_jax.plans.every_block import Fixed
 from cem_jax.plans.names import recorded_plan
 from cem_jax.plans.plan import Drawn
-from cem_jax.store.store import write_atomically
-
-FORMAT_VERSION = 2
-_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What a file that `save` did not write, or not to its end, may raise."""
-
-_ARRAYS = (
-    "effect", "standard_error", "samples", "undecided", "inside_roi", "values", "degraded",
-)  # fmt: skip
-_EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
+from cem_jax.read_only import keep_read_only
+from cem_jax.store.atomic import write_file
 
 
 class Counts(NamedTuple):
@@ -52,7 +42,7 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class EffectMap:
     """Which blocks of the input help the region, which harm it, and by how much.
 
@@ -73,7 +63,7 @@ class EffectMap:
         block: side of a block, in input pixels.
         scale: output pixels per input pixel.
         task: "SR", "DN", "DR" or "custom".
-        degraded: the input, uint8 [h, w, 3].
+        degraded: the input, uint8 [h, w, c].
         provenance: network, scene, pool, plan, seed, versions, evaluations, seconds.
         outcome: name of the score whose change is mapped.
         unit: of the outcome: "dB" of PSNRs.
@@ -99,6 +89,9 @@ class EffectMap:
     extremes: Extremes | None = None
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
     @property
     def thresholded(self) -> np.ndarray:
@@ -214,10 +207,7 @@ class EffectMap:
         )
 
     def save(self, path: str | Path) -> None:
-        """Writes the map to a `.npz` file, whole or not at all.
-
-        The file holds the arrays by name and one JSON text `record` with the rest: see
-        `docs/map-format.md`.
+        """Writes the map to a `.npz` file, whole or not at all; see `docs/map-format.md`.
 
         Args:
             path: the file.
@@ -225,22 +215,8 @@ class EffectMap:
         Raises:
             ValueError: the file cannot be written.
         """
-        record = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in (*_ARRAYS, "extremes")
-        }
-        record["roi"] = dataclasses.asdict(self.roi)
-        record["format_version"] = FORMAT_VERSION
-        buffer = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        if self.extremes is not None:
-            arrays |= {f"extremes_{name}": getattr(self.extremes, name) for name in _EXTREMES}
-        np.savez_compressed(buffer, allow_pickle=False, record=json.dumps(record), **arrays)
-        try:
-            write_atomically(Path(path), buffer.getvalue())
-        except OSError as error:
-            raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        write_file(path, map_bytes(fields))
 
     @classmethod
     def load(cls, path: str | Path) -> "EffectMap":
@@ -252,25 +228,4 @@ class EffectMap:
         Raises:
             ValueError: the file is missing, damaged, or of a newer format.
         """
-        try:
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                record = json.loads(str(file["record"]))
-                version = record.pop("format_version", None)
-                known = [name for name in _ARRAYS if (version, name) != (1, "undecided")]
-                arrays = {name: file[name] for name in known}
-                extremes = None
-                if "extremes_cells" in file:
-                    extremes = Extremes(*(file[f"extremes_{name}"] for name in _EXTREMES))
-        except _DAMAGED as error:
-            raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
-        if version == 1:  # before maps said which blocks are undecided, and of which outcome
-            n = arrays["samples"] - 1.0
-            ends = interval(arrays["effect"], arrays["standard_error"], n, CONFIDENCE)
-            arrays["undecided"] = ~is_decided(*ends, record["tolerance"]) & ~arrays["inside_roi"]
-            record["outcome"] = record["provenance"]["outcome"]
-        elif version != FORMAT_VERSION:
-            raise ValueError(
-                f"path={str(path)!r} has format {version}; this version reads up to "
-                f"{FORMAT_VERSION}"
-            )
-        return cls(**arrays, extremes=extremes, **(record | {"roi": ROI(**record["roi"])}))
+        return cls(**read_map(path))

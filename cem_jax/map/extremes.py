@@ -5,19 +5,20 @@ import dataclasses
 import numpy as np
 
 from cem_jax.by_shape import by_shape
+from cem_jax.read_only import keep_read_only
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Extremes:
     """The draws with the lowest and the highest outcome, of blocks whose effect is not zero.
 
     Args:
         cells: their blocks, int [m], row * columns + column.
         draws: numbers of the draws with the lowest and the highest outcome, int [m, 2].
-        patches: the pool's patches that were drawn, before the degradation, uint8 [m, 2, b, b, 3].
-        regions: the restored region after each, uint8 [m, 2, height, width, 3].
-        restored: the region without an intervention, uint8 [height, width, 3].
-        clean: the true region, uint8 [height, width, 3].
+        patches: the pool's patches that were drawn, before the degradation, uint8 [m, 2, b, b, c].
+        regions: the restored region after each, uint8 [m, 2, height, width, c].
+        restored: the region without an intervention, uint8 [height, width, c].
+        clean: the true region, uint8 [height, width, c].
     """
 
     cells: np.ndarray
@@ -28,6 +29,9 @@ class Extremes:
     clean: np.ndarray
 
     __repr__ = by_shape
+
+    def __post_init__(self) -> None:
+        keep_read_only(self)
 
 
 def extreme_draws(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

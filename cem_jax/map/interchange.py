@@ -14,7 +14,7 @@ import numpy as np
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import plan_text, recorded_plan
-from cem_jax.store.store import write_atomically
+from cem_jax.store.atomic import write_file
 
 _COLUMNS = (
     "row", "column", "y", "x", "effect", "standard_error", "low", "high", "samples",
@@ -25,9 +25,9 @@ _COLUMNS = (
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
     except OSError as error:
-        raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+        raise ValueError(f"path={str(path)!r} cannot be written: {error.strerror}") from error
+    write_file(path, data)
 
 
 def write_csv(effect_map: EffectMap, path: str | Path) -> None:
@@ -99,7 +99,7 @@ def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
     plan, (rows, columns) = recorded_plan(told), effect_map.effect.shape
     if not isinstance(plan, CoarseToFine):
         raise ValueError(f"plan={plan_text(told)}: the paper's code knows CoarseToFine only")
-    if effect_map.outcome != "psnr" or effect_map.task == "custom":
+    if effect_map.outcome != "psnr" or effect_map.task not in ("SR", "DN", "DR"):
         raise ValueError(
             f"outcome={effect_map.outcome!r}, task={effect_map.task!r}: the paper's code maps "
             "psnr of SR, DN and DR"
@@ -111,6 +111,10 @@ def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
         )
     coarse, fine = plan.coarse, plan.fine
     values = np.asarray(effect_map.values, np.float64)
+    if coarse + fine != values.shape[2]:
+        raise ValueError(
+            f"plan={plan_text(told)}: the map holds {values.shape[2]} draws of a block"
+        )
     first, second = values[..., :coarse], values[..., coarse:]
     return {
         "Origin": np.full((1, 1), effect_map.baseline),
@@ -141,17 +145,31 @@ def write_reference(
     """
     from scipy.io import savemat
 
-    place = (
-        Path(folder)
-        / f"{effect_map.task}-CEM"
-        / f"{prefix}-R{effect_map.roi.width}M{effect_map.block}"
-        / str(effect_map.provenance["network"])
+    arrays = reference_arrays(effect_map)
+    network = str(effect_map.provenance.get("network", ""))
+    parts = {"network": network, "image": image, "prefix": prefix, "block": str(effect_map.block)}
+    for name, value in parts.items():
+        _check_part(name, value)
+    folder = Path(folder)
+    place = folder.joinpath(
+        f"{effect_map.task}-CEM", f"{prefix}-R{effect_map.roi.width}M{effect_map.block}", network
     )
-    written = []
-    for end, array in reference_arrays(effect_map).items():
+    files = {
+        place / f"{image}-PSNR{'-' if end == 'Origin' else '_'}{end}.mat": array
+        for end, array in arrays.items()
+    }
+    for path in files:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"path={str(path)!r}: a link there leads out of {str(folder)!r}")
+    for path, array in files.items():
         buffer = io.BytesIO()
         content: Mapping[str, Any] = {"PSNR": array}
         savemat(buffer, content)
-        written.append(place / f"{image}-PSNR{'-' if end == 'Origin' else '_'}{end}.mat")
-        _write(written[-1], buffer.getvalue())
-    return written
+        _write(path, buffer.getvalue())
+    return list(files)
+
+
+def _check_part(name: str, value: str) -> None:
+    """Refuses what is no single part of a path, on any system."""
+    if not value.strip(". ") or not value.isprintable() or set(value) & set("/\\:"):
+        raise ValueError(f"{name}={value!r}: expected the name of a file, without a folder")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cem_jax.plain_text import shortened, visible
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.every_block import Fixed, Quadrature, Stratified
@@ -76,7 +77,7 @@ def _from_text(text: str) -> Plan:
     parts = rest.split(",") if colon else []
     fits = len(parts) == len(fields) or (not parts and name in _WITHOUT)
     if not fields or not fits or not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", p) for p in parts):
-        raise ValueError(f"plan={text!r}: expected {PLAN_HELP}")
+        raise ValueError(f"plan={shortened(visible(text), 60)!r}: expected {PLAN_HELP}")
     numbers = dict(zip(fields, map(int, parts), strict=False))
     return _made(PLANS[name], numbers, text)
 
@@ -104,19 +105,19 @@ def _made(plan: Any, numbers: Mapping[str, Any], given: object) -> Plan:
         raise ValueError(f"plan={given!r}: {error}") from error
 
 
-def plan_record(plan: Plan) -> dict[str, Any]:
+def plan_record(plan: Plan) -> dict[str, Any] | str:
     """A plan as JSON values: {"plan": name, ...numbers}, read again by `as_plan`.
-
-    A plan of another class has the class for a name, and its fields as they are written.
 
     Args:
         plan: the plan.
+
+    Returns:
+        Of a plan that is not of this package, what Python writes of it.
     """
     for name, kind in PLANS.items():
         if type(plan) is kind:
             return {"plan": name} | dataclasses.asdict(plan)  # type: ignore[call-overload]
-    kind = type(plan)
-    return {"plan": f"{kind.__module__}.{kind.__qualname__}", "written": repr(plan)}
+    return repr(plan)
 
 
 def plan_text(record: object) -> str:

@@ -136,14 +136,11 @@ def settle(plan: Any, **ranges: tuple[int, int]) -> None:
         ValueError: a number out of range; the message names it.
     """
     for name, (least, most) in ranges.items():
-        number = whole_number(name, getattr(plan, name), least)
-        if number > most:
-            raise ValueError(f"{name}={number}: expected {least} .. {most}")
-        object.__setattr__(plan, name, number)
+        object.__setattr__(plan, name, whole_number(name, getattr(plan, name), least, most))
     if plan.tolerance is not None:
         object.__setattr__(plan, "tolerance", _tolerance(plan.tolerance))
     if hasattr(plan, "seed"):
-        object.__setattr__(plan, "seed", _seed(plan.seed))
+        object.__setattr__(plan, "seed", whole_number("seed", plan.seed, 0, _MOST_SEED))
 
 
 def check_power_of_two(name: str, value: int) -> None:
@@ -154,13 +151,6 @@ def check_power_of_two(name: str, value: int) -> None:
     """
     if value & (value - 1):
         raise ValueError(f"{name}={value}: expected a power of 2")
-
-
-def _seed(value: object) -> int:
-    number = whole_number("seed", value, 0)
-    if number > _MOST_SEED:
-        raise ValueError(f"seed={number}: expected 0 .. {_MOST_SEED}")
-    return number
 
 
 def _tolerance(value: Any) -> float:

@@ -1,18 +1,30 @@
 """The pool: patches that may stand in for a block of the image."""
 
 import dataclasses
+import functools
 import hashlib
-import zipfile
+import io
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
-from cem_jax.scene.image import as_image, read_image, to_bytes
+from cem_jax.read_only import keep_read_only
+from cem_jax.scene.examples import example_image, example_names
+from cem_jax.scene.image import as_image, open_image, to_bytes, to_grey
+from cem_jax.store.atomic import write_file
+from cem_jax.store.npz import read_npz, text_of
 
+_COUNT = 10_000
+_BUNDLED = 8
+"""Side of the patches of the pool that is bundled."""
+_BYTES = 2**26
+"""Room for a pool that is cut anew."""
+_TOGETHER = 2**24
+"""Bytes of patches whose sharpness is found at once."""
 _BINS = 20
 _FLAT = 32.0
 """Sharpness below which a patch of 8-bit pixels counts as flat; all such share one bin."""
@@ -23,12 +35,13 @@ def sharpness(patches: np.ndarray) -> np.ndarray:
     """How much a patch varies: the norm of its summed absolute differences along both axes.
 
     Args:
-        patches: uint8 [n, side, side, 3].
+        patches: uint8 [n, side, side, c], in colour or grey.
 
     Returns:
         float [n], in grey levels.
     """
-    grey = patches.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = np.array([0.299, 0.587, 0.114] if patches.shape[3] == 3 else [1], np.float32)
+    grey = patches.astype(np.float32) @ luma
     across = np.abs(np.diff(grey, axis=2)).sum((1, 2))
     down = np.abs(np.diff(grey, axis=1)).sum((1, 2))
     return np.hypot(across, down)
@@ -49,12 +62,17 @@ def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.nda
     return np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
 
 
-@dataclasses.dataclass(frozen=True)
+def _taken(view: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Patches [n, side, side, c] out of all that an image has."""
+    return np.moveaxis(view[y, x], 1, 3)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class PatchPool:
     """Patches in the clean image's space from which interventions draw with equal chance.
 
     Args:
-        patches: uint8 [n, side, side, 3].
+        patches: uint8 [n, side, side, 3], or grey [n, side, side, 1].
         name: what the pool is called in a map's record.
 
     Raises:
@@ -72,13 +90,16 @@ class PatchPool:
     __repr__ = by_shape
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text("name", self.name))
         array = np.asarray(self.patches)
-        if array.ndim != 4 or array.shape[3] != 3 or array.shape[1] != array.shape[2]:
-            raise ValueError(f"patches has shape {array.shape}; expected [n, side, side, 3]")
+        if array.ndim != 4 or array.shape[3] not in (1, 3) or array.shape[1] != array.shape[2]:
+            raise ValueError(f"patches has shape {array.shape}; expected [n, side, side, 3 or 1]")
         if array.dtype != np.uint8:
             raise ValueError(f"patches has dtype {array.dtype}; expected uint8")
         if 0 in array.shape:
             raise ValueError(f"patches has shape {array.shape}: an empty pool")
+        object.__setattr__(self, "patches", array)
+        keep_read_only(self)
 
     @property
     def size(self) -> int:
@@ -89,79 +110,141 @@ class PatchPool:
         return len(self.patches)
 
     @property
+    def channels(self) -> int:
+        """3 in colour, 1 in grey."""
+        return self.patches.shape[3]
+
+    @property
     def digest(self) -> str:
         """A fingerprint of the patches."""
         return hashlib.sha256(np.ascontiguousarray(self.patches).tobytes()).hexdigest()[:16]
 
+    def grey(self) -> "PatchPool":
+        """The same patches in grey, see `to_grey`."""
+        if self.channels == 1:
+            return self
+        rows = self.patches.reshape(-1, self.size, 3)
+        return PatchPool(to_grey(rows).reshape(*self.patches.shape[:3], 1), f"{self.name} in grey")
+
     @classmethod
-    def default(cls) -> "PatchPool":
-        """10,000 patches of 8x8 from free photographs (see `data/ATTRIBUTION.md`)."""
-        return cls.load(Path(str(resources.files("cem_jax"))) / "data" / "pool_8.npz")
+    def default(cls, size: int = _BUNDLED) -> "PatchPool":
+        """Patches of free photographs (see `data/ATTRIBUTION.md`), the same ones at every call.
+
+        Args:
+            size: side of a patch, in pixels. 8: 10,000 patches, bundled as they are. Others are cut
+                from the bundled test images: 10,000, or what 64 MiB hold.
+
+        Raises:
+            ValueError: the photographs are smaller than the patches.
+
+        Examples:
+            >>> import cem_jax as cem
+            >>> cem.PatchPool.default(9)
+            PatchPool(patches=uint8[10000, 9, 9, 3], name='bundled-9')
+        """
+        size = whole_number("size", size, 1)
+        if size == _BUNDLED:
+            return cls.load(Path(str(resources.files("cem_jax"))) / "data" / "pool_8.npz")
+        return _cut_anew(size)
 
     @classmethod
     def from_images(
         cls,
         images: str | Path | Iterable[object],
         size: int = 8,
-        count: int = 10_000,
+        count: int = _COUNT,
         seed: int = 0,
     ) -> "PatchPool":
         """Draws patches from photographs, evenly over the range of their sharpness.
 
         Args:
-            images: a folder of photographs, or images as arrays.
+            images: a folder of photographs, or images as arrays, all in colour or all in grey.
             size: side of a patch, in pixels.
             count: number of patches.
             seed: seed of the choice.
 
         Raises:
-            ValueError: no images, or images smaller than a patch.
+            ValueError: no images, images smaller than a patch, or some in colour and some in grey.
         """
         size, count = whole_number("size", size, 1), whole_number("count", count, 1)
         if isinstance(images, str | Path):
             folder, name = Path(images), str(Path(images).name)
             files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
-            arrays = [read_image(path) for path in files]
+            arrays = [open_image(path) for path in files]
         else:
             name, arrays = "images", list(images)
         if not arrays:
             raise ValueError(f"images={images!r} holds no image; expected {', '.join(_SUFFIXES)}")
         random = np.random.default_rng(whole_number("seed", seed, 0))
         each = -(-20 * count // len(arrays))
-        candidates = []
+        views, places, levels = [], [], []
         for index, array in enumerate(arrays):
             image = to_bytes(as_image(f"images[{index}]", array))
             if min(image.shape[:2]) < size:
-                raise ValueError(f"images[{index}] has {image.shape[:2]} pixels; size={size}")
+                raise ValueError(
+                    f"images[{index}] has {image.shape[0]} x {image.shape[1]} pixels, less than a "
+                    f"patch of size={size}; expected larger images, or smaller blocks"
+                )
+            if views and image.shape[2] != views[0].shape[2]:
+                raise ValueError(f"images[{index}] has {image.shape[2]} channels, others differ")
             view = np.lib.stride_tricks.sliding_window_view(image, (size, size), (0, 1))
             y = random.integers(view.shape[0], size=each)
             x = random.integers(view.shape[1], size=each)
-            candidates.append(np.moveaxis(view[y, x], 1, 3))
-        patches = np.concatenate(candidates)
-        chosen = _even(sharpness(patches), count, random)
-        return cls(np.ascontiguousarray(patches[chosen]), name)
+            parts = np.array_split(np.arange(each), -(-each * view[0, 0].nbytes // _TOGETHER))
+            levels += [sharpness(_taken(view, y[part], x[part])) for part in parts]
+            views.append(view)
+            places += [(index, *place) for place in zip(y.tolist(), x.tolist(), strict=True)]
+        chosen = _even(np.concatenate(levels), count, random)
+        patches = np.empty((len(chosen), size, size, views[0].shape[2]), np.uint8)
+        for number, which in enumerate(chosen):
+            index, y, x = places[which]
+            patches[number] = np.moveaxis(views[index][y, x], 0, 2)
+        return cls(patches, name)
 
     def save(self, path: str | Path) -> None:
         """Writes the pool to a `.npz` file.
 
         Args:
-            path: the file.
+            path: the file; `.npz` is appended where it is missing.
+
+        Raises:
+            ValueError: the file cannot be written.
         """
-        np.savez_compressed(path, patches=self.patches, name=self.name)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, patches=self.patches, name=self.name)
+        path = Path(path)
+        named = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
+        write_file(named, buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "PatchPool":
-        """Reads what `save` wrote, or any `.npz` with `patches` uint8 [n, side, side, 3].
+        """Reads what `save` wrote, or any `.npz` with `patches` uint8 [n, side, side, c].
 
         Args:
             path: the file.
 
         Raises:
-            ValueError: the file is missing or is no pool.
+            ValueError: the file is missing or is no pool; the message names it.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                name = str(file["name"]) if "name" in file else Path(path).stem
-                return cls(file["patches"], name)
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            found = read_npz(Path(path), ("patches", "name"))
+            if "patches" not in found:
+                raise ValueError("it holds no patches")
+            name = text_of(found, "name") if "name" in found else Path(path).stem
+            return cls(found["patches"], name)
+        except ValueError as error:
             raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _cut_anew(size: int) -> PatchPool:
+    """Patches of another size than the bundled ones'."""
+    images = [example_image(name) for name in example_names()]
+    if size > min(min(image.shape[:2]) for image in images):
+        raise ValueError(
+            f"size={size}: the bundled photographs are smaller; cut patches from your own: "
+            f"PatchPool.from_images(folder, size={size})"
+        )
+    count = min(_COUNT, max(_BYTES // (3 * size**2), 1))
+    cut = PatchPool.from_images(images, size, count)
+    return PatchPool(cut.patches, f"bundled-{size}")

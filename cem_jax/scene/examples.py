@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import open_image
 
 
 def _folder() -> Path:
@@ -35,4 +35,4 @@ def example_image(name: str) -> np.ndarray:
     """
     if name not in example_names():
         raise ValueError(f"name={name!r}: expected one of {', '.join(example_names())}")
-    return read_image(_folder() / f"{name}.png")
+    return open_image(_folder() / f"{name}.png")

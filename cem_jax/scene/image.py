@@ -1,43 +1,195 @@
-"""Images at the boundary: files and arrays in, float32 [h, w, 3] in [0, 1] out."""
+"""Images at the boundary: files and arrays in, float32 [h, w, c] in [0, 1] out."""
 
+import contextlib
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
+from cem_jax.scene.png16 import decode_png16, is_png16
+
+_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a photograph was held."""
+_MOST = 2**26
+"""Pixels of the largest image that is read."""
+_GREY = (19595, 38470, 7471)
+"""ITU-R BT.601 luma 0.299 R + 0.587 G + 0.114 B in 1/65536, as Pillow and OpenCV have it."""
+_DAMAGED = (
+    OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError,
+    RuntimeError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow may raise for a file that is no image, or not to its end."""
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Reads a photograph.
+def open_image(path: str | Path, *, grey: bool = False) -> np.ndarray:
+    """Reads a photograph as viewers show it: turned as its EXIF orientation says.
 
-    Grey images become three equal channels, 16-bit grey keeps its precision; an opaque alpha
-    channel is dropped.
+    Files of 16 bits a channel keep them. Floating TIFFs must hold values in [0, 1]. Palettes and
+    CMYK become colours, an opaque alpha channel is dropped, and of phones' MPO files the first
+    picture is taken. Colour profiles are not applied.
+
+    Args:
+        path: any file that Pillow reads.
+        grey: make one channel of it, as `to_grey` does; else grey files become three equal ones.
+
+    Returns:
+        uint8 [h, w, 3], or float32 [h, w, 3] in [0, 1] from 16 bits and floating values; with
+        `grey` one channel.
+
+    Raises:
+        ValueError: the file is missing, unreadable, too large, animated, partly transparent, or its
+            values leave their range.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> photo = cem.open_image("photo.jpg")  # doctest: +SKIP
+    """
+    array = _read(path)
+    if grey:
+        return to_grey(array)
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image as viewers show it, from the file's head alone.
 
     Args:
         path: any file that Pillow reads.
 
-    Returns:
-        uint8 [h, w, 3], or float32 [h, w, 3] in [0, 1] from 16-bit grey.
-
     Raises:
-        ValueError: the file is missing, unreadable, animated or partly transparent.
+        ValueError: the file is missing, unreadable or too large.
     """
     try:
-        with Image.open(path) as image:
+        with _quiet(), _opened(path) as image:
+            # A quarter, mirrored or not; Pillow turns the size of TIFFs itself.
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5 and image.format != "TIFF"
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+
+
+def to_grey(image: object) -> np.ndarray:
+    """The luma of a colour image, as the field's grey benchmarks are made: ITU-R BT.601.
+
+    8-bit images equal Pillow's `convert("L")`, and OpenCV's within a level. A grey image stays as
+    it is.
+
+    Args:
+        image: uint8 or floating in [0, 1], [h, w, 3], [h, w, 1] or [h, w].
+
+    Returns:
+        uint8 or float32, [h, w, 1].
+
+    Raises:
+        ValueError: not an image.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> cem.to_grey(cem.example_image("pagoda")).shape
+        (256, 256, 1)
+    """
+    array = _with_channels("image", image)
+    if array.dtype != np.uint8:
+        array = as_unit("image", array)
+        luma = np.minimum(array @ np.float32(_GREY) / 65536, 1) if array.shape[2] == 3 else array
+        return luma.reshape(*array.shape[:2], 1)
+    if array.shape[2] == 1:
+        return array
+    luma = array.astype(np.int64) @ np.array(_GREY) + 32768 >> 16
+    return luma.astype(np.uint8)[:, :, None]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings: of its own limit of size, which is higher, and of odd tags."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _opened(path: str | Path) -> Image.Image:
+    """A file that Pillow recognises, of a size that is read."""
+    image = Image.open(path)
+    if image.width * image.height > _MOST:
+        image.close()
+        raise ValueError(f"it has {image.height} x {image.width} pixels; at most {_MOST} are read")
+    return image
+
+
+def _unreadable(path: str | Path, error: BaseException) -> ValueError:
+    return ValueError(f"image={str(path)!r} cannot be read: {error or type(error).__name__}")
+
+
+def _read(path: str | Path) -> np.ndarray:
+    """uint8, or float32 in [0, 1], [h, w, 1 or 3]."""
+    try:
+        with _quiet(), _opened(path) as image:
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                raise ValueError("it has several frames; expected a photograph")
+            with Path(path).open("rb") as file:
+                deep = is_png16(file.read(26))
+            if deep:
+                pixels = decode_png16(Path(path).read_bytes())
+                return _deep_pixels(pixels, image.getexif().get(_ORIENTATION, 1))
+            bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImageFile) else (8,)
+            if max(bits) > 8 and image.mode not in (*_DEEP, "F"):
+                raise ValueError(
+                    f"a TIFF of {max(bits)} bits a channel in mode {image.mode}, of which 8 would "
+                    "be read; save it as a PNG of 16 bits, or pass its pixels as an array in [0, 1]"
+                )
+            scaled = image.format == "PPM"  # Pillow brings these to 16 bits
             image.load()
-            if getattr(image, "n_frames", 1) > 1:
-                raise ValueError(f"image={str(path)!r} has several frames; expected a photograph")
-            if image.mode in _SIXTEEN_BIT:
-                grey = np.asarray(image, np.float32) / 65535
-                return np.repeat(grey[:, :, None], 3, axis=2)
-            if image.has_transparency_data:
-                alpha = np.asarray(image.convert("RGBA"))[:, :, 3]
-                if alpha.min() < 255:
-                    raise ValueError(f"image={str(path)!r} is partly transparent; flatten it first")
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ValueError(f"image={str(path)!r} cannot be read: {error}") from error
+            return _pixels(ImageOps.exif_transpose(image), scaled)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+
+
+def _deep_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels of 16 bits without alpha, turned."""
+    pixels = pixels.astype(np.float32) / np.float32(65535)
+    if pixels.shape[2] in (2, 4):
+        pixels, alpha = pixels[:, :, :-1], pixels[:, :, -1]
+        if alpha.min() < 1:
+            raise ValueError("it is partly transparent; flatten it first")
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    # What is left after rows and columns were exchanged: mirrored from top to bottom, and sides.
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return pixels[rows, columns]
+
+
+def _pixels(image: Image.Image, scaled: bool) -> np.ndarray:
+    if image.mode in _DEEP or (image.mode == "I" and scaled):
+        return np.asarray(image, np.float32)[:, :, None] / np.float32(65535)
+    if image.mode == "I":
+        raise ValueError("it has 32 bits a pixel, of unknown range; expected 8, 16, or floating")
+    if image.mode == "F":
+        return as_unit("a floating TIFF", np.asarray(image)[:, :, None])
+    transparent = image.has_transparency_data
+    if transparent and np.asarray(image.convert("RGBA"))[:, :, 3].min() < 255:
+        raise ValueError("it is partly transparent; flatten it first")
+    if image.mode in ("1", "L", "LA"):
+        return np.asarray(image.convert("L"))[:, :, None]
+    return np.asarray(image.convert("RGB"))
+
+
+def _with_channels(name: str, image: object) -> np.ndarray:
+    """[h, w, 1 or 3]."""
+    array = np.asarray(image)
+    array = array[:, :, None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+        raise ValueError(
+            f"{name} has shape {np.shape(image)}; expected [height, width, 3], or grey "
+            "[height, width, 1] or [height, width]"
+        )
+    return array
 
 
 def as_image(name: str, image: object) -> np.ndarray:
@@ -45,18 +197,15 @@ def as_image(name: str, image: object) -> np.ndarray:
 
     Args:
         name: the argument's name, for the message.
-        image: uint8 or floating [h, w, 3].
+        image: uint8 or floating, [h, w, 3], or grey: [h, w, 1] or [h, w].
 
     Returns:
-        float32 [h, w, 3].
+        float32 [h, w, 3] or [h, w, 1].
 
     Raises:
         ValueError: another shape or type, NaN, or values outside [0, 1].
     """
-    array = np.asarray(image)
-    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(f"{name} has shape {array.shape}; expected [height, width, 3]")
-    return as_unit(name, array)
+    return as_unit(name, _with_channels(name, image))
 
 
 def as_unit(name: str, array: np.ndarray) -> np.ndarray:
@@ -85,3 +234,8 @@ def as_unit(name: str, array: np.ndarray) -> np.ndarray:
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """uint8 of an image in [0, 1], rounded to the nearest step."""
     return np.round(np.asarray(image, np.float64) * 255).astype(np.uint8)
+
+
+def in_colour(image: np.ndarray) -> np.ndarray:
+    """Pixels [..., 3] of pixels [..., 3] or [..., 1]: pictures and pages show three channels."""
+    return np.broadcast_to(image, (*image.shape[:-1], 3))

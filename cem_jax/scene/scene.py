@@ -5,111 +5,47 @@ An intervention happens before the degradation, so that the input stays in the t
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
-from cem_jax.scene.degrade.noise import add_fresh_noise, add_noise
+from cem_jax.scene.degrade.noise import add_noise
 from cem_jax.scene.degrade.rain import Rain, add_rain, draw_rain
+from cem_jax.scene.degrade.sequence import DegradedAgain, degrade, draw, multiple_of, ratio_of
+from cem_jax.scene.degrade.step import Degradation
 from cem_jax.scene.image import as_image, to_bytes
-
-Intervene = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
-"""`intervene(patch, y, x, key)`: the input pixels that a pool patch becomes.
-
-patch: float32 [block, block, 3] in [0, 1]; y, x: the block's corner in input pixels; key: for fresh
-noise. Returns float32 [block / scale, block / scale, 3] in [0, 1]. It runs under vmap and jit.
-"""
-
-
-# Those without arrays are static as a whole: structures of `register_dataclass` with equal fields
-# count as equal in JAX 0.10 whatever their class, and jit then takes one for the other at times.
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class Shrink:
-    """Super-resolution: the patch is shrunk on its own, bicubically with antialiasing."""
-
-    scale: int
-
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
-        return downsample(jnp.round(255 * patch), self.scale) / 255
+from cem_jax.scene.intervene import (
+    Custom,
+    FreshNoise,
+    Intervene,
+    SameRain,
+    Shrink,
+    ShrinkAndEnlarge,
+    check_function,
+)
+from cem_jax.scene.pairs import Meaning
 
 
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class ShrinkAndEnlarge:
-    """Super-resolution at full size: the patch is shrunk and enlarged again, both on its own."""
-
-    factor: int
-
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
-        if patch.shape[0] % self.factor:
-            raise ValueError(
-                f"block={patch.shape[0]}: in a scene reduced by {self.factor} it must be a "
-                f"multiple of {self.factor}"
-            )
-        small = downsample(jnp.round(255 * patch), self.factor)
-        return upsample(small, self.factor) / 255
-
-
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class FreshNoise:
-    """Denoising: the patch receives noise of the image's sigma, drawn anew."""
-
-    sigma: float
-
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
-        return add_fresh_noise(key, jnp.round(255 * patch), self.sigma) / 255
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class SameRain:
-    """Deraining: the image's own rain falls on the patch."""
-
-    layer: jax.Array
-    beta: float = dataclasses.field(metadata={"static": True})
-
-    __repr__ = by_shape
-
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
-        side = patch.shape[0]
-        # Room behind the border, where the last blocks may be cut off.
-        layer = jnp.pad(self.layer, ((0, side), (0, side)))
-        streaks = jax.lax.dynamic_slice(layer, (y, x), (side, side))
-        return add_rain(jnp.round(255 * patch), streaks, self.beta) / 255
-
-
-@jax.tree_util.register_static
-@dataclasses.dataclass(frozen=True)
-class Custom:
-    """A user's function, as a static part of the program."""
-
-    function: Intervene
-
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
-        return self.function(patch, y, x, key)
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
     """A clean image, its degraded version, and the task's do().
 
-    Use the constructors `super_resolution`, `preupsampled`, `denoising`, `deraining` and `custom`.
+    Use the constructors `super_resolution`, `preupsampled`, `denoising`, `deraining`, `degraded_by`
+    and `custom`, or `make_scene` by a task's name.
     Degraded images lie on the 8-bit grid, as the files do that the paper's code feeds to its
     networks.
 
     Args:
-        clean: float32 [H, W, 3] in [0, 1].
-        degraded: float32 [H / scale, W / scale, 3] in [0, 1].
+        clean: float32 [H, W, c] in [0, 1].
+        degraded: float32 [H / scale, W / scale, c] in [0, 1].
         scale: output pixels per input pixel.
-        task: "SR", "DN", "DR" or "custom".
+        task: "SR", "DN", "DR", or what else the scene's network restores.
         intervene: how a pool patch enters; None: only `outcomes` is possible.
         facts: parameters of the degradation, for the record.
         name: what it is called in records and reports; no outcome depends on it.
@@ -125,6 +61,10 @@ class Scene:
 
     __repr__ = by_shape
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text("name", self.name))
+        keep_read_only(self)
+
     @classmethod
     def super_resolution(cls, clean: object, scale: int = 4, *, name: str = "") -> "Scene":
         """A scene of super-resolution: bicubic reduction, equal to Pillow's.
@@ -132,7 +72,7 @@ class Scene:
         Rows and columns beyond a multiple of the scale are cut off, as in the paper's code.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             scale: 2, 3, 4, ...
             name: what the scene is called in records and reports.
 
@@ -144,7 +84,7 @@ class Scene:
             >>> cem.Scene.super_resolution(cem.example_image("pagoda"), scale=4).degraded.shape
             (64, 64, 3)
         """
-        image, scale = _cut("scale", clean, scale)
+        image, scale = _cut("scale", clean, whole_number("scale", scale, 2))
         degraded = np.asarray(downsample(to_bytes(image), scale), np.float32) / np.float32(255)
         return cls(image, degraded, scale, "SR", Shrink(scale), {"scale": scale}, name)
 
@@ -158,14 +98,14 @@ class Scene:
         off.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             factor: of the reduction: 2, 3, 4, ...; sides of blocks must be multiples of it.
             name: what the scene is called in records and reports.
 
         Raises:
             ValueError: not an image, or a factor that leaves none.
         """
-        image, factor = _cut("factor", clean, factor)
+        image, factor = _cut("factor", clean, whole_number("factor", factor, 2))
         small = downsample(to_bytes(image), factor)
         degraded = np.asarray(upsample(small, factor), np.float32) / np.float32(255)
         return cls(image, degraded, 1, "SR", ShrinkAndEnlarge(factor), {"factor": factor}, name)
@@ -177,7 +117,7 @@ class Scene:
         """A scene of denoising: Gaussian noise, clipped and truncated to 8 bits.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             sigma: standard deviation, in units of [0, 1].
             seed: seed of the noise; the paper's code uses 0.
             name: what the scene is called in records and reports.
@@ -200,22 +140,26 @@ class Scene:
         seed: int = 0,
         rain: tuple[Rain, np.ndarray] | None = None,
         *,
+        kind: str = "medium",
+        angle: float | None = None,
         name: str = "",
     ) -> "Scene":
         """A scene of deraining: synthetic rain, of which do() adds the same layer again.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
             seed: seed of the rain; the paper's code takes the number in the file's name.
             rain: parameters and uint8 layer [H, W] instead of drawn ones.
+            kind: "small", "medium" (the paper's), "large" or "random" rain.
+            angle: of the streaks, in degrees from the vertical; None draws it.
             name: what the scene is called in records and reports.
 
         Raises:
-            ValueError: not an image, or a layer of another size.
+            ValueError: not an image, another kind, or a layer of another size.
         """
         image = as_image("clean", clean)
         seed = whole_number("seed", seed, 0)
-        drawn, layer = draw_rain(image.shape[:2], seed) if rain is None else rain
+        drawn, layer = draw_rain(image.shape[:2], seed, kind, angle) if rain is None else rain
         if layer.shape != image.shape[:2] or layer.dtype != np.uint8:
             raise ValueError(
                 f"rain: the layer is {layer.dtype} {layer.shape}; expected uint8 {image.shape[:2]}"
@@ -226,24 +170,76 @@ class Scene:
         return cls(image, degraded / np.float32(255), 1, "DR", mechanism, facts, name)
 
     @classmethod
+    def degraded_by(
+        cls,
+        clean: object,
+        steps: Sequence[Degradation],
+        seed: int = 0,
+        *,
+        task: str = "custom",
+        name: str = "",
+    ) -> "Scene":
+        """A scene of any degradations in sequence, each to 8 bits.
+
+        do() lays the patch into the clean image and degrades what it changes again, exactly: also
+        the pixels around the block that blur, reduction or JPEG spread it to. Streaks, haze and
+        depth stay; noise is drawn anew inside the block. Rows and columns beyond a multiple of the
+        reduction are cut off.
+
+        Args:
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
+            steps: degradations such as `[Blur.gaussian(2), Reduce(4), Noise(5 / 255), Jpeg(60)]`;
+                none leaves the image as it is.
+            seed: of all that is random.
+            task: what a network for it restores, for the record.
+            name: what the scene is called in records and reports.
+
+        Raises:
+            ValueError: not an image, no degradations, or a result that is larger than the image.
+
+        Examples:
+            >>> import cem_jax as cem
+            >>> steps = [cem.Blur.gaussian(1.5), cem.Reduce(2), cem.Jpeg(40)]
+            >>> cem.Scene.degraded_by(cem.example_image("dog"), steps).degraded.shape
+            (128, 128, 3)
+        """
+        steps = tuple(steps)
+        for step in steps:
+            if not isinstance(step, Degradation):
+                raise ValueError(f"steps holds {step!r}: expected degradations such as Noise(0.1)")
+        seed = whole_number("seed", seed, 0)
+        if seed >= 2**64:
+            raise ValueError(f"seed={seed}: expected less than 2**64")
+        ratio, multiple = ratio_of(steps), multiple_of(steps)
+        if ratio.numerator != 1:
+            raise ValueError(f"steps={steps!r}: their result has {ratio} times the image's sides")
+        image, _ = _cut("the reduction of steps", clean, multiple)
+        levels, drawn = to_bytes(image), draw(steps, image.shape, seed)  # type: ignore[arg-type]
+        degraded = np.asarray(degrade(levels, steps, drawn), np.float32) / np.float32(255)
+        mechanism = DegradedAgain(jnp.asarray(levels), drawn, steps)
+        facts = {"steps": [repr(step) for step in steps], "seed": seed}
+        return cls(image, degraded, ratio.denominator, task, mechanism, facts, name)
+
+    @classmethod
     def custom(
         cls,
         clean: object,
         degraded: object,
-        intervene: Intervene | None = None,
+        intervene: Intervene | Meaning | None = None,
         *,
         name: str = "",
     ) -> "Scene":
-        """A scene of another task.
+        """A scene of a clean and a degraded photograph that are given.
 
         Args:
-            clean: uint8 or floating in [0, 1], [H, W, 3].
-            degraded: uint8 or floating in [0, 1], [H / scale, W / scale, 3].
-            intervene: the task's do(), see `Intervene`; None: only `outcomes` is possible.
+            clean: uint8 or floating in [0, 1], [H, W, 3], or grey [H, W, 1] or [H, W].
+            degraded: the same in [H / scale, W / scale].
+            intervene: the task's do(): `again(function)`, `residual()`, `from_degraded_pool()`, or
+                a function of your own, see `Intervene`; None: only `outcomes` is possible.
             name: what the scene is called in records and reports.
 
         Raises:
-            ValueError: not images, or sizes without a whole ratio.
+            ValueError: not images, sizes without a whole ratio, or a do() that cannot be called.
         """
         target, source = as_image("clean", clean), as_image("degraded", degraded)
         scale = target.shape[0] // source.shape[0]
@@ -252,13 +248,23 @@ class Scene:
                 f"degraded has {source.shape[:2]} pixels; the clean image's {target.shape[:2]} "
                 "must be a whole multiple"
             )
-        mechanism = None if intervene is None else Custom(intervene)
-        return cls(target, source, scale, "custom", mechanism, {}, name)
+        if target.shape[2] != source.shape[2]:
+            raise ValueError(
+                f"degraded has {source.shape[2]} channels, clean {target.shape[2]}; cem.to_grey "
+                "makes one of three"
+            )
+        facts, mechanism = {}, None
+        if isinstance(intervene, Meaning):
+            mechanism, facts = intervene.bound(target, source, scale)
+        elif intervene is not None:
+            check_function(intervene)
+            mechanism = Custom(intervene)
+        return cls(target, source, scale, "custom", mechanism, facts, name)
 
 
 def _cut(name: str, clean: object, factor: object) -> tuple[np.ndarray, int]:
     """The clean image without what lies beyond a multiple of the factor, and the factor."""
-    image, factor = as_image("clean", clean), whole_number(name, factor, 2)
+    image, factor = as_image("clean", clean), whole_number(name, factor, 1)
     h, w = (side // factor * factor for side in image.shape[:2])
     if min(h, w) == 0:
         raise ValueError(f"{name}={factor}: larger than the image of {image.shape[:2]} pixels")

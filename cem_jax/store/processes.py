@@ -16,7 +16,7 @@ def own_share(cells: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndar
     return cells[mine], draws[mine]
 
 
-def together(values: np.ndarray) -> np.ndarray:
+def exchange(values: np.ndarray) -> np.ndarray:
     """What all processes know; NaN where none does. Every process waits for the others.
 
     Args:

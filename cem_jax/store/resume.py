@@ -8,22 +8,46 @@ from typing import Any
 import jax
 import numpy as np
 
-from cem_jax.store.processes import together
+from cem_jax.store.processes import exchange
 from cem_jax.store.store import Log, open_store
 
 _FLUSH_SECONDS = 2.0
 """How much work an interruption may cost."""
 
 
-def open_directory(directory: str | Path, configuration: Mapping[str, Any], shared: bool) -> Path:
-    """The sweep's directory; the first process opens it before the others."""
-    if shared and jax.process_index() > 0:
-        together(np.zeros(1))
-        return open_store(directory, configuration)
-    folder = open_store(directory, configuration)
-    if shared:
-        together(np.zeros(1))
-    return folder
+def open_directory(
+    directory: str | Path,
+    configuration: Mapping[str, Any],
+    shared: bool,
+    *,
+    written_by: str,
+    alone: str,
+) -> Log:
+    """The log of a sweep's directory; of processes that share it, the first one opens it first.
+
+    Args:
+        directory: where the sweep is kept.
+        configuration: everything that its outcomes depend on, as JSON values.
+        shared: whether several processes work on it together.
+        written_by: the versions that do, in words.
+        alone: why it cannot be resumed, in words; empty if it can.
+
+    Raises:
+        ValueError: see `open_store`.
+    """
+    if not shared:
+        return open_store(directory, configuration, written_by=written_by, alone=alone)
+    if jax.process_index() > 0:
+        if not exchange(np.full(1, np.nan))[0]:
+            raise ValueError(f"directory={str(directory)!r}: the first process was refused")
+        return open_store(directory, configuration, process=jax.process_index())
+    opened = 0.0
+    try:
+        log = open_store(directory, configuration, written_by=written_by, alone=alone)
+        opened = 1.0
+    finally:
+        exchange(np.full(1, opened))
+    return log
 
 
 def keep_outcomes(
@@ -32,7 +56,7 @@ def keep_outcomes(
     cells: np.ndarray,
     draws: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Passes chunks on and keeps them on disk every few seconds."""
+    """Passes chunks on, and keeps what is finite of them on disk every few seconds."""
     if log is None:
         yield from chunks
         return
@@ -46,8 +70,9 @@ def keep_outcomes(
 
     try:
         for part, values in chunks:
-            if np.isfinite(values).all():
-                found.append((part, values))
+            whole = np.isfinite(values).all(axis=1)
+            if whole.any():
+                found.append((part[whole], values[whole]))
             if found and time.monotonic() - flushed > _FLUSH_SECONDS:
                 flush()
                 flushed = time.monotonic()

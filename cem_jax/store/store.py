@@ -1,12 +1,13 @@
 """A sweep on disk: a record of what it is, and logs of outcomes that survive any interruption.
 
-Every process appends to a log of its own: batches with a checksum, each on the disk before the
-next. A batch that was cut off is as if it had never been begun.
+The record is made by the one process that holds the lock of the first log. Every process appends to
+a log of its own, which begins with the record's fingerprint: batches with a checksum, each on the
+disk before the next. A batch that was cut off is as if it had never been begun.
 """
 
+import hashlib
 import json
 import os
-import secrets
 import struct
 import zlib
 from collections.abc import Mapping
@@ -16,10 +17,8 @@ from typing import Any, Self
 
 import numpy as np
 
-try:
-    import fcntl
-except ImportError:  # Windows: two runs in one directory are not kept apart
-    fcntl = None
+from cem_jax.store.atomic import write_atomically
+from cem_jax.store.lock import lock
 
 _HEAD = struct.Struct("<IId")
 """Before every batch: its length in bytes, the CRC-32 of all the rest, and its seconds."""
@@ -27,55 +26,164 @@ _HEAD = struct.Struct("<IId")
 CONFIGURATION = "sweep.json"
 LOG = "outcomes.{}.log"
 
+_MAGIC = b"CEM log\1"
+_TITLE = len(_MAGIC) + 16
+"""Bytes at the beginning of a log: what it is, and of which record."""
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that it exists whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # one of many machines' own
+_WRITTEN_BY = "written_by"
+"""Key of a record that says which versions made it; not compared."""
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What a sweep's directory says that it holds; None if it holds no sweep.
+
+    Raises:
+        ValueError: the record cannot be read.
+    """
+    path = folder / CONFIGURATION
     try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"directory={str(folder)!r} cannot be used: {CONFIGURATION}: {error}"
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"directory={str(folder)!r} cannot be used: {CONFIGURATION} is no record of a sweep"
+        )
+    return found
 
 
-def open_store(directory: str | Path, configuration: Mapping[str, Any]) -> Path:
-    """The directory of a sweep: a new one, or one that was begun with the same configuration.
+def as_record(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as it is when it is read again."""
+    return json.loads(json.dumps(configuration))
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What a record says otherwise than it should, in words; empty if nothing.
+
+    Args:
+        found: the record.
+        wanted: from `as_record`.
+    """
+    parts = []
+    for key in wanted:
+        if key not in found:
+            parts.append(f"{key} was not recorded, by another version of this package")
+        elif found[key] != wanted[key]:
+            parts.append(f"{key} was {found[key]!r}, is {wanted[key]!r}")
+    return "; ".join(parts)
+
+
+def holds(directory: str | Path, configuration: Mapping[str, Any]) -> bool:
+    """Whether a directory holds a sweep of this configuration; False if it holds nothing.
+
+    Args:
+        directory: of the sweep.
+        configuration: everything that its outcomes depend on, as JSON values.
+
+    Raises:
+        ValueError: it cannot be used, or holds something else; the message names what differs.
+    """
+    folder = Path(directory)
+    found = read_record(folder)
+    if found is None:
+        _check_empty(folder)
+        return False
+    different = differences(found, as_record(configuration))
+    if different:
+        by = found.get(_WRITTEN_BY)
+        versions = f" (it was begun by {by})" if by else ""
+        raise ValueError(f"directory={str(folder)!r} holds another sweep: {different}{versions}")
+    return True
+
+
+def _check_empty(folder: Path) -> None:
+    """Refuses a directory with anything but what the beginning of a sweep may have left."""
+    try:
+        files = list(folder.iterdir()) if folder.exists() else []
+        other = [
+            file
+            for file in files
+            if not file.name.startswith(f".{CONFIGURATION}.")
+            and not (file.name == LOG.format(0) and file.is_file() and not file.stat().st_size)
+        ]
+    except OSError as error:
+        raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
+    if other:
+        raise ValueError(f"directory={str(folder)!r} is not empty and holds no sweep")
+
+
+def open_store(
+    directory: str | Path,
+    configuration: Mapping[str, Any],
+    *,
+    process: int = 0,
+    written_by: str = "",
+    alone: str = "",
+) -> "Log":
+    """The log of a sweep's directory: a new one, or one that was begun with this configuration.
 
     Args:
         directory: where the sweep is kept.
         configuration: everything that its outcomes depend on, as JSON values.
+        process: number of this process among those that share the sweep; the first one makes the
+            record.
+        written_by: the versions that do, in words.
+        alone: why outcomes that are there cannot be known to be this sweep's, in words; empty if
+            they can.
 
     Returns:
-        The directory.
+        The log, which no other process can open until it is closed.
 
     Raises:
-        ValueError: it cannot be written, holds something else, or another configuration; the
-            message names what differs.
+        ValueError: it cannot be written, holds something else, another configuration, or is in
+            use; the message names what differs.
     """
     folder = Path(directory)
-    wanted = json.loads(json.dumps(configuration))
-    record = folder / CONFIGURATION
+    holds(folder, configuration)  # before anything is made
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if record.exists():
-            found = json.loads(record.read_text())
-        elif any(not file.name.startswith(f".{CONFIGURATION}.") for file in folder.iterdir()):
-            raise ValueError(f"directory={str(folder)!r} is not empty and holds no sweep")
-        else:
-            write_atomically(record, json.dumps(wanted, indent=1).encode())
-            found = wanted
-    except (OSError, json.JSONDecodeError) as error:
+    except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
-    different = [key for key in wanted if found.get(key) != wanted[key]]
-    if different:
-        listing = "; ".join(
-            f"{key} was {found.get(key)!r}, is {wanted[key]!r}" for key in different
+    log = Log(folder, process)
+    try:
+        begun = holds(folder, configuration)
+        if begun and alone and process == 0:
+            raise ValueError(f"directory={str(folder)!r} cannot be resumed: {alone}")
+        if not begun and process == 0:
+            record = as_record(configuration) | {_WRITTEN_BY: written_by}
+            try:
+                write_atomically(folder / CONFIGURATION, json.dumps(record, indent=1).encode())
+            except OSError as error:
+                raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
+        log.begin()
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+def _title(folder: Path) -> bytes:
+    """How the logs of a directory begin."""
+    record = json.dumps(read_record(folder), sort_keys=True)
+    return _MAGIC + hashlib.sha256(record.encode()).digest()[: _TITLE - len(_MAGIC)]
+
+
+def _content(path: Path) -> bytes:
+    """A log behind its title.
+
+    Raises:
+        ValueError: it belongs to another sweep.
+    """
+    data, title = path.read_bytes(), _title(path.parent)
+    if data[:_TITLE] != title[: len(data)]:
+        raise ValueError(
+            f"directory={str(path.parent)!r} cannot be used: {path.name} is of another sweep"
         )
-        raise ValueError(f"directory={str(folder)!r} holds another sweep: {listing}")
-    return folder
+    return data[_TITLE:]
 
 
 def _record(outcomes: int) -> np.dtype:
@@ -108,10 +216,13 @@ def read_outcomes(folder: Path, values: np.ndarray) -> float:
 
     Returns:
         The seconds that the first process has spent on them.
+
+    Raises:
+        ValueError: a log belongs to another sweep.
     """
     spent = 0.0
     for log in sorted(folder.glob(LOG.format("*"))):
-        for batch, seconds in _batches(log.read_bytes())[0]:
+        for batch, seconds in _batches(_content(log))[0]:
             records = np.frombuffer(batch, _record(values.shape[2]))
             values[records["cell"], records["draw"]] = records["values"]
             spent += seconds if log.name == LOG.format(0) else 0.0
@@ -119,7 +230,9 @@ def read_outcomes(folder: Path, values: np.ndarray) -> float:
 
 
 class Log:
-    """One process's log of a sweep, open for appending; as a context it is closed at the end.
+    """One process's log of a sweep, locked; as a context it is closed at the end.
+
+    `begin` comes before the first batch, once the directory has its record.
 
     Args:
         folder: the sweep's directory.
@@ -130,17 +243,40 @@ class Log:
     """
 
     def __init__(self, folder: Path, process: int = 0):
-        self._path = folder / LOG.format(process)
+        self.folder, self._path = folder, folder / LOG.format(process)
         try:
             self._file = self._path.open("ab", buffering=0)
-            if fcntl is not None:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise ValueError(f"directory={str(folder)!r}: another run is at work in it") from error
+            free = lock(self._file)
         except OSError as error:
             raise ValueError(f"directory={str(folder)!r} cannot be written: {error}") from error
-        os.truncate(self._path, _batches(self._path.read_bytes())[1])
+        if not free:
+            self._file.close()
+            raise ValueError(f"directory={str(folder)!r}: another run is at work in it")
+
+    def begin(self) -> None:
+        """Writes the title of a new log, and cuts off what is not whole.
+
+        Raises:
+            ValueError: it belongs to another sweep, or cannot be written.
+        """
+        try:
+            size = self._path.stat().st_size
+            if size < _TITLE:
+                _content(self._path)
+                os.truncate(self._path, 0)
+                self._write(_title(self.folder))
+            else:
+                os.truncate(self._path, _TITLE + _batches(_content(self._path))[1])
+        except OSError as error:
+            raise ValueError(
+                f"directory={str(self.folder)!r} cannot be written: {error}"
+            ) from error
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        os.fsync(self._file.fileno())
 
     def append(
         self, cells: np.ndarray, draws: np.ndarray, values: np.ndarray, seconds: float
@@ -159,12 +295,9 @@ class Log:
         records = np.empty(len(cells), _record(values.shape[1]))
         records["cell"], records["draw"], records["values"] = cells, draws, values
         batch = records.tobytes()
-        rest = memoryview(_HEAD.pack(len(batch), _checksum(batch, seconds), seconds) + batch)
         end = self._path.stat().st_size
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            self._write(_HEAD.pack(len(batch), _checksum(batch, seconds), seconds) + batch)
         except OSError as error:
             os.truncate(self._path, end)
             raise OSError(

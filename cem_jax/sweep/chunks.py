@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import jax
 import numpy as np
 
-from cem_jax.sweep.source import Work
+from cem_jax.sweep.source import Interventions
 
 _AHEAD = 2
 """Chunks that are under way while the next one is prepared."""
@@ -22,7 +22,7 @@ _PATIENCE = 10
 Result = TypeVar("Result")
 
 
-class Way(Protocol):
+class Method(Protocol):
     """How interventions are evaluated: which go together, and a compiled call for a chunk."""
 
     @property
@@ -30,15 +30,15 @@ class Way(Protocol):
         """How many parts a chunk has."""
         ...
 
-    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
         """Interventions by program, and those that may share a device's part of a chunk."""
         ...
 
-    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         """Compiles programs for chunks of `size` per device; False if memory does not suffice."""
         ...
 
-    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
         """Outcomes [devices, size, k] of the interventions `index` [devices, size]."""
         ...
 
@@ -49,12 +49,20 @@ class Chunk:
     Args:
         size: to begin with.
         grows: whether larger sizes are tried.
+
+    `calls` counts the compiled calls that were made, `evaluated` the interventions in them, with
+    those that only fill a call up.
     """
 
     def __init__(self, size: int, grows: bool):
         self.size, self._grows = size, grows
+        self.calls = self.evaluated = 0
         self._compiling = self._before = 0.0
         self._seen: list[float] = []
+
+    def called(self, count: int) -> None:
+        """One more call was made, of so many interventions with those that fill it up."""
+        self.calls, self.evaluated = self.calls + 1, self.evaluated + count
 
     def compiled_in(self, seconds: float) -> None:
         """Programs of this size took so long to compile."""
@@ -113,39 +121,42 @@ def fitting(call: Callable[[int], Result], chunk: Chunk) -> Result:
             chunk.smaller()
 
 
-def evaluate(way: Way, work: Work, chunk: Chunk) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def evaluate(
+    method: Method, asked: Interventions, chunk: Chunk
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Outcomes of interventions, in an order that suits the programs.
 
     Args:
-        way: how they are evaluated.
-        work: the interventions.
+        method: how they are evaluated.
+        asked: the interventions.
         chunk: the size, kept from call to call.
 
     Yields:
         Which interventions, int [m], and their outcomes, float32 [m, k].
     """
-    todo = {key: deque(parts) for key, parts in way.groups(work).items()}
+    todo = {key: deque(parts) for key, parts in method.groups(asked).items()}
     running: deque[tuple[Hashable, np.ndarray, jax.Array | None]] = deque()
     ready, then = 0, 0.0
     while todo or running:
         if todo and len(running) <= _AHEAD:
             if ready != chunk.size:
                 begun = time.perf_counter()
-                if not way.prepare(work, tuple(todo), chunk.size):
+                if not method.prepare(asked, tuple(todo), chunk.size):
                     chunk.smaller()
                     continue
                 ready, then = chunk.size, time.perf_counter()
                 chunk.compiled_in(then - begun)
             key = next(iter(todo))
-            running.append((key, _take(todo, key, way.devices, chunk.size), None))
+            running.append((key, _take(todo, key, method.devices, chunk.size), None))
         try:
             if running[-1][2] is None:
                 key, index, _ = running[-1]
                 running[-1] = (
                     key,
                     index,
-                    way.call(work, key, np.where(index < 0, index[0, 0], index)),
+                    method.call(asked, key, np.where(index < 0, index[0, 0], index)),
                 )
+                chunk.called(index.size)
                 continue
             key, index, future = running[0]
             values = np.asarray(future)
@@ -160,7 +171,7 @@ def evaluate(way: Way, work: Work, chunk: Chunk) -> Iterator[tuple[np.ndarray, n
         now = time.perf_counter()
         if index.shape[1] == chunk.size == ready:
             left = sum(len(part) for parts in todo.values() for part in parts)
-            chunk.ran(now - then, left // way.devices)
+            chunk.ran(now - then, left // method.devices)
         then = now
         yield index[index >= 0], values[index >= 0]
 

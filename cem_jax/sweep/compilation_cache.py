@@ -1,7 +1,5 @@
 """Compiled programs kept on disk, so that the next run starts at once."""
 
-import os
-import sys
 from pathlib import Path
 
 import jax
@@ -12,13 +10,9 @@ _LEAST_SECONDS = 0.1
 
 def default_cache() -> Path:
     """Where the command line keeps compiled programs: the user's cache folder."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
-    return Path(base) / "cem-jax"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("cem-jax", appauthor=False))
 
 
 def use_compilation_cache(directory: str | Path | None = None) -> None:

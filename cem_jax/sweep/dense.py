@@ -15,7 +15,7 @@ from cem_jax.grid import Grid
 from cem_jax.network.network import Apply
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
-from cem_jax.sweep.source import Source, Work
+from cem_jax.sweep.source import Interventions, Source
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
@@ -27,7 +27,7 @@ class DenseProgram:
 
     Args:
         apply: the network's function.
-        block: side of a block, in input pixels.
+        side: of what is written, in input pixels.
         region: height and width of what is scored, in output pixels.
         corner: its first row and column in the output, where only what it needs is computed; None
             if the whole output is, and then one program serves all regions.
@@ -35,16 +35,16 @@ class DenseProgram:
     """
 
     apply: Apply
-    block: int
+    side: int
     region: tuple[int, int]
     corner: tuple[int, int] | None
     score: Score
 
     def paste(self, image: jax.Array, patch: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
         """Writes a patch at (y, x) of an image; what lies outside is cut off."""
-        b = self.block
+        b = self.side
         canvas = jnp.pad(image, ((b, b), (b, b), (0, 0)))
-        # Blocks beyond the image land in the margin; a negative start would count from the end.
+        # What lies beyond the image lands in the margin; a negative start counts from the end.
         top, left = jnp.maximum(y + b, 0), jnp.maximum(x + b, 0)
         return jax.lax.dynamic_update_slice(canvas, patch, (top, left, 0))[b:-b, b:-b]
 
@@ -97,54 +97,54 @@ class Dense:
         grid: the blocks of the input.
         fixed: on every device: parameters, the image's crop, what is compared with, the corner of
             that in the crop's output, the crop's corner in the input.
-        note: what is computed, in words.
     """
 
     program: DenseProgram
     mesh: Mesh
     grid: Grid
     fixed: tuple[Any, jax.Array, Target, jax.Array, jax.Array]
-    note: str
 
     @property
     def devices(self) -> int:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, work: Work, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Outcomes [k] and region without an intervention, by the program of the others.
 
         Args:
-            work: interventions of the kind to come, at least one.
+            asked: interventions of the kind to come, at least one.
             size: of a device's part of a chunk.
         """
-        _, items = work.take(np.zeros((self.devices, size), int))
-        beyond = -2 * (self.grid.block + max(self.grid.height, self.grid.width))
-        args = self._args(work.source, np.full((self.devices, size, 2), beyond), items)
+        _, items = asked.take(np.zeros((self.devices, size), int))
+        beyond = -2 * (self.program.side + max(self.grid.height, self.grid.width))
+        args = self._args(asked.source, np.full((self.devices, size, 2), beyond), items)
         values, regions = compiled(_evaluate, (self.program, self.mesh), args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
 
-    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
         """All interventions go together."""
-        return {0: [np.arange(len(work.cells))]} if len(work.cells) else {}
+        return {0: [np.arange(len(asked.cells))]} if len(asked.cells) else {}
 
-    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         """Compiles for chunks of `size` per device; False if the memory does not suffice."""
-        args = self._args(work.source, *self._at(work, np.zeros((self.devices, size), int)))
+        args = self._args(asked.source, *self._at(asked, np.zeros((self.devices, size), int)))
         program = compiled(_evaluate, (self.program, self.mesh), args)
         return workspace(program) <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
-        return self.run(work, key, index)[0]
+        return self.run(asked, key, index)[0]
 
-    def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    def run(
+        self, asked: Interventions, key: Hashable, index: np.ndarray
+    ) -> tuple[jax.Array, jax.Array]:
         """Outcomes [devices, n, k] and regions of the interventions `index` [devices, n]."""
-        args = self._args(work.source, *self._at(work, index))
+        args = self._args(asked.source, *self._at(asked, index))
         return compiled(_evaluate, (self.program, self.mesh), args)(*args)
 
-    def _at(self, work: Work, index: np.ndarray) -> tuple[np.ndarray, Any]:
-        cells, items = work.take(index)
+    def _at(self, asked: Interventions, index: np.ndarray) -> tuple[np.ndarray, Any]:
+        cells, items = asked.take(index)
         at = np.stack(np.divmod(cells, self.grid.columns), axis=-1) * self.grid.block
         return at, items
 

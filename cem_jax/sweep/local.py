@@ -15,7 +15,7 @@ from cem_jax.grid import Grid
 from cem_jax.network.compiler_options import COPIES
 from cem_jax.sweep.programs import compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
-from cem_jax.sweep.source import Source, Work
+from cem_jax.sweep.source import Interventions, Source
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
@@ -23,7 +23,7 @@ _ALL = PartitionSpec()
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _evaluate(
-    program: cones.Program,
+    program: cones.WindowProgram,
     score: Score,
     mesh: Mesh,
     caches: Sequence[jax.Array],
@@ -64,7 +64,6 @@ class Local:
         mesh: the devices, along one axis.
         grid: the blocks of the input.
         target: what is compared with, on every device.
-        note: what is computed, in words.
     """
 
     cone: cones.Cone
@@ -73,58 +72,59 @@ class Local:
     mesh: Mesh
     grid: Grid
     target: Target
-    note: str
 
     @property
     def devices(self) -> int:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, work: Work, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Outcomes [k] and region without an intervention."""
         values, regions = _score(self.score, self.cone.region, self.target)
         return np.asarray(values)[0], np.asarray(regions)[0]
 
-    def groups(self, work: Work) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
         """The interventions of each block, by the block's program."""
         found: dict[Hashable, list[np.ndarray]] = {}
-        order = np.argsort(work.cells, kind="stable")
-        for part in np.split(order, np.flatnonzero(np.diff(work.cells[order])) + 1):
+        order = np.argsort(asked.cells, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(asked.cells[order])) + 1):
             if len(part):
-                number = self.place[work.cells[part[0]]]
+                number = self.place[asked.cells[part[0]]]
                 found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
         return found
 
-    def prepare(self, work: Work, keys: Sequence[Hashable], size: int) -> bool:
+    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         """Compiles programs side by side; False if the memory does not suffice."""
-        parts = {key: parts[0] for key, parts in self.groups(work).items() if key in keys}
+        parts = {key: parts[0] for key, parts in self.groups(asked).items() if key in keys}
 
         def compile_one(key: Hashable) -> int:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
-            return workspace(compiled(*self._program(key), self._args(work, key, index), COPIES))
+            return workspace(compiled(*self._program(key), self._args(asked, key, index), COPIES))
 
         with ThreadPoolExecutor(max(2, self.devices)) as pool:
             most = max(pool.map(compile_one, keys))
         return most <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, work: Work, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
-        return self.run(work, key, index)[0]
+        return self.run(asked, key, index)[0]
 
-    def run(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[jax.Array, jax.Array]:
+    def run(
+        self, asked: Interventions, key: Hashable, index: np.ndarray
+    ) -> tuple[jax.Array, jax.Array]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
-        args = self._args(work, key, index)
+        args = self._args(asked, key, index)
         return compiled(*self._program(key), args, COPIES)(*args)
 
     def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
         return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]
 
-    def _args(self, work: Work, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
-        cells, items = work.take(index)
+    def _args(self, asked: Interventions, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
+        cells, items = asked.take(index)
         block = cells[:, 0]
         offsets = np.stack([self.cone.plan.offsets[n] for n in self.place[block]])
         at = np.stack(np.divmod(block, self.grid.columns), axis=-1) * self.grid.block
         each = jax.device_put(
             (offsets, at.astype(np.int32), items), NamedSharding(self.mesh, _EACH)
         )
-        return (self.cone.caches[key], self.target, work.source, *each)  # type: ignore[index]
+        return (self.cone.caches[key], self.target, asked.source, *each)  # type: ignore[index]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from cem_jax.outcome import Outcome
+from cem_jax.outcome import Outcome, sees_degraded
 
 
 @jax.tree_util.register_dataclass
@@ -17,10 +17,28 @@ class Target:
     Args:
         clean: the true pixels of all that is restored, [h, w, c].
         corners: first row and column of each region in it, int [r, 2].
+        degraded: the input's pixels of all that is restored, [h / scale, w / scale, c].
     """
 
     clean: jax.Array
     corners: jax.Array
+    degraded: jax.Array
+
+
+def scored_shapes(
+    outcome: Outcome, region: tuple[int, ...], scale: int
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """The shapes of an outcome's arguments.
+
+    Args:
+        outcome: the score.
+        region: shape of the region, [h, w, c].
+        scale: output pixels per input pixel.
+    """
+    height, width, channels = region
+    one = jax.ShapeDtypeStruct(region, jnp.float32)
+    small = jax.ShapeDtypeStruct((height // scale, width // scale, channels), jnp.float32)
+    return (one, one, small) if sees_degraded(outcome) else (one, one)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +55,25 @@ class Score:
     outcomes: tuple[Outcome, ...]
     sizes: tuple[tuple[int, int], ...]
 
-    def check(self, channels: int) -> None:
+    def check(self, channels: int, scale: int) -> None:
         """Refuses outcomes that do not turn two regions [h, w, c] into one number.
+
+        Args:
+            channels: of the images.
+            scale: output pixels per input pixel.
 
         Raises:
             ValueError: the message names the outcome.
         """
         region = jax.ShapeDtypeStruct((*self.sizes[0], channels), jnp.float32)
         for outcome in self.outcomes:
-            found = jax.eval_shape(outcome, region, region)
-            if getattr(found, "shape", None) != ():
+            try:
+                found = jax.eval_shape(outcome, *scored_shapes(outcome, region.shape, scale))
+            except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
+                raise ValueError(
+                    f"outcome={outcome!r}: it cannot score two regions {region.shape}: {error}"
+                ) from error
+            if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
 
     def __call__(self, restored: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
@@ -65,11 +92,19 @@ class Score:
             finished = self.finish(pixels)
             values = []
             for number, size in enumerate(self.sizes):
-                at, size = (*target.corners[number], 0), (*size, pixels.shape[2])
+                corner, channels = target.corners[number], pixels.shape[2]
                 region, clean = (
-                    jax.lax.dynamic_slice(image, at, size) for image in (finished, target.clean)
+                    jax.lax.dynamic_slice(image, (*corner, 0), (*size, channels))
+                    for image in (finished, target.clean)
                 )
-                values += [outcome(region, clean) for outcome in self.outcomes]
+                scale = target.clean.shape[0] // target.degraded.shape[0]
+                small = tuple(side // scale for side in size)
+                degraded = jax.lax.dynamic_slice(
+                    target.degraded, (*(corner // scale), 0), (*small, channels)
+                )
+                for outcome in self.outcomes:
+                    more = (degraded,) if sees_degraded(outcome) else ()
+                    values.append(outcome(region, clean, *more))
             return jnp.stack(values), jnp.round(255 * jnp.clip(finished, 0, 1)).astype(jnp.uint8)
 
         return jax.vmap(one)(restored)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.scene.scene import Intervene
+from cem_jax.scene.intervene import Intervene
 
 _TOGETHER = 1024
 """Draws that are made in one call."""
@@ -17,12 +17,15 @@ class Source(Protocol):
     """A pytree that turns what is known of an intervention into pixels."""
 
     def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
-        """The patch [block, block, c] for the block at (y, x), in input pixels."""
+        """The pixels [side, side, c] for the block at (y, x), in input pixels.
+
+        side is the block's, or as many pixels more on every side as the sweep's `margin` says.
+        """
         ...
 
 
 @dataclasses.dataclass(frozen=True)
-class Work:
+class Interventions:
     """Interventions to evaluate.
 
     Args:
@@ -42,7 +45,7 @@ class Work:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Written:
+class AsGiven:
     """The patches themselves; an item is one of them."""
 
     def __call__(self, y: jax.Array, x: jax.Array, item: jax.Array) -> jax.Array:
@@ -52,12 +55,12 @@ class Written:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class FromPool:
     """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
 
     Args:
         intervene: the task's do(), a pytree.
-        pool: uint8 [p, size, size, 3].
+        pool: uint8 [p, size, size, c].
         key: of all draws.
     """
 

@@ -11,16 +11,21 @@ import numpy as np
 
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import shortened, visible
+from cem_jax.scene.image import in_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 LIMITS = {"SR": 2.5, "DN": 1.0, "DR": 2.0}
 """Effects at which the paper's colours end, in dB, by task."""
 
 _EXPONENT = 1 / 1.2
+_LONGEST_NAME = 32
+"""Characters of a name that fit into a column of the teaser."""
 _INPUT_SHARE = 0.1
 _ROI_COLOUR = (0.0, 0.75, 0.2)
 _ROI_EDGE = (0.0, 0.2, 0.05)
@@ -89,14 +94,29 @@ def colours(effect: np.ndarray, limit: float, colour_map: str = "seismic") -> np
     return find_colours(colour_map)(0.5 + _bend(np.clip(effect / limit, -1, 1)) / 2)[..., :3]
 
 
+def _named(name: str) -> str:
+    """A name from outside, as it fits into a picture."""
+    return shortened(visible(name), _LONGEST_NAME)
+
+
+def as_written(text: "Text") -> None:
+    """Draws a text as it is: dollars and backslashes begin no formula, whatever the settings.
+
+    Args:
+        text: of a figure.
+    """
+    text.set_parse_math(False)
+    text.set_usetex(False)
+
+
 def _label(effect_map: EffectMap) -> str:
-    return f"effect ({effect_map.unit or effect_map.outcome})"
+    return f"effect ({_named(effect_map.unit or effect_map.outcome)})"
 
 
 def _quality(effect_map: EffectMap) -> str:
     if effect_map.unit:
-        return f"{effect_map.baseline:.2f} {effect_map.unit}"
-    return f"{effect_map.outcome} {effect_map.baseline:.4g}"
+        return f"{effect_map.baseline:.2f} {_named(effect_map.unit)}"
+    return f"{_named(effect_map.outcome)} {effect_map.baseline:.4g}"
 
 
 def _enlarge(image: np.ndarray, factor: int) -> np.ndarray:
@@ -139,7 +159,7 @@ def plot_input(effect_map: EffectMap, ax: "Axes | None" = None) -> "Axes":
         The axes.
     """
     ax = _own_axes(ax)
-    ax.imshow(_enlarge(effect_map.degraded, effect_map.scale))
+    ax.imshow(_enlarge(in_colour(effect_map.degraded), effect_map.scale))
     outline(effect_map.roi, ax, 2.0)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -218,6 +238,7 @@ def plot_colour_bar(
     bar = figure.colorbar(scale, ax=ax, label=_label(effect_map), fraction=0.046, pad=0.04)
     bar.set_ticks([-limit, -limit / 2, 0, limit / 2, limit])
     bar.formatter = "{x:+.2g}"
+    as_written(bar.ax.yaxis.label)
     return bar.ax
 
 
@@ -296,7 +317,7 @@ def plot_range(
     for end, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
         end.set_horizontalalignment(side)  # within the bar, which may stand beside another
     ax.set_yticks([])
-    ax.set_xlabel(_label(effect_map), labelpad=1)
+    as_written(ax.set_xlabel(_label(effect_map), labelpad=1))
     return ax
 
 
@@ -325,11 +346,12 @@ def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figu
 
     for column, effect_map in enumerate(maps):
         left = gap + column * (side + 0.25)
-        name = effect_map.provenance.get("network", "")
+        name = _named(str(effect_map.provenance.get("network", "")))
         top = plot_input(effect_map, place(left, 4.8, side, side))
-        top.set_title(f"{effect_map.task}: input and region", fontsize="large")
+        as_written(top.set_title(f"{_named(effect_map.task)}: input and region", fontsize="large"))
         middle = plot(effect_map, place(left, 1.4, side, side), colour_map=colour_map)
-        middle.set_title(f"{name}\n{_quality(effect_map)} on the region", fontsize="medium")
+        title = f"{name}\n{_quality(effect_map)} on the region"
+        as_written(middle.set_title(title, fontsize="medium"))
         plot_shares(effect_map, place(left, 0.62, 0.7, 0.7), colour_map)
         plot_range(effect_map, place(left + 0.85, 1.13, side - 0.85, 0.17), colour_map=colour_map)
         negative, positive, zero = effect_map.counts
@@ -337,7 +359,8 @@ def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figu
         middle_of_bar = (left + (0.85 + side) / 2) / width
         figure.text(middle_of_bar, 0.62 / height, tally, ha="center", fontsize="small")
     limits = ", ".join(
-        f"\u00b1{colour_limit(m):.2g} {m.unit or m.outcome} ({m.task})" for m in maps
+        f"\u00b1{colour_limit(m):.2g} {_named(m.unit or m.outcome)} ({_named(m.task)})"
+        for m in maps
     )
     signs = ("helps the region", "harms it", "neither")
     handles = [
@@ -345,7 +368,7 @@ def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figu
         for color, sign in zip(colors, signs, strict=True)
     ]
     title = f"Pie: shares of the blocks. Colours end at {limits}."
-    figure.legend(
+    legend = figure.legend(
         handles=handles,
         title=textwrap.fill(title, int(15 * width)),
         loc="lower center",
@@ -354,4 +377,5 @@ def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figu
         fontsize="small",
         title_fontsize="small",
     )
+    as_written(legend.get_title())
     return figure

@@ -37,7 +37,7 @@ class Subject:
 
     def load(self) -> cem.Network:
         """The network."""
-        return cem.load(self.name, self.weights)
+        return cem.load(self.name, self.weights, label=self.name)
 
 
 def _bundled(name: str) -> Subject:

@@ -18,6 +18,12 @@ def global_mean(x: jax.Array) -> jax.Array:
     return jnp.mean(x, axis=(1, 2), keepdims=True)
 
 
+def global_contrast(x: jax.Array) -> jax.Array:
+    """Standard deviation plus mean of every channel: [n, h, w, c] -> [n, 1, 1, c]."""
+    mean = global_mean(x)
+    return jnp.sqrt(global_mean((x - mean) ** 2)) + mean
+
+
 class Sigmoid(nnx.Module):
     """1 / (1 + exp(-x))."""
 

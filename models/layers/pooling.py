@@ -1,5 +1,7 @@
 """Pooling with torch's meaning of its arguments, in NHWC, as windowed reductions or slices."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,10 +43,14 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
     return lax.reduce_window(x, -jnp.inf, lax.max, *_windows(window, stride, padding))
 
 
-def _bin_means(x: jax.Array, bins: int, axis: int) -> jax.Array:
-    size = x.shape[axis]
+def _bins(size: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """First index of every bin, and the index behind its last."""
     starts = np.arange(bins) * size // bins
-    ends = -(-(np.arange(bins) + 1) * size // bins)
+    return starts, -(-(np.arange(bins) + 1) * size // bins)
+
+
+def _bin_means(x: jax.Array, bins: int, axis: int) -> jax.Array:
+    starts, ends = _bins(x.shape[axis], bins)
     parts = [
         jnp.mean(lax.slice_in_dim(x, start, end, axis=axis), axis=axis, keepdims=True)
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -65,3 +71,33 @@ def adaptive_avg_pool(x: jax.Array, out_h: int, out_w: int) -> jax.Array:
         [n, out_h, out_w, c].
     """
     return _bin_means(_bin_means(x, out_h, axis=1), out_w, axis=2)
+
+
+def _bin_maxima(x: jax.Array, bins: int, axis: int) -> jax.Array:
+    size = x.shape[axis]
+    if size % bins == 0:
+        window = tuple(size // bins if i == axis else 1 for i in range(x.ndim))
+        return lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+    starts, ends = _bins(size, bins)
+    # A short bin takes its last element more than once, which changes no maximum.
+    steps = range(int((ends - starts).max()))
+    taken = (
+        jnp.take(x, np.minimum(starts + step, ends - 1), axis, mode="clip", indices_are_sorted=True)
+        for step in steps
+    )
+    return functools.reduce(jnp.maximum, taken)
+
+
+def adaptive_max_pool(x: jax.Array, out_h: int, out_w: int) -> jax.Array:
+    """Maximum over a fixed number of bins, which overlap where the size is no multiple of it.
+
+    Args:
+        x: [n, h, w, c].
+        out_h: number of bins over the height; bin i spans floor(i h / out_h) to
+            ceil((i + 1) h / out_h).
+        out_w: number of bins over the width.
+
+    Returns:
+        [n, out_h, out_w, c].
+    """
+    return _bin_maxima(_bin_maxima(x, out_h, axis=1), out_w, axis=2)

@@ -9,20 +9,23 @@ from .sequential import Sequential
 
 
 class ResBlock(nnx.Module):
-    """x + conv(relu(conv(x))), as EDSR names its parts: `body.0`, `body.2`.
+    """x + scale * conv(relu(conv(x))), as EDSR names its parts: `body.0`, `body.2`.
 
     Args:
         width: channels.
+        scale: factor on what is added.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, scale: float = 1.0, *, rngs: nnx.Rngs):
+        self.scale = scale
         self.body = Sequential(
             Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return x + self.body(x)
+        y = self.body(x)
+        return x + (y if self.scale == 1 else self.scale * y)
 
 
 class ResidualBlockNoBN(nnx.Module):

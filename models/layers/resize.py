@@ -127,6 +127,32 @@ def upsample_nearest(x: jax.Array, factor: int) -> jax.Array:
     return x.reshape(n, h * factor, w * factor, c)
 
 
+def _nearest_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
+    """The element at floor(index * length / size), in single precision, as torch finds it."""
+    length = x.shape[axis]
+    step = np.float32(length) / np.float32(size)
+    nearest = np.floor(np.arange(size, dtype=np.float32) * step).astype(np.int32)
+    nearest = np.minimum(nearest, length - 1)
+    factor = size // length
+    if np.array_equal(nearest, np.repeat(np.arange(length), factor)):
+        return _interleave([x] * factor, axis)
+    return jnp.take(x, nearest, axis, mode="clip", indices_are_sorted=True)
+
+
+def resize_nearest(x: jax.Array, height: int, width: int) -> jax.Array:
+    """Nearest neighbour to any size: index i takes floor(i * old / new).
+
+    Args:
+        x: [n, h, w, c].
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        [n, height, width, c].
+    """
+    return _nearest_axis(_nearest_axis(x, 1, height), 2, width)
+
+
 def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
     """Bilinear interpolation to any size at half-pixel centres (align_corners=False).
 

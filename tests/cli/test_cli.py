@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from command_line import call
+from command_line import call, status
 from PIL import Image
 
 import cem_jax as cem
 from cem_jax.cli import cli
-from cem_jax.map.summary import as_json
-from cem_jax.scene.image import read_image
+from cem_jax.cli.make import run_job
+from cem_jax.rows import as_json
+from cem_jax.scene.image import open_image
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograp
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
-    scene = cem.Scene.preupsampled(read_image(photograph), 4)
+    scene = cem.Scene.preupsampled(open_image(photograph), 4)
     np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
     assert (found.task, found.scale) == ("SR", 1)
 
@@ -106,12 +107,7 @@ def test_the_demo_writes_what_it_says(tmp_path):
 
 def called(capsys, monkeypatch, *arguments: str) -> str:
     """What the command line prints, run within this process; it must end with status 0."""
-    monkeypatch.setattr(sys, "argv", ["cem-jax", *arguments])
-    for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
-        monkeypatch.setattr(cem, setting, lambda: None)
-    with pytest.raises(SystemExit) as done:
-        cli.main()
-    assert not done.value.code
+    assert not status(monkeypatch, *arguments)
     return capsys.readouterr().out
 
 
@@ -176,7 +172,7 @@ def test_json_of_a_job_is_its_list(capsys, clean, pool, local, tmp_path):
         {"local": lambda: local}, {"facade": lambda: cem.Scene.denoising(clean)},
         [cem.MapOf("local", "facade", cem.ROI(24, 32, 16, 16))], pool=pool, plan=cem.Fixed(1),
     )  # fmt: skip
-    cli.run_job(job, tmp_path, json=True)
+    run_job(job, tmp_path, json=True)
     printed = capsys.readouterr()
     assert json.loads(printed.out) == json.loads((tmp_path / "maps.json").read_text())
     assert "1/1 local/facade" in printed.err
@@ -201,7 +197,7 @@ def test_the_shell_completes(words, completed, capsys, monkeypatch):
 def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
     # Where this suite is a shell's background job, children would ignore the signal.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    command = [sys.executable, "-c", heed + "from cem_jax.cli.cli import main; main()", "map"]
+    command = [sys.executable, "-c", heed + "from cem_jax.cli.main import main; main()", "map"]
     command += ["--model", "DnCNN-compact", "--task", "DN", "--image", photograph]
     command += ["--roi", "24,24,8,8", "--plan", "fixed:5000", "--out", str(tmp_path / "out")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -217,7 +213,7 @@ def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
 def test_an_interrupt_that_a_callback_swallows_comes_again():
     program = """
 import signal, sys, time
-from cem_jax.cli import cli
+from cem_jax.cli import cli, main
 
 class Interrupted:
     def __del__(self):
@@ -230,7 +226,7 @@ def wait():
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["cem-jax", "wait"]
-cli.main()
+main.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 130

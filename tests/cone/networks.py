@@ -25,7 +25,10 @@ layers = st.one_of(
         st.integers(1, 2), st.tuples(*[st.integers(-1, 3)] * 4),
     ),
     st.tuples(st.sampled_from(["relu", "gelu", "clip", "leaky", "checkpoint", "scan", "norm"])),
-    st.tuples(st.sampled_from(["max_pool", "avg_pool"]), st.integers(1, 3), st.integers(1, 2)),
+    st.tuples(
+        st.sampled_from(["max_pool", "min_pool", "avg_pool"]), st.integers(1, 3), st.integers(1, 2),
+        st.sampled_from([-9, 0, 9]),
+    ),
     st.tuples(st.sampled_from(["shuffle", "unshuffle", "nearest"]), st.integers(2, 3)),
     st.tuples(st.sampled_from(["upsample", "reflect", "gate", "linear", "flip", "where", "write"])),
     st.tuples(st.sampled_from(["skip", "dense skip", "side by side", "cells", "tile"])),
@@ -113,11 +116,15 @@ def _apply(layer: Layer, x: Array, weights: Weights) -> Array:
     if name == "norm":
         x = x - jnp.mean(x, axis=-1, keepdims=True)
         return x * lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 0.1)
-    if name in ("max_pool", "avg_pool"):
-        size, stride = args
-        init, op = (-jnp.inf, lax.max) if name == "max_pool" else (0.0, lax.add)
+    if name in ("max_pool", "min_pool", "avg_pool"):
+        size, stride, offset = args
+        init, op = {
+            "max_pool": (-jnp.inf, lax.max), "min_pool": (jnp.inf, lax.min),
+            "avg_pool": (0.0, lax.add),
+        }[name]  # fmt: skip
         pads = ((0, 0), (0, 1), (1, 0), (0, 0)) if size > 1 else "VALID"
-        return lax.reduce_window(x, init, op, (1, size, size, 1), (1, stride, stride, 1), pads)
+        window = (1, size, size, 1), (1, stride, stride, 1)
+        return lax.reduce_window(x + offset, init, op, *window, pads) - offset
     if name == "shuffle":
         return _to_space(_conv(x, weights(1, 1, c, 4 * args[0] ** 2)), args[0])
     if name == "unshuffle":

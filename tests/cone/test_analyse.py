@@ -53,7 +53,7 @@ def by_platform(x):
 def test_of_code_that_depends_on_the_platform_the_own_branch_counts():
     assert cones.receptive_radius(by_platform, (1, 8, 8, 4)) == 5
     plan = cones.plan(by_platform, X.shape, ROI, 4)
-    assert plan.work.dense == X.shape[1] * X.shape[2] * KERNELS.size
+    assert plan.multiply_adds.dense == X.shape[1] * X.shape[2] * KERNELS.size
     origin, patches = (24, 24), RNG.random((2, 4, 4, 4), np.float32)
     got = plan.prepare(X).evaluate(origin, patches)
     expected = dense(jax.jit(by_platform), X, ROI, origin, patches)
@@ -114,22 +114,22 @@ def test_blocks_that_cannot_reach_the_region_are_told():
 def test_work_is_that_of_both_cones_intersected():
     plan = cones.plan(local, X.shape, ROI, 4, origins=[(12, 14), (12, 10)], class_cost=0)
     each = 9 * 4 * 4
-    assert plan.work.dense == 5 * 40 * 44 * each
-    assert plan.work.crop == sum((8 + 2 * r) ** 2 for r in range(5)) * each
+    assert plan.multiply_adds.dense == 5 * 40 * 44 * each
+    assert plan.multiply_adds.crop == sum((8 + 2 * r) ** 2 for r in range(5)) * each
     # Layer k changes k pixels around the block, and the region needs 5 - k pixels around it.
     rows = [(max(12 - k, 16 - 5 + k), min(16 + k, 24 + 5 - k)) for k in range(1, 6)]
     columns = [(max(14 - k, 20 - 5 + k), min(18 + k, 28 + 5 - k)) for k in range(1, 6)]
     both = zip(rows, columns, strict=True)
     exact = sum((b - a) * (d - c) for (a, b), (c, d) in both if b > a and d > c) * each
     # The second block ends at column 14, six pixels from the region.
-    np.testing.assert_array_equal(plan.work.cone, [exact, 0])
-    np.testing.assert_array_equal(plan.work.programs, [exact, 0])
+    np.testing.assert_array_equal(plan.multiply_adds.cone, [exact, 0])
+    np.testing.assert_array_equal(plan.multiply_adds.programs, [exact, 0])
 
 
 def test_more_expensive_programs_are_fewer():
     few, many = (cones.plan(local, X.shape, ROI, 4, class_cost=cost) for cost in (1e12, 0))
     assert len(few.programs) == 1 < len(many.programs)
-    assert few.work.programs.sum() > many.work.programs.sum()
+    assert few.multiply_adds.programs.sum() > many.multiply_adds.programs.sum()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_windows_around_a_global_operation_are_exact_too():
     plan = cones.plan(attended, X.shape, ROI, 4, origins=[(0, 8), (36, 40)], least=0)
     assert not plan.dense
     assert plan.note.endswith("everything may change behind reduce_sum")
-    assert plan.work.cone.max() < plan.work.crop
+    assert plan.multiply_adds.cone.max() < plan.multiply_adds.crop
     found, patches = plan.prepare(X), RNG.random((2, 4, 4, 4), np.float32)
     expected = dense(attended, X, ROI, (36, 40), patches)
     np.testing.assert_allclose(found.evaluate((36, 40), patches), expected, rtol=1e-5, atol=1e-6)

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from command_line import status
 from pages import PAGES, ROOT, Shown, mentioned, name_of, shown
 from PIL import Image
 from torch_writer import zip_file
@@ -40,6 +41,7 @@ QUICK = {
     "cem-jax map --help": (),
     "cem-jax figures": (),
     "cem-jax report results/photo --out photo.html": ("photo.html",),
+    "cem-jax plot results/photo --out photo.pdf": ("photo.pdf",),
     "cem-jax report results/photo --out report.html": ("report.html",),
     "cem-jax export map.npz --format csv --out map.csv": ("map.csv",),
     "cem-jax export map.npz --format netcdf --out map.nc": ("map.nc",),
@@ -248,7 +250,7 @@ def bring(folder: Path) -> None:
         network = [{name = "DnCNN-compact"}]
         scene = [{task = "DN", example = "pagoda", rois = [[96, 112, 32, 32]]}]
     """)
-    for name, program in (("cem-jax", "-m cem_jax.cli.cli"), ("python", "")):
+    for name, program in (("cem-jax", "-m cem_jax.cli"), ("python", "")):
         script = folder / ".venv/bin" / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
         script.chmod(0o755)
@@ -307,12 +309,7 @@ def test_a_quick_command_does_what_it_says(command, folder, monkeypatch):
     before = stamps(QUICK[command], folder)
     program, *arguments = shlex.split(command)
     if program == "cem-jax":
-        monkeypatch.setattr(sys, "argv", [program, *arguments])
-        for setting in ("use_all_cores", "use_compilation_cache"):  # JAX has started here
-            monkeypatch.setattr(cem, setting, lambda: None)
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        assert not done.value.code
+        assert not status(monkeypatch, *arguments)
     else:
         monkeypatch.setattr(sys, "argv", arguments[1:])
         importlib.import_module(arguments[1]).main()

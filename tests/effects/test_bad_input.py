@@ -8,7 +8,7 @@ from conftest import curved, unchanged
 from PIL import Image
 
 import cem_jax as cem
-from cem_jax.scene.image import read_image
+from cem_jax.scene.image import open_image
 
 ROI = cem.ROI(24, 32, 16, 16)
 
@@ -87,7 +87,8 @@ def test_a_pool_needs_images(tmp_path):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((20, 20), np.uint8), "shape"),
+        (np.zeros((20, 20, 2), np.uint8), "shape"),
+        (np.zeros(400, np.uint8), "shape"),
         (np.zeros((20, 20, 4), np.uint8), "shape"),
         (np.zeros((0, 20, 3), np.uint8), "shape"),
         (np.full((20, 20, 3), np.nan), "NaN"),
@@ -97,7 +98,7 @@ def test_a_pool_needs_images(tmp_path):
     ],
 )
 @pytest.mark.parametrize("task", ["super_resolution", "denoising", "deraining"])
-def test_an_image_has_three_channels_in_range(image, message, task):
+def test_an_image_is_in_colour_or_grey_and_in_range(image, message, task):
     with pytest.raises(ValueError, match=message):
         getattr(cem.Scene, task)(image)
 
@@ -206,26 +207,26 @@ def test_unreadable_files_are_named(tmp_path):
             cem.load("DnCNN", path)
     picture = tmp_path / "picture.png"
     with pytest.raises(ValueError, match=r"picture\.png"):
-        read_image(picture)
+        open_image(picture)
     picture.write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"picture\.png"):
-        read_image(picture)
+        open_image(picture)
 
 
 def test_files_of_other_kinds_are_read_or_refused(tmp_path):
     ramp = np.arange(64, dtype=np.uint8).reshape(8, 8)
     Image.fromarray(ramp).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.stack([ramp] * 3, -1))
+    np.testing.assert_array_equal(open_image(tmp_path / "grey.png"), np.stack([ramp] * 3, -1))
     deep = ramp.astype(np.uint16) * 1000 + 7
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    np.testing.assert_allclose(read_image(tmp_path / "deep.png")[..., 1], deep / 65535, rtol=1e-6)
+    np.testing.assert_allclose(open_image(tmp_path / "deep.png")[..., 1], deep / 65535, rtol=1e-6)
     colour = np.stack([ramp] * 3 + [np.full_like(ramp, 255)], -1)
     Image.fromarray(colour, "RGBA").save(tmp_path / "opaque.png")
-    assert read_image(tmp_path / "opaque.png").shape == (8, 8, 3)
+    assert open_image(tmp_path / "opaque.png").shape == (8, 8, 3)
     colour[0, 0, 3] = 100
     Image.fromarray(colour, "RGBA").save(tmp_path / "glass.png")
     with pytest.raises(ValueError, match="transparent"):
-        read_image(tmp_path / "glass.png")
+        open_image(tmp_path / "glass.png")
 
 
 def test_wrap_takes_functions():

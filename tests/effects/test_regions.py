@@ -51,9 +51,9 @@ def test_regions_share_a_sweep_where_all_pixels_depend_on_all(scene, plan):
 def test_a_shared_sweep_evaluates_an_intervention_once(scene, monkeypatch):
     done = []
 
-    def counted(way, work, chunk):
-        done.append(len(work.cells))
-        return chunks.evaluate(way, work, chunk)
+    def counted(method, asked, chunk):
+        done.append(len(asked.cells))
+        return chunks.evaluate(method, asked, chunk)
 
     monkeypatch.setattr("cem_jax.sweep.sweep.evaluate", counted)
     network = cem.wrap(dimmed, name="dimmed")
@@ -102,7 +102,7 @@ def test_finished_regions_are_returned_and_further_ones_made(tmp_path, scene, mo
         directory=tmp_path / ROIS[1].label,
     )  # fmt: skip
     np.testing.assert_array_equal(kept.values, first[1].values)
-    monkeypatch.setattr("cem_jax.sweep.sweep.Sweep.make", None)
+    monkeypatch.setattr("cem_jax.sweep.layout.Layout.make", None)
     for one, again in zip(all_three, cem.region_maps(network, scene, ROIS, **options), strict=True):
         np.testing.assert_array_equal(one.values, again.values)
 
@@ -112,8 +112,8 @@ def test_an_interrupted_shared_sweep_goes_on(tmp_path, scene, monkeypatch):
     options = {"plan": cem.CoarseToFine(2, 3), "progress": False, "directory": tmp_path}
     straight = cem.region_maps(network, scene, ROIS, **options | {"directory": None})
 
-    def cut_off(way, work, chunk):
-        for number, found in enumerate(chunks.evaluate(way, work, chunk)):
+    def cut_off(method, asked, chunk):
+        for number, found in enumerate(chunks.evaluate(method, asked, chunk)):
             if number == 5:
                 raise KeyboardInterrupt
             yield found

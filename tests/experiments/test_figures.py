@@ -7,11 +7,10 @@ import json
 import jax
 import numpy as np
 import pytest
-import typer
+from command_line import status
 from safetensors.numpy import load_file, save_file
 
 import cem_jax as cem
-from cem_jax.cli import cli
 from cem_jax.experiments import figures, findings
 from cem_jax.experiments.figures import masking, measures, scenes, statistics
 from cem_jax.experiments.figures.clock import Clock
@@ -305,17 +304,17 @@ def test_bad_requests_are_refused_before_any_work(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_lists_figures_and_makes_them(tmp_path, capsys):
-    cli.figures_command()
+def test_the_command_lists_figures_and_makes_them(tmp_path, capsys, monkeypatch):
+    out = ("--out", str(tmp_path))
+    assert not status(monkeypatch, "figures")
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == list(figures.NAMES)
-    cli.figures_command(["graph"], out=tmp_path)
+    assert not status(monkeypatch, "figures", "graph", *out)
     assert (tmp_path / "quick" / "graph.pdf").exists()
-    with pytest.raises(ValueError, match="figure 'nothing'"):
-        cli.figures_command(["nothing"], out=tmp_path)
-    with pytest.raises(typer.Exit) as status:
-        cli.figures_command(["dn"], redraw=True, out=tmp_path)
-    assert status.value.exit_code == 2 and "no results" in capsys.readouterr().err
+    assert status(monkeypatch, "figures", "nothing", *out) == 2
+    assert "figure 'nothing'" in capsys.readouterr().err
+    assert status(monkeypatch, "figures", "dn", "--redraw", *out) == 2
+    assert "no results" in capsys.readouterr().err
 
 
 def test_a_figures_time_counts_maps_of_earlier_runs(tiny, tmp_path):

@@ -28,7 +28,7 @@ from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import psnr
 from cem_jax.models.layers import Conv
 from cem_jax.scene.scene import Scene
-from cem_jax.store.claims import Claims
+from cem_jax.store.lock import Locks
 
 
 class Denoiser(nnx.Module):
@@ -172,7 +172,7 @@ def test_training_improves_the_network_and_the_record_says_so(photos, straight):
 
 def test_processes_share_runs_and_pass_over_those_that_are_done(photos, straight, tmp_path):
     short = dataclasses.replace(TINY, name="short", steps=5)
-    with Claims(tmp_path) as other, other.claimed("tiny"):
+    with Locks(tmp_path) as other, other.locked("tiny"):
         code = (
             "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
             "from test_training import TINY, dataclasses, train_all; "

@@ -19,7 +19,7 @@ import cem_jax as cem
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.jobs import job as jobs
 from cem_jax.jobs import job_file
-from cem_jax.store.claims import Claims
+from cem_jax.store.lock import Locks
 
 ROI = cem.ROI(0, 0, 16, 16)
 OUTCOMES = (cem.psnr, cem.negative_l1)
@@ -89,6 +89,9 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
 
 
+_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
+
+
 def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkeypatch):
     several = dataclasses.replace(cem.models.describe("DnCNN-compact"), tasks=("SR", "DN"))
     monkeypatch.setattr(cem.models, "describe", lambda name: several)
@@ -99,6 +102,8 @@ def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkey
         scene = [{task = "preupsampled", factor = 3, example = "cabin", rois = [[239, 0, 16, 17]]}]
     """
     file.write_text(text)
+    assert cem.read_job(file).block == 6  # whose patches are cut from the bundled photographs
+    file.write_text(text.replace("block = 6", f"block = 6\npool = '{_POOL}'"))
     with pytest.raises(ValueError, match=r"pool: .*8 x 8.*block = 6"):
         cem.read_job(file)
     file.write_text(text.replace("block = 6", "block = 8"))
@@ -283,6 +288,86 @@ def test_a_map_that_fails_does_not_stop_the_others(tmp_path, clean, pool, local)
     ]  # fmt: skip
 
 
+class Odd(Exception):
+    """An error of somebody else's class."""
+
+    def __str__(self):
+        raise RuntimeError
+
+
+FAILURES = {
+    "ZeroDivisionError": (lambda: 1 // 0, "ZeroDivisionError: integer division or modulo by zero"),
+    "exit": (lambda: sys.exit("not here"), "SystemExit: not here"),
+    "missing file": (lambda: os.stat("/nowhere/x"), "No such file or directory: '/nowhere/x'"),
+    "memory": (lambda: np.zeros(2**50), "MemoryError: "),
+    "nothing": (lambda: None, "network=None: expected a cem_jax.Network"),
+    "a line of control codes": (lambda: 1 / {}["\x1b[2J\n"], r"KeyError: '\x1b[2J\n'"),
+    "odd": (lambda: (_ for _ in ()).throw(Odd()), "Odd"),
+    "group": (
+        lambda: (_ for _ in ()).throw(ExceptionGroup("two", [Odd(), Odd()])), "ExceptionGroup: two"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_whatever_a_loader_raises_is_told_and_the_others_are_made(
+    case, tmp_path, clean, pool, local
+):
+    fails, message = FAILURES[case]
+    maps = [cem.MapOf(network, "noisy", ROI) for network in ("bad", "net")]
+    networks = {"bad": fails, "net": lambda: local}
+    job = small_job(clean, pool, local, networks=networks, maps=maps)
+    bad, good = cem.run_job(job, tmp_path, progress=False)
+    assert message in bad.problem and bad.problem.isprintable()
+    assert good.rows and not good.problem
+    index = json.loads((tmp_path / jobs.INDEX).read_text())
+    assert [row.get("problem") for row in index] == [bad.problem, None, None]
+
+
+def test_whatever_a_scene_or_a_network_raises_is_told(tmp_path, clean, pool, local):
+    def untraceable(x):
+        return x + {"shift": 1}["shfit"]
+
+    scenes = {"bad": lambda: 1 // 0, "no scene": lambda: clean, "noisy": lambda: denoised(clean)}
+    networks = {"net": lambda: local, "bad": lambda: cem.wrap(untraceable, receptive_radius=0)}
+    maps = [cem.MapOf("net", scene, ROI) for scene in scenes] + [cem.MapOf("bad", "noisy", ROI)]
+    job = small_job(clean, pool, local, networks=networks, scenes=scenes, maps=maps)
+    problems = [result.problem for result in cem.run_job(job, tmp_path, progress=False)]
+    assert problems[0].startswith("ZeroDivisionError") and problems[2] == ""
+    assert "expected a cem_jax.Scene" in problems[1]
+    assert "shfit" in problems[3]
+
+
+OWN = ("maps.json", "Maps.JSON", "claims", "CLAIMS")
+NOWHERE = ("", ".", "..", ".hidden", "a/b", "a\\b", "a:b", "ends.", "ends ", " begins", "tab\t",
+           "line\n", "null\0", "half \ud800", "\u202eturned", "what?", "a*", "<b>", "x" * 201,
+           "\u00e9" * 101, "CON", "nul.txt", "com1", 5, b"bytes", None)  # fmt: skip
+
+
+@pytest.mark.parametrize("label", OWN + NOWHERE, ids=repr)
+def test_labels_that_are_no_folders_name_or_the_jobs_own_are_refused(label, clean, pool, local):
+    one = cem.MapOf(label, "noisy", ROI)
+    with pytest.raises(ValueError, match="label"):
+        small_job(clean, pool, local, networks={label: lambda: local}, maps=[one])
+
+
+@pytest.mark.parametrize("label", ["photo (1)", "Müller & Co", "写真", "$x^2$", "x" * 200, "-v"])
+def test_other_labels_are_folders(label, tmp_path, clean, pool, local):
+    job = small_job(
+        clean, pool, local, networks={label: lambda: local}, maps=[cem.MapOf(label, "noisy", ROI)]
+    )
+    assert cem.run_job(job, tmp_path, progress=False)[0].problem == ""
+    assert (tmp_path / label / "noisy" / ROI.label / "map.npz").is_file()
+
+
+@pytest.mark.parametrize("changes", [{"block": 0}, {"block": 8.0}, {"seed": -1}, {"seed": "1"}])
+def test_numbers_of_a_job_are_checked_before_work(changes, clean, pool, local):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        small_job(clean, pool, local, **changes)
+    job = small_job(clean, pool, local, block=np.int64(8), seed=np.uint8(3))
+    assert type(job.block) is int and type(job.seed) is int
+
+
 def test_a_job_that_cannot_be_is_refused(clean, pool, local):
     one = cem.MapOf("net", "noisy", ROI)
     for maps, message in (
@@ -306,26 +391,26 @@ def test_a_folder_that_cannot_be_written_is_refused_first(tmp_path, clean, pool)
 
 
 def _hold(folder, name, holding, go):
-    with Claims(Path(folder)).claimed(name) as mine:
+    with Locks(Path(folder)).locked(name) as mine:
         holding.put(mine)
         go.wait()
     os._exit(0)
 
 
-def test_a_claim_keeps_others_off_until_its_holder_ends(tmp_path):
+def test_a_lock_keeps_others_off_until_its_holder_ends(tmp_path):
     context = multiprocessing.get_context("spawn")
     holding, go = context.Queue(), context.Event()
     other = context.Process(target=_hold, args=(str(tmp_path), "a", holding, go))
     other.start()
     assert holding.get(timeout=120)
-    with Claims(tmp_path) as claims:
-        with claims.claimed("a") as mine:
+    with Locks(tmp_path) as locks:
+        with locks.locked("a") as mine:
             assert not mine
-        with claims.claimed("b") as mine:
+        with locks.locked("b") as mine:
             assert mine
         other.kill()
         other.join()
-        with claims.claimed("a") as mine:
+        with locks.locked("a") as mine:
             assert mine
 
 

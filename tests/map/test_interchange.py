@@ -71,6 +71,43 @@ def test_what_the_papers_code_has_no_place_for_is_refused(found, change, message
         reference_arrays(dataclasses.replace(found, **change))
 
 
+OUTSIDE = ("../../X", "..", ".", "", " ", "/etc/x", "a/b", "a\\b", "C:x", "x\0", "x\n", "..\u202e")
+
+
+@pytest.mark.parametrize("where", ["network", "image", "prefix", "task", "block"])
+@pytest.mark.parametrize("text", OUTSIDE, ids=repr)
+def test_nothing_is_written_outside_the_folder(where, text, found, tmp_path):
+    changes: dict = {"task": text, "block": text}
+    if where == "network":
+        found = dataclasses.replace(found, provenance={**found.provenance, "network": text})
+    elif where in changes:
+        found = dataclasses.replace(found, **{where: changes[where]})
+    folder = tmp_path / "a" / "b" / "out"
+    folder.mkdir(parents=True)
+    names = {where: text} if where in ("image", "prefix") else {}
+    with pytest.raises(ValueError):
+        write_reference(found, folder, **names)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "out"]
+
+
+def test_links_that_lead_out_of_the_folder_are_not_followed(found, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "DN-CEM").symlink_to(tmp_path / "far")
+    with pytest.raises(ValueError, match="leads out of"):
+        write_reference(found, tmp_path / "out")
+    assert not list((tmp_path / "far").iterdir())
+    (tmp_path / "link").symlink_to(tmp_path / "far")  # the folder itself may be a link
+    assert all(path.exists() for path in write_reference(found, tmp_path / "link"))
+
+
+@pytest.mark.parametrize("plan", ["CoarseToFine(coarse=2, fine=3, tolerance=0.05)", None, 3])
+def test_a_plan_that_is_not_the_maps_is_refused(plan, found):
+    other = dataclasses.replace(found, provenance={**found.provenance, "plan": plan})
+    with pytest.raises(ValueError, match="plan="):
+        reference_arrays(other)
+
+
 def test_a_table_has_a_line_for_each_block(found, tmp_path):
     write_csv(found, tmp_path / "map.csv")
     with (tmp_path / "map.csv").open() as file:
@@ -202,7 +239,7 @@ def test_the_published_configurations_are_accepted(shared, tmp_path):
 def test_every_format_is_a_command(found, tmp_path):
     from command_line import call
 
-    from cem_jax.cli.cli import Format, export
+    from cem_jax.cli.look import Format, export
 
     found.save(tmp_path / "map.npz")
     for kind in Format:
@@ -218,12 +255,10 @@ def test_every_format_is_a_command(found, tmp_path):
 def test_a_configuration_is_run_by_the_map_command(checkout, tmp_path):
     from command_line import call
 
-    from cem_jax.cli.cli import map_command
-
     file = config(checkout, Imagelist=["demo_2.png"], coarse_num=1, fine_num=1)
     done = call("map", "--reference-config", str(file), "--out", str(tmp_path / "maps"))
     assert done.returncode == 0, done.stderr
     map_ = cem.EffectMap.load(tmp_path / "maps/DnCNN-compact/demo_2.png/y24-x16-16x16/map.npz")
     assert map_.provenance["rounded"]
-    with pytest.raises(ValueError, match="--model, --task, --image and --roi are needed"):
-        map_command(tmp_path / "other")
+    done = call("map", "--out", str(tmp_path / "other"))
+    assert done.returncode == 2 and "--model, --task, --image and --roi are needed" in done.stderr

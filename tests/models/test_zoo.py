@@ -41,7 +41,7 @@ def both(names=NAMES):
 
 @functools.lru_cache(maxsize=64)
 def output(make, name: str, salt: int = 0) -> np.ndarray:
-    return np.asarray(make(name)(image(*SIZE, salt=salt)[None]))
+    return np.asarray(make(name)(zoo.picture(name, *SIZE, salt=salt)))
 
 
 def relative(got, want) -> float:
@@ -53,9 +53,9 @@ def relative(got, want) -> float:
 def test_images_of_any_size_are_restored_to_their_size(name, make):
     network = make(name)
     for size in ((1, 1), (2, 31)):
-        x = jax.ShapeDtypeStruct((2, *size, 3), np.float32)
+        x = jax.ShapeDtypeStruct((2, *size, zoo.channels(name)), np.float32)
         found = jax.eval_shape(network.apply, network.params, x)
-        assert found.shape == (2, *(network.scale * side for side in size), 3)
+        assert found.shape == (2, *(network.scale * side for side in size), x.shape[-1])
         assert found.dtype == np.float32
 
 
@@ -64,11 +64,12 @@ def test_a_call_changes_nothing_and_compiles_once(name, make):
     network = make(name)
     before = jax.tree.map(np.array, network.params)
     first = output(make, name)
-    assert first.shape == (1, *(network.scale * side for side in SIZE), 3)
+    sides = (network.scale * side for side in SIZE)
+    assert first.shape == (1, *sides, zoo.channels(name))
     assert np.isfinite(first).all()
     with jax.no_tracing():  # raises where anything is traced anew
-        again = network(image(*SIZE)[None])
-        other = network(image(*SIZE, salt=1)[None])
+        again = network(zoo.picture(name, *SIZE))
+        other = network(zoo.picture(name, *SIZE, salt=1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     jax.tree.map(np.testing.assert_array_equal, before, network.params)
@@ -82,7 +83,7 @@ def test_a_batch_is_a_loop_and_gradients_are_finite(name, make):
         y = network.apply(params, x[None])[0]
         return jnp.sum(y**2), y
 
-    pair = np.stack([image(*SIZE, salt=salt) for salt in (0, 1)])
+    pair = np.concatenate([zoo.picture(name, *SIZE, salt=salt) for salt in (0, 1)])
     # Small networks run once: what costs is their compilation.
     options = {"xla_backend_optimization_level": 0} if make is zoo.small_network else {}
     mapped = jax.vmap(jax.value_and_grad(energy, has_aux=True), (0, None))
@@ -99,7 +100,7 @@ def test_a_batch_is_a_loop_and_gradients_are_finite(name, make):
 def test_bfloat16_in_is_bfloat16_out(name, make):
     network = make(name)
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), network.params)
-    x = jnp.asarray(image(*SIZE)[None], jnp.bfloat16)
+    x = jnp.asarray(zoo.picture(name, *SIZE), jnp.bfloat16)
     found = jax.eval_shape(network.apply, half, x)
     assert found.dtype == jnp.bfloat16
 
@@ -109,7 +110,7 @@ def test_bfloat16_in_is_bfloat16_out(name, make):
 def test_bfloat16_is_finite_and_near(name):
     network = zoo.small_network(name)
     half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), network.params)
-    got = jax.jit(network.apply)(half, jnp.asarray(image(*SIZE)[None], jnp.bfloat16))
+    got = jax.jit(network.apply)(half, jnp.asarray(zoo.picture(name, *SIZE), jnp.bfloat16))
     assert np.isfinite(np.asarray(got, np.float32)).all()
     assert 0 < relative(got, output(zoo.small_network, name)) < 0.1
 
@@ -118,7 +119,7 @@ def test_bfloat16_is_finite_and_near(name):
 @pytest.mark.parametrize("platform", ["tpu", "cuda"])
 def test_every_network_lowers_in_full_precision_for(platform, name, make):
     network = make(name)
-    x = jax.ShapeDtypeStruct((1, *SIZE, 3), np.float32)
+    x = jax.ShapeDtypeStruct((1, *SIZE, zoo.channels(name)), np.float32)
     with jax.default_matmul_precision("highest"):
         traced = jax.jit(network.apply).trace(network.params, x)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
@@ -145,10 +146,9 @@ import jax
 jax.config.update("jax_num_cpu_devices", 2)
 import numpy as np
 import zoo
-from parity_formula import image
 make = {"small": zoo.small_network, "full": zoo.network}[sys.argv[1]]
 names = sys.argv[3:]
-np.savez(sys.argv[2], **{name: make(name)(image(9, 12)[None]) for name in names})
+np.savez(sys.argv[2], **{name: make(name)(zoo.picture(name, 9, 12)) for name in names})
 """
 
 

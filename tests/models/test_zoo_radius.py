@@ -42,7 +42,10 @@ def reached(network: cem.Network) -> int:
     assert radius is not None
     begin = -(-(radius + 4) // period) * period
     side = begin + -(-(period + radius + 4) // period) * period
-    x, params = np.full((1, side, side, 3), 0.44, np.float32), positive(network.params)
+    x, params = (
+        np.full((1, side, side, zoo.channels(network.name)), 0.44, np.float32),
+        positive(network.params),
+    )
     farthest = 0
     for y in range(scale * begin, scale * (begin + period)):
         rows = np.flatnonzero(touched(network.apply, params, x, y))
@@ -59,6 +62,8 @@ EXACT = {
     "SRDenseNet": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "SRDenseNet17": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
     "PAN": {"nf": 8, "unf": 6, "nb": 2}, "DRUNet": {"nc": (4, 6, 8, 8), "nb": 1},
+    "ADNet": {"width": 8}, "CARN-M": {"width": 8}, "CARN-M_x3": {"width": 8},
+    "SPAN": {"feature_channels": 8, "num_blocks": 2}, "DnCNN3": {"nc": 8},
     "SwinIR_DN": {"embed_dim": 12, "depths": (2,), "num_heads": (2,)},
 }  # fmt: skip
 """Arguments that leave the radius as published, or make a deep network shallow."""
@@ -82,7 +87,7 @@ def test_no_gradient_reaches_beyond_the_radius_of_pooled_attention():
     assert 0 < reached(found) <= found.receptive_radius
 
 
-HIDDEN = ("DRRN", "RCAN_pooling", "RCAN_DN_pooling", "SCUNet", "SRCNN", "SwinIR")
+HIDDEN = ("DRRN", "HiT", "RCAN_pooling", "RCAN_DN_pooling", "SCUNet", "SRCNN", "SwinIR")
 """Gathers, windows and cells: their locality is in the numbers, but not in the program."""
 LOCAL = [name for name in cem.models.names() if not registry.find(name).global_operations]
 SEEN = [name for name in LOCAL if not name.startswith(HIDDEN)]
@@ -99,7 +104,7 @@ def seen(name: str, config) -> tuple[int | None, int | None]:
     def apply(params, x):
         return nnx.merge(graph, params)(x)
 
-    return cone.receptive_radius(apply, (1, side, side, 3), shapes), stated
+    return cone.receptive_radius(apply, (1, side, side, zoo.channels(name)), shapes), stated
 
 
 @pytest.mark.parametrize("name", SEEN)

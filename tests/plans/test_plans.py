@@ -11,7 +11,7 @@ from conftest import curved
 from recorded import TASKS, play, recorded_change, recorded_pool, whole_map
 
 import cem_jax as cem
-from cem_jax.cli.cli import parse_plan
+from cem_jax.cli.options import parse_plan
 from cem_jax.plans.estimate import interval, sign_probability
 from cem_jax.plans.plan import with_tolerance
 from cem_jax.pool import strata

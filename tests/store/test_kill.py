@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.effects import effect
 from cem_jax.store import resume
-from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store, read_outcomes, write_atomically
+from cem_jax.store.atomic import write_atomically
+from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store, read_outcomes
+from cem_jax.sweep.layout import Layout
 
 ROI = cem.ROI(24, 32, 16, 16)
 
@@ -100,7 +101,7 @@ def batches(folder: Path, count: int) -> list[int]:
     ends = []
     for n in range(count):
         cells = np.arange(3) + 10 * n
-        with Log(folder) as log:
+        with open_store(folder, {}) as log:
             log.append(cells, np.zeros(3, int), cells[:, None].astype(np.float32), 1.0)
         ends.append((folder / LOG.format(0)).stat().st_size)
     return ends
@@ -119,7 +120,7 @@ FIRST, SECOND, THIRD = [0, 1, 2], [10, 11, 12], [20, 21, 22]
 
 
 def test_a_write_cut_off_at_any_byte_is_as_if_it_had_not_begun(tmp_path):
-    folder = open_store(tmp_path / "s", {})
+    folder = tmp_path / "s"
     _, second, third = batches(folder, 3)
     path = folder / LOG.format(0)
     whole = path.read_bytes()
@@ -127,13 +128,13 @@ def test_a_write_cut_off_at_any_byte_is_as_if_it_had_not_begun(tmp_path):
         path.write_bytes(whole[:end])
         expected = FIRST + SECOND + (THIRD if end == third else [])
         assert read(folder) == (expected, len(expected) / 3)
-        with Log(folder) as log:
+        with open_store(folder, {}) as log:
             log.append(np.array([30]), np.array([0]), np.array([[30]], np.float32), 1.0)
         assert read(folder) == ([*expected, 30], len(expected) / 3 + 1)
 
 
 def test_no_damaged_byte_of_a_batch_is_taken_for_an_outcome(tmp_path):
-    folder = open_store(tmp_path / "s", {})
+    folder = tmp_path / "s"
     _, second, third = batches(folder, 3)
     path = folder / LOG.format(0)
     whole = path.read_bytes()
@@ -142,17 +143,19 @@ def test_no_damaged_byte_of_a_batch_is_taken_for_an_outcome(tmp_path):
         assert read(folder) == (FIRST + SECOND, 2.0)
     path.write_bytes(whole + bytes(100))  # as a crash of the machine may leave it
     assert read(folder) == (FIRST + SECOND + THIRD, 3.0)
-    with Log(folder):
+    with open_store(folder, {}):
         assert path.read_bytes() == whole
 
 
 def test_a_draft_that_was_left_behind_does_not_spoil_the_folder(tmp_path):
     (tmp_path / f".{CONFIGURATION}.1a2b3c4d").write_text("{")
-    assert open_store(tmp_path, {"a": 1}) == tmp_path
+    with open_store(tmp_path, {"a": 1}) as log:
+        assert log.folder == tmp_path
     (tmp_path / "target").mkdir()
     with pytest.raises(OSError):
         write_atomically(tmp_path / "target", b"x")
-    assert len(list(tmp_path.iterdir())) == 3
+    names = {".sweep.json.1a2b3c4d", CONFIGURATION, LOG.format(0), "target"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_folder_in_use_or_unwritable_is_refused_before_any_work(tmp_path, monkeypatch):
@@ -162,14 +165,14 @@ def test_a_folder_in_use_or_unwritable_is_refused_before_any_work(tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(effect.Sweep, "make", stop)
+        patch.setattr(Layout, "make", stop)
         with pytest.raises(KeyboardInterrupt):
             sweep(directory, 3)
 
     def never(*args, **more):
         raise AssertionError("no work is started")
 
-    monkeypatch.setattr(effect.Sweep, "make", never)
+    monkeypatch.setattr(Layout, "make", never)
     with Log(directory), pytest.raises(ValueError, match="another run"):
         sweep(directory, 3)
     (directory / LOG.format(0)).unlink()
@@ -183,14 +186,14 @@ def test_a_folder_in_use_or_unwritable_is_refused_before_any_work(tmp_path, monk
 
 DISK = """
 import resource, sys
-from cem_jax.cli import cli
+from cem_jax.cli.main import main
 from cem_jax.store import resume
 
 resume._FLUSH_SECONDS = 0.0
 for limit in (100, 3000, 9000, resource.RLIM_INFINITY):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        cli.main()
+        main()
     except SystemExit as status:
         print(f"STATUS {status.code or 0}", file=sys.stderr, flush=True)
 """

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.effects import effect
 from cem_jax.store import resume
 from cem_jax.store.store import LOG, Log, open_store, read_outcomes
+from cem_jax.sweep.layout import Layout
 
 ROI = cem.ROI(24, 32, 16, 16)
 PLAN = cem.CoarseToFine(2, 6)
@@ -48,7 +48,7 @@ def test_a_finished_map_is_returned_as_it_was_saved(tmp_path, clean, pool, local
     def never(*args, **more):
         raise AssertionError("nothing is left to compute")
 
-    monkeypatch.setattr(effect.Sweep, "make", never)
+    monkeypatch.setattr(Layout, "make", never)
     again = run(local, clean, pool, tmp_path)
     np.testing.assert_array_equal(again.values, first.values)
     assert again.provenance == first.provenance
@@ -65,11 +65,11 @@ def test_a_damaged_map_is_estimated_again_from_the_outcomes(tmp_path, clean, poo
 
 @pytest.mark.parametrize("lost", [1, 7, 30])
 def test_a_batch_that_was_cut_off_is_forgotten(tmp_path, lost):
-    folder = open_store(tmp_path / "s", {"a": 1})
+    folder = tmp_path / "s"
 
     def append(start):
         cells = np.arange(start, start + 5)
-        with Log(folder) as log:
+        with open_store(folder, {"a": 1}) as log:
             log.append(cells, np.zeros(5, int), cells[:, None].astype(np.float32), 1.5)
 
     append(0)
@@ -86,10 +86,9 @@ def test_a_batch_that_was_cut_off_is_forgotten(tmp_path, lost):
 
 
 def test_two_runs_do_not_write_to_one_directory(tmp_path):
-    folder = open_store(tmp_path, {"a": 1})
-    with Log(folder), pytest.raises(ValueError, match="another run"):
-        Log(folder)
-    with Log(folder):
+    with open_store(tmp_path, {"a": 1}), pytest.raises(ValueError, match="another run"):
+        open_store(tmp_path, {"a": 1})
+    with open_store(tmp_path, {"a": 1}):
         pass
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cem_jax.sweep import chunks
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
-from cem_jax.sweep.source import Work, Written
+from cem_jax.sweep.source import AsGiven, Interventions
 
 FULL = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
 
@@ -28,7 +28,7 @@ class Future:
         return self.index[..., None].astype(np.float32)
 
 
-class FakeWay:
+class FakeMethod:
     """A device with a clock and a memory; cells are programs, as in a local sweep."""
 
     def __init__(self, *, devices=2, compilable=99, callable=99, fetchable=99, clock=None):
@@ -40,17 +40,17 @@ class FakeWay:
     def seconds(self, size):
         return 0.01 * size
 
-    def groups(self, work):
-        return {int(c): [np.flatnonzero(work.cells == c)] for c in np.unique(work.cells)}
+    def groups(self, asked):
+        return {int(c): [np.flatnonzero(asked.cells == c)] for c in np.unique(asked.cells)}
 
-    def prepare(self, work, keys, size):
+    def prepare(self, asked, keys, size):
         self.sizes.append(size)
-        assert set(keys) <= set(work.cells.tolist())
+        assert set(keys) <= set(asked.cells.tolist())
         return size <= self.compilable
 
-    def call(self, work, key, index):
+    def call(self, asked, key, index):
         assert index.shape[0] == self.devices and index.min() >= 0
-        assert (work.cells[index] == key).all(), "interventions of one program only"
+        assert (asked.cells[index] == key).all(), "interventions of one program only"
         if index.shape[1] > self.callable:
             raise FULL
         self.calls.append(index.shape[1])
@@ -70,7 +70,7 @@ class Clock:
 
 def work(count, programs=3):
     cells = np.arange(count, dtype=np.int32) % programs
-    return Work(Written(), cells, np.zeros((count, 1)))
+    return Interventions(AsGiven(), cells, np.zeros((count, 1)))
 
 
 def outcomes_by_intervention(way, asked, chunk):
@@ -87,7 +87,7 @@ def outcomes_by_intervention(way, asked, chunk):
 @pytest.mark.parametrize("size", [1, 3, 16])
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_every_intervention_is_evaluated_once(count, size, devices):
-    way = FakeWay(devices=devices)
+    way = FakeMethod(devices=devices)
     found = outcomes_by_intervention(way, work(count), Chunk(size, grows=False))
     np.testing.assert_array_equal(found, np.arange(count))
 
@@ -95,7 +95,7 @@ def test_every_intervention_is_evaluated_once(count, size, devices):
 @pytest.mark.parametrize("where", ["compilable", "callable", "fetchable"])
 @pytest.mark.parametrize("room", [1, 2, 5])
 def test_short_memory_halves_the_chunk_and_loses_nothing(where, room):
-    way, chunk = FakeWay(**{where: room}), Chunk(16, grows=True)
+    way, chunk = FakeMethod(**{where: room}), Chunk(16, grows=True)
     found = outcomes_by_intervention(way, work(83), chunk)
     np.testing.assert_array_equal(found, np.arange(83))
     assert chunk.size == max(s for s in (1, 2, 4, 8, 16) if s <= room)
@@ -103,7 +103,7 @@ def test_short_memory_halves_the_chunk_and_loses_nothing(where, room):
 
 @pytest.mark.parametrize("fails", range(9))
 def test_a_shortage_at_any_moment_loses_nothing(fails, monkeypatch):
-    way, chunk, count = FakeWay(), Chunk(4, grows=False), itertools.count()
+    way, chunk, count = FakeMethod(), Chunk(4, grows=False), itertools.count()
     arrive = Future.__array__
 
     def once_short(self, dtype=None, copy=None):
@@ -120,7 +120,7 @@ def test_a_shortage_at_any_moment_loses_nothing(fails, monkeypatch):
 
 def test_a_single_intervention_that_does_not_fit_is_an_error():
     with pytest.raises(MemoryError, match="single intervention"):
-        outcomes_by_intervention(FakeWay(callable=0), work(5), Chunk(4, grows=False))
+        outcomes_by_intervention(FakeMethod(callable=0), work(5), Chunk(4, grows=False))
 
 
 def test_a_single_call_gets_smaller_too():
@@ -140,19 +140,19 @@ def test_a_single_call_gets_smaller_too():
 
 
 def test_other_errors_of_the_device_are_not_swallowed(monkeypatch):
-    def broken(self, work, key, index):
+    def broken(self, asked, key, index):
         raise jax.errors.JaxRuntimeError("INTERNAL: the device is gone")
 
-    monkeypatch.setattr(FakeWay, "call", broken)
+    monkeypatch.setattr(FakeMethod, "call", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="device is gone"):
         fitting(lambda size: broken(None, None, None, None), Chunk(4, grows=False))
     with pytest.raises(jax.errors.JaxRuntimeError, match="device is gone"):
-        outcomes_by_intervention(FakeWay(), work(5), Chunk(4, grows=False))
+        outcomes_by_intervention(FakeMethod(), work(5), Chunk(4, grows=False))
 
 
 @pytest.mark.parametrize("count", [60, 6000])
 def test_three_chunks_are_in_flight_however_many_interventions_there_are(count):
-    way = FakeWay()
+    way = FakeMethod()
     outcomes_by_intervention(way, work(count, 1), Chunk(4, grows=False))
     assert way.most == 3
 
@@ -160,7 +160,7 @@ def test_three_chunks_are_in_flight_however_many_interventions_there_are(count):
 @pytest.mark.parametrize("best", [4, 8, 32])
 def test_sizes_grow_as_long_as_that_pays(best, monkeypatch):
     """A call costs the same up to `best` interventions a device, and in proportion beyond."""
-    way, chunk = FakeWay(), Chunk(4, grows=True)
+    way, chunk = FakeMethod(), Chunk(4, grows=True)
     monkeypatch.setattr(chunks, "time", way.clock)
     way.seconds = lambda size: 0.1 * max(size / best, 1.0)
     found = outcomes_by_intervention(way, work(20_000, 1), chunk)
@@ -170,14 +170,14 @@ def test_sizes_grow_as_long_as_that_pays(best, monkeypatch):
 
 
 def test_a_size_is_not_tried_where_compiling_it_takes_longer_than_it_can_save(monkeypatch):
-    way, chunk = FakeWay(), Chunk(4, grows=True)
+    way, chunk = FakeMethod(), Chunk(4, grows=True)
     monkeypatch.setattr(chunks, "time", way.clock)
     way.seconds = lambda size: 0.1
     compile_again = way.prepare
 
-    def slow(work, keys, size):
+    def slow(asked, keys, size):
         way.clock.now += 60.0
-        return compile_again(work, keys, size)
+        return compile_again(asked, keys, size)
 
     way.prepare = slow
     outcomes_by_intervention(way, work(800, 1), chunk)  # 100 chunks of 0.1 s
@@ -185,7 +185,7 @@ def test_a_size_is_not_tried_where_compiling_it_takes_longer_than_it_can_save(mo
 
 
 def test_a_size_found_is_kept_for_the_next_stage():
-    way, chunk = FakeWay(callable=2), Chunk(16, grows=True)
+    way, chunk = FakeMethod(callable=2), Chunk(16, grows=True)
     outcomes_by_intervention(way, work(40), chunk)
     way.sizes.clear()
     outcomes_by_intervention(way, work(40), chunk)

@@ -18,7 +18,7 @@ from PIL import Image
 from report_maps import largest_maps, made_map
 
 import cem_jax as cem
-from cem_jax.cli import cli
+from cem_jax.cli import look
 from cem_jax.view.report.scenes import by_scene, network_names, strongest_first
 
 HOSTILE = '</script ><script>alert(1)</script><img src=x onerror="alert(1)">&amp;'
@@ -196,10 +196,10 @@ def test_the_command_gathers_the_maps_of_folders(maps, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [len(scene["maps"]) for scene in Page(tmp_path / "all.html").scenes] == [2, 1]
-    cli.report([tmp_path / "maps"], tmp_path / "again.html")  # y8, y32, y112: by their numbers
+    look.report([tmp_path / "maps"], tmp_path / "again.html")  # y8, y32, y112: by their numbers
     assert Page(tmp_path / "again.html").scenes == Page(tmp_path / "all.html").scenes
     with pytest.raises(ValueError, match=r"empty: no map\.npz"):
-        cli.report([tmp_path / "maps", tmp_path / "empty"], tmp_path / "none.html")
+        look.report([tmp_path / "maps", tmp_path / "empty"], tmp_path / "none.html")
 
 
 # Linear RGB as seen with no working cones of one kind: Machado et al. 2009, severity 1.

@@ -3,28 +3,22 @@
 A global operation may change everywhere and needs everything; it is computed in full.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..graph import Equation
 from ..jaxpr import ALONG, ELEMENTWISE, REDUCTIONS
-from .axes import Along, Broadcast, Dot, Elementwise, Reduce, Squeeze, Transpose
-from .base import Rule, Start
+from .axes import Along, Broadcast, Dot, Elementwise, Gather, Reduce, Squeeze, Transpose
+from .base import Rule
 from .mosaic import Concatenate, Cut, Update
-from .resample import RESAMPLING, Band, find_band
+from .resample import Blend, Pick, find_band
 from .reshape import Reshape
-from .window import Conv, Pad, Pool, Reverse, Slice
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .window import Conv, Pad, Pooling, Reverse, Slice
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(ELEMENTWISE, Elementwise()),
     **dict.fromkeys(REDUCTIONS, Reduce()),
     **dict.fromkeys(ALONG, Along()),
-    **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pool()),
+    **dict.fromkeys([f"reduce_window_{name}" for name in ("sum", "max", "min")], Pooling()),
     "broadcast_in_dim": Broadcast(),
     "concatenate": Concatenate(),
     "conv_general_dilated": Conv(),
@@ -32,13 +26,21 @@ RULES: dict[str, Rule] = {
     "dynamic_slice": Cut(),
     "dynamic_update_slice": Update(),
     "pad": Pad(),
+    "fft": Along(),
+    "gather": Gather(),
+    "pick": Pick(),
     "reshape": Reshape(),
     "rev": Reverse(),
     "slice": Slice(),
+    "sort": Along(),
     "squeeze": Squeeze(),
+    "top_k": Along(),
     "transpose": Transpose(),
 }
 """By primitive."""
+
+_BLEND = Blend()
+"""The product by a known matrix that is a band."""
 
 
 def rule_for(eq: Equation) -> Rule | None:
@@ -46,7 +48,7 @@ def rule_for(eq: Equation) -> Rule | None:
     if eq.misread:
         return None
     if eq.band is not None:
-        return RESAMPLING[eq.name]
+        return _BLEND
     rule = RULES.get(eq.name)
     known = [not isinstance(i, int) for i in eq.inputs]
     p = eq.params
@@ -61,4 +63,4 @@ def rule_for(eq: Equation) -> Rule | None:
     return None if refused else rule
 
 
-__all__ = ["RESAMPLING", "RULES", "Band", "Rule", "Start", "find_band", "rule_for"]
+__all__ = ["RULES", "Rule", "find_band", "rule_for"]

@@ -4,18 +4,14 @@ Element-wise operations, broadcasting, transposes, reductions, matrix products, 
 one axis (cumulative sums, softmax's parts) differ only in which axis follows which.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
+from ..graph import Equation, Start
 from ..regions import Boxes, Interval
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .base import Rule
 
 Links = tuple[int | None, ...]
 """For each axis of an operand, the axis of the output that follows it; None if it is mixed."""
@@ -104,17 +100,58 @@ class Reduce(AxisRule):
 
 
 class Along(AxisRule):
-    """Cumulative operations: element-wise but for one axis, which is mixed."""
+    """Operations along some axes, which are mixed: sums so far, sorting, Fourier transforms."""
+
+    def mixed(self, eq: Equation) -> tuple[int, ...]:
+        """The axes that are mixed."""
+        rank = len(eq.in_shapes[0])
+        if eq.name == "fft":
+            return tuple(range(rank - len(eq.params["fft_lengths"]), rank))
+        return (int(eq.params["dimension" if eq.name == "sort" else "axis"]) % rank,)
 
     def links(self, eq: Equation, index: int) -> Links:
-        """All axes but the mixed one."""
-        rank = len(eq.in_shapes[index])
-        return tuple(None if axis == eq.params["axis"] else axis for axis in range(rank))
+        """All axes but the mixed ones."""
+        mixed = self.mixed(eq)
+        return tuple(None if k in mixed else k for k in range(len(eq.in_shapes[index])))
 
     def align(self, eq: Equation) -> tuple[int, ...]:
-        """The mixed axis is computed in full."""
-        shape = eq.out_shapes[0]
-        return tuple(n if axis == eq.params["axis"] else 1 for axis, n in enumerate(shape))
+        """The mixed axes are computed in full."""
+        mixed = self.mixed(eq)
+        return tuple(n if k in mixed else 1 for k, n in enumerate(eq.out_shapes[0]))
+
+
+class Gather(AxisRule):
+    """gather by indices that may depend on the image: whole along the axes that they index."""
+
+    def links(self, eq: Equation, index: int) -> Links:
+        """Sliced axes follow the output's offsets; batch axes and the indices' own the others."""
+        dims, rank = eq.params["dimension_numbers"], len(eq.in_shapes[0])
+        places = [k for k in range(len(eq.out_shapes[0])) if k not in dims.offset_dims]
+        if index:
+            return (*places, None)
+        gone = {*dims.collapsed_slice_dims, *dims.operand_batching_dims}
+        links: list[int | None] = [None] * rank
+        for axis, out in zip(
+            (k for k in range(rank) if k not in gone), dims.offset_dims, strict=True
+        ):
+            links[axis] = out if axis not in dims.start_index_map else None
+        pairs = zip(dims.operand_batching_dims, dims.start_indices_batching_dims, strict=True)
+        for axis, place in pairs:
+            links[axis] = places[place]
+        return tuple(links)
+
+    def align(self, eq: Equation) -> tuple[int, ...]:
+        """Slices along indexed axes are taken in full."""
+        linked = {k for index in (0, 1) for k in self.links(eq, index)}
+        return tuple(1 if k in linked else n for k, n in enumerate(eq.out_shapes[0]))
+
+    def changed(self, eq: Equation, size: tuple[int, ...]) -> dict[str, Any]:
+        """The slices' sizes: those of the window where it follows the operand."""
+        sizes = list(eq.params["slice_sizes"])
+        for axis, out in enumerate(self.links(eq, 0)):
+            if out is not None and axis not in eq.params["dimension_numbers"].operand_batching_dims:
+                sizes[axis] = size[out]
+        return {"slice_sizes": tuple(sizes)}
 
 
 class Dot(AxisRule):
@@ -138,7 +175,7 @@ class Dot(AxisRule):
                 position += 1
         return tuple(links)
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """The length of the contraction."""
         product = 1.0
         for axis in eq.params["dimension_numbers"][0][0]:

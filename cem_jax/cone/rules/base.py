@@ -1,20 +1,13 @@
 """What a rule says of a primitive."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
+from ..graph import Equation, Start
 from ..regions import Boxes
-
-if TYPE_CHECKING:
-    from ..graph import Equation
-
-Start = int | jax.Array
-"""First index of a window on one axis: known, or a scalar of the running program."""
 
 
 class Rule:
@@ -43,7 +36,7 @@ class Rule:
         """The value that stands beyond the border of operand `index`; None if it has no effect."""
         return None
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """Multiply-adds for one element of the output."""
         return 0.0
 

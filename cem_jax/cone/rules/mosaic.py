@@ -1,20 +1,15 @@
 """Arrays put together from others: concatenation, and an array written into another."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..graph import Equation, Start
 from ..regions import Boxes
-from .base import Rule, Start, is_whole
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .base import Rule, is_whole
 
 
 def _index(starts: Sequence[Start], size: Sequence[int], axis: int) -> jax.Array:

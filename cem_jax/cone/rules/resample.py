@@ -4,96 +4,38 @@
 picks rows by a list. What the image cannot change, matrix or list, is known when the graph is made.
 """
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from ..regions import Boxes, Interval
+from ..graph import Band, Equation, Start
+from ..regions import Boxes
 from .axes import Dot
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Band:
-    """Which indices of an operand's axis each output along an axis takes.
-
-    Args:
-        axis: of the operand.
-        out: axis of the output.
-        length: of the operand's axis.
-        lo: first index that an output or one behind it takes, int64 [outputs], ascending.
-        hi: index behind the last that it or one before it takes, int64 [outputs], ascending.
-    """
-
-    axis: int
-    out: int
-    length: int
-    lo: np.ndarray
-    hi: np.ndarray
-
-    @property
-    def width(self) -> int:
-        """Indices that one output takes, at most."""
-        return int((self.hi - self.lo).max())
-
-    def forward(self, interval: Interval) -> Interval:
-        """The outputs between the first and the last that take an index of the interval."""
-        first, end = interval
-        return np.searchsorted(self.hi, first, "right"), np.searchsorted(self.lo, end, "left")
-
-    def need(self, interval: Interval) -> Interval:
-        """The indices that the outputs in an interval take, at least one."""
-        last = len(self.lo) - 1
-        lo = np.minimum(self.lo[np.clip(interval[0], 0, last)], self.length - 1)
-        return lo, np.maximum(self.hi[np.clip(interval[1] - 1, 0, last)], lo + 1)
-
-    def first(self, start: Start, size: int) -> jax.Array:
-        """The first of `size` indices that a window beginning at `start` is given."""
-        return jnp.asarray(np.minimum(self.lo, self.length - size), jnp.int32)[start]
+from .base import Rule
 
 
 def find_band(
-    name: str,
     params: Mapping[str, Any],
     shapes: Sequence[tuple[int, ...]],
     out: tuple[int, ...],
     operand: int,
-    known: np.ndarray,
+    matrix: np.ndarray,
 ) -> Band | None:
-    """The band of an operation whose other operand is known; None if it is not a resizing.
+    """The band of a product by a known matrix; None if it is not a resizing.
+
+    An output takes the indices between its first and its last weight.
 
     Args:
-        name: "dot_general" or "gather".
-        params: of the primitive.
+        params: of dot_general.
         shapes: of both operands.
         out: shape of the output.
         operand: number of the operand that depends on the image.
-        known: value of the other.
+        matrix: the other.
     """
-    found = (_blended if name == "dot_general" else _picked)(params, shapes, out, operand, known)
-    if found is None:
-        return None
-    axis, along, lo, hi = found
-    lo = np.minimum.accumulate(lo[::-1])[::-1].astype(np.int64)
-    hi = np.maximum.accumulate(hi).astype(np.int64)
-    band = Band(axis, along, shapes[operand][axis], lo, hi)
-    return band if len(lo) and band.width < band.length else None
-
-
-_Found = tuple[int, int, np.ndarray, np.ndarray] | None
-
-
-def _blended(params: Any, shapes: Any, out: Any, operand: int, matrix: np.ndarray) -> _Found:
-    """Sums by a matrix: an output takes the indices between its first and last weight."""
     contracted, batch = params["dimension_numbers"]
     if matrix.ndim != 2 or len(contracted[0]) != 1 or batch[0]:
         return None
@@ -104,29 +46,11 @@ def _blended(params: Any, shapes: Any, out: Any, operand: int, matrix: np.ndarra
     # An output that takes nothing must not widen the band.
     lo = np.where(some, weights.argmax(axis=1), length - 1)
     hi = np.where(some, length - weights[:, ::-1].argmax(axis=1), 1)
-    along = len(out) - 1 if operand == 0 else 0
-    return int(contracted[operand][0]), along, lo, hi
-
-
-def _picked(params: Any, shapes: Any, out: Any, operand: int, index: np.ndarray) -> _Found:
-    """Rows by a list of indices along one axis, as `jnp.take` picks them."""
-    dims, shape = params["dimension_numbers"], shapes[0]
-    if operand or len(dims.start_index_map) != 1 or index.ndim != 2 or index.shape[1] != 1:
-        return None
-    axis = int(dims.start_index_map[0])
-    others = tuple(k for k in range(len(shape)) if k != axis)
-    sizes = tuple(1 if k == axis else n for k, n in enumerate(shape))
-    rows = index[:, 0].astype(np.int64)
-    if params["mode"] == jax.lax.GatherScatterMode.CLIP:
-        rows = np.clip(rows, 0, shape[axis] - 1)
-    fits = (
-        tuple(dims.collapsed_slice_dims) == (axis,)
-        and tuple(dims.offset_dims) == others
-        and tuple(params["slice_sizes"]) == sizes
-        and not dims.operand_batching_dims
-        and bool(((rows >= 0) & (rows < shape[axis])).all())
-    )
-    return (axis, axis, rows, rows + 1) if fits else None
+    lo = np.minimum.accumulate(lo[::-1])[::-1].astype(np.int64)
+    hi = np.maximum.accumulate(hi).astype(np.int64)
+    axis = int(contracted[operand][0])
+    band = Band(axis, len(out) - 1 if operand == 0 else 0, shapes[operand][axis], lo, hi)
+    return band if band.width < band.length else None
 
 
 class Blend(Dot):
@@ -147,28 +71,26 @@ class Blend(Dot):
         intervals[axis] = band.need(box.axis(band.out))
         return Boxes.stack(intervals, box.some)
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """The width of the band."""
         return float(_band(eq).width)
 
 
 class Pick(Rule):
-    """gather of rows along one axis by indices that are known."""
+    """Rows along one axis by indices that are known: no primitive, `Builder.pick` writes it."""
 
     placed = True
 
     def forward(self, eq: Equation, index: int, box: Boxes) -> Boxes:
         """The rows picked from the box."""
-        band = _band(eq)
+        band: Band = eq.params["band"]
         intervals = [box.axis(k) for k in range(box.rank)]
         intervals[band.out] = band.forward(box.axis(band.axis))
         return Boxes.stack(intervals, box.some)
 
     def need(self, eq: Equation, index: int, box: Boxes) -> Boxes:
-        """The rows between the first and the last that are picked; their indices."""
-        band = _band(eq)
-        if index:
-            return Boxes.stack([box.axis(band.out), (0, 1)], box.some)
+        """The rows between the first and the last that are picked."""
+        band: Band = eq.params["band"]
         intervals = [box.axis(k) for k in range(box.rank)]
         intervals[band.axis] = band.need(box.axis(band.out))
         return Boxes.stack(intervals, box.some)
@@ -181,16 +103,12 @@ class Pick(Rule):
         operands: Sequence[jax.Array],
     ) -> jax.Array:
         """The same rows, counted from the first of the part."""
-        (x, rows), band = operands, _band(eq)
-        own = rows - band.first(starts[band.out], x.shape[band.axis]).astype(rows.dtype)
-        sizes = tuple(1 if k == band.axis else n for k, n in enumerate(x.shape))
-        return eq.bind(x, own, slice_sizes=sizes)[0]
+        (x,), band = operands, eq.params["band"]
+        start, rows = starts[band.out], jnp.asarray(eq.params["rows"], jnp.int32)
+        own = lax.dynamic_slice(rows, [start], [size[band.out]], allow_negative_indices=False)
+        return eq.bind(x, rows=own - band.first(start, x.shape[band.axis]))[0]
 
 
 def _band(eq: Equation) -> Band:
     assert eq.band is not None  # or there is no such rule: `rule_for`
     return eq.band
-
-
-RESAMPLING: dict[str, Rule] = {"dot_general": Blend(), "gather": Pick()}
-"""By primitive; for equations that have a band."""

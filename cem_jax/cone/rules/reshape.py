@@ -1,19 +1,14 @@
 """reshape: axes split and merged, as in pixel shuffle and unshuffle."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
+from ..graph import Equation, Start
 from ..regions import Boxes, Interval
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .base import Rule
 
 Group = tuple[list[int], list[int]]
 """Axes of the operand and of the output that hold the same elements; none has length 1."""

@@ -1,21 +1,17 @@
 """Operations that slide over their operand: convolution, pooling, padding, slicing, reversal."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..graph import Equation, Start
 from ..regions import Boxes, Interval
-from .base import Rule, Start
-
-if TYPE_CHECKING:
-    from ..graph import Equation
+from .base import Rule
 
 
 class _Slide:
@@ -99,7 +95,7 @@ class Conv(Rule):
         """Zeros."""
         return 0 if not index else None
 
-    def work(self, eq: Equation) -> float:
+    def multiply_adds(self, eq: Equation) -> float:
         """Kernel taps that meet an element, times the channels of a group."""
         spec = eq.params["dimension_numbers"].rhs_spec
         taps = math.prod(eq.in_shapes[1][axis] for axis in spec[1:])
@@ -133,7 +129,7 @@ class Conv(Rule):
         return eq.bind(x, kernel, padding=tuple(padding), lhs_dilation=dilation)[0]
 
 
-class Pool(Rule):
+class Pooling(Rule):
     """reduce_window_sum, _max and _min."""
 
     def _slides(self, eq: Equation) -> list[_Slide]:

@@ -1,10 +1,16 @@
 """Bicubic reduction and enlargement in integers, equal to Pillow's bit for bit on every device."""
 
+import dataclasses
 import functools
+from fractions import Fraction
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from cem_jax.arguments import whole_number
+from cem_jax.scene.degrade.step import Degradation
 
 _PRECISION = 22
 """Fraction bits of Pillow's filter weights for 8-bit images."""
@@ -76,3 +82,71 @@ def upsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
     """
     height, width = image.shape[-3:-1]
     return _resize(image, height * scale, width * scale)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduce(Degradation):
+    """Bicubic reduction with antialiasing, as Pillow's: the input of super-resolution.
+
+    Args:
+        factor: 2, 3, 4, ...
+
+    Raises:
+        ValueError: no whole number of at least 2.
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", whole_number("factor", self.factor, 2))
+
+    @property
+    def period(self) -> int:
+        """Pixels of the input that become one."""
+        return self.factor
+
+    @property
+    def ratio(self) -> Fraction:
+        """Pixels of the result per pixel of the input."""
+        return Fraction(1, self.factor)
+
+    def changed(self, low: int, high: int) -> tuple[int, int]:
+        # The kernel ends two pixels of the result on either side of a pixel's centre.
+        return low // self.factor - 2, -(-high // self.factor) + 2
+
+    def needed(self, low: int, high: int) -> tuple[int, int]:
+        return self.factor * (low - 2), self.factor * (high + 2)
+
+    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+        return downsample(image, self.factor)
+
+
+@dataclasses.dataclass(frozen=True)
+class Enlarge(Degradation):
+    """Bicubic enlargement, as Pillow's; after `Reduce`, for networks whose output has this size.
+
+    Args:
+        factor: 2, 3, 4, ...
+
+    Raises:
+        ValueError: no whole number of at least 2.
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", whole_number("factor", self.factor, 2))
+
+    @property
+    def ratio(self) -> Fraction:
+        """Pixels of the result per pixel of the input."""
+        return Fraction(self.factor)
+
+    def changed(self, low: int, high: int) -> tuple[int, int]:
+        return self.factor * (low - 2), self.factor * (high + 2)
+
+    def needed(self, low: int, high: int) -> tuple[int, int]:
+        return low // self.factor - 2, -(-high // self.factor) + 2
+
+    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+        return upsample(image, self.factor)

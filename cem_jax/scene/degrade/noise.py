@@ -1,8 +1,16 @@
-"""Additive Gaussian noise, clipped and truncated to 8 bits."""
+"""Noise of a camera: Gaussian, clipped and truncated to 8 bits, and growing with the light."""
+
+import dataclasses
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
+
+_MOST = 10.0
+"""Largest standard deviation, in units of [0, 1]."""
 
 
 def add_noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
@@ -35,3 +43,83 @@ def add_fresh_noise(key: jax.Array, image: jax.Array, sigma: float) -> jax.Array
     """
     noise = 255 * sigma * jax.random.normal(key, image.shape)
     return jnp.floor(jnp.clip(image + noise, 0, 255)).astype(jnp.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise(Degradation):
+    """Additive Gaussian noise, clipped and truncated to 8 bits.
+
+    do() draws it anew inside the block, as for denoising in the paper.
+
+    Args:
+        sigma: standard deviation, in units of [0, 1]: 50/255.
+        grey: whether all channels of a pixel receive the same noise.
+
+    Raises:
+        ValueError: a sigma that is negative or not finite.
+    """
+
+    sigma: float
+    grey: bool = False
+    renewed: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.sigma) and 0 <= self.sigma <= _MOST):
+            raise ValueError(f"sigma={self.sigma!r}: expected 0 .. 10, in units of [0, 1] (50/255)")
+
+    def _scaled(self, normal: Any) -> Any:
+        """Standard normal numbers as noise, in fixed point."""
+        scaled = np.float32(255 * self.sigma * ONE) * normal
+        return scaled.round().clip(-(2**30), 2**30)
+
+    def _shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        return (*shape[:2], 1) if self.grey else shape
+
+    def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
+        normal = random.standard_normal(self._shape(shape)).astype(np.float32)
+        return jnp.asarray(self._scaled(normal), jnp.int32)
+
+    def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
+        return self._scaled(jax.random.normal(key, self._shape(shape))).astype(jnp.int32)
+
+    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+        return ((image * ONE + drawn) >> 16).clip(0, 255)
+
+
+@dataclasses.dataclass(frozen=True)
+class PoissonGaussian(Degradation):
+    """Noise that grows with the light: of the photons, and of reading them out.
+
+    Of a value v in [0, 1] the variance is v / photons + sigma^2, normally distributed (Foi et al.,
+    "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE TIP
+    2008). Rounded to 8 bits. do() draws it anew inside the block.
+
+    Args:
+        photons: that white stands for.
+        sigma: standard deviation of the reading, in units of [0, 1].
+
+    Raises:
+        ValueError: photons not above 0, or a sigma that is negative or not finite.
+    """
+
+    photons: float = 100.0
+    sigma: float = 0.01
+    renewed: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.photons) and self.photons >= 0.01):
+            raise ValueError(f"photons={self.photons!r}: expected a number of at least 0.01")
+        if not (np.isfinite(self.sigma) and 0 <= self.sigma <= _MOST):
+            raise ValueError(f"sigma={self.sigma!r}: expected 0 .. 10, in units of [0, 1]")
+
+    def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
+        return jnp.asarray(random.standard_normal(shape), jnp.float32)
+
+    def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
+        return jax.random.normal(key, shape)
+
+    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+        deviation = np.sqrt(np.arange(256) / 255 / self.photons + self.sigma**2)
+        table = jnp.asarray(255 * ONE * deviation, jnp.float32)
+        noise = (table[image] * drawn).round().clip(-(2**30), 2**30).astype(jnp.int32)
+        return to_levels(image * ONE + noise)

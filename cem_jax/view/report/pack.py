@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 
+from cem_jax.scene.image import in_colour
+
 
 def pack(array: np.ndarray) -> dict[str, str]:
     """An array as base64 of its compressed bytes, with its type; `arrays.js` reads it.
@@ -27,12 +29,12 @@ def picture(image: np.ndarray, longest: int) -> str:
     """The address of an image.
 
     Args:
-        image: uint8 [h, w, 3].
+        image: uint8 [h, w, 3] or [h, w, 1].
         longest: side beyond which it is reduced, in pixels.
     """
     from PIL import Image
 
-    shown = Image.fromarray(image)
+    shown = Image.fromarray(in_colour(image))
     shown.thumbnail((longest, longest))
     buffer = io.BytesIO()
     shown.save(buffer, "png", optimize=True)

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import html
-import io
 import json
 import string
 from collections.abc import Sequence
@@ -15,7 +14,9 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
-from cem_jax.store.store import write_atomically
+from cem_jax.plain_text import visible
+from cem_jax.store.atomic import write_file
+from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
 from cem_jax.view.report.pack import data_url, picture
 from cem_jax.view.report.scenes import (
@@ -58,11 +59,7 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
     path = Path(path)
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
-    page = render(maps)
-    try:
-        write_atomically(path, page.encode())
-    except OSError as error:
-        raise ValueError(f"path={str(path)!r} cannot be written: {error}") from error
+    write_file(path, render(maps).encode())
 
 
 def render(maps: Sequence[EffectMap]) -> str:
@@ -122,16 +119,15 @@ def _static_picture(maps: Sequence[EffectMap]) -> str:
     import matplotlib.pyplot as plt
 
     figure = plot_teaser(maps)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=90)
+    drawn = figure_bytes(figure, "png", dpi=90)
     plt.close(figure)
     name = html.escape(scene_name(maps[0]))
-    return f'<img class="static" alt="Maps: {name}" src="{data_url(drawn.getvalue())}">'
+    return f'<img class="static" alt="Maps: {name}" src="{data_url(drawn)}">'
 
 
 def _table(maps: Sequence[EffectMap]) -> str:
     """The numbers of a scene's maps, each at its own tolerance."""
-    unit = f" ({maps[0].unit})" if maps[0].unit else ""
+    unit = f" ({visible(maps[0].unit)})" if maps[0].unit else ""
     heads = [
         "network", f"outcome on the region{unit}", "help", "harm", "neither", f"tolerance{unit}",
         f"smallest effect{unit}", f"largest effect{unit}", f"largest standard error{unit}", "draws",

@@ -12,7 +12,9 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
+from cem_jax.plain_text import visible
 from cem_jax.plans.names import plan_text
+from cem_jax.scene.image import in_colour
 from cem_jax.view.report.pack import pack
 
 _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
@@ -38,17 +40,19 @@ def scene_name(effect_map: EffectMap) -> str:
     roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
     region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
     outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
-    return ", ".join(str(part) for part in (name, effect_map.task, region, outcome) if part)
+    parts = (str(name or ""), effect_map.task, region, outcome)
+    return ", ".join(visible(part) if part != region else part for part in parts if part)
 
 
 def network_names(maps: Sequence[EffectMap]) -> list[str]:
     """What each map of a scene is called: its network, and what tells it from the others."""
-    names = [str(one.provenance.get("network", "network")) for one in maps]
+    names = [visible(str(one.provenance.get("network", "network"))) for one in maps]
     result = []
     for one, name in zip(maps, names, strict=True):
         same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
         told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
-        result.append(", ".join([name, *(f"{key} {_shown(one, key)}" for key in told)]))
+        facts = [visible(f"{key} {_shown(one, key)}") for key in told]
+        result.append(", ".join([name, *facts]))
     return result
 
 
@@ -121,9 +125,9 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
         "width": width,
         "roi": dataclasses.asdict(first.roi),
         "inside": pack(first.inside_roi.astype(np.uint8)),
-        "patches": pack(patches),
+        "patches": pack(in_colour(patches)),
         "patchSide": patches.shape[1],
-        "clean": None if clean is None else pack(clean),
+        "clean": None if clean is None else pack(in_colour(clean)),
         "maps": values,
     }
 
@@ -151,12 +155,12 @@ def _map_values(effect_map: EffectMap) -> dict[str, Any]:
         "drawn": pack(drawn.sum(axis=2).astype(np.int32)),
         "changes": pack(shares.astype(np.int16)),
         **facts,
-        "facts": [[key, _as_text(value)] for key, value in effect_map.provenance.items()],
+        "facts": [[visible(key), _as_text(value)] for key, value in effect_map.provenance.items()],
     }
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return visible(value if isinstance(value, str) else json.dumps(value))
 
 
 def _extreme_values(
@@ -169,6 +173,6 @@ def _extreme_values(
         "cells": pack(extremes.cells.astype(np.int32)),
         "draws": pack(places[extremes.cells[:, None], extremes.draws].astype(np.int32)),
         "patches": pack(patches.astype(np.int32)),
-        "restored": pack(extremes.restored),
-        "changes": pack(extremes.regions - extremes.restored),
+        "restored": pack(in_colour(extremes.restored)),
+        "changes": pack(in_colour(extremes.regions - extremes.restored)),
     }

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -33,7 +34,7 @@ def _holds(path: Path, state_dict: dict[str, np.ndarray]) -> bool:
 
 
 def export(
-    name: str, weights: str | Path, out: str | Path, part: str | None = None
+    name: str, weights: str | Path, out: str | Path, part: str | None = None, **told: Any
 ) -> tuple[Path, Path]:
     """Writes a checkpoint of a network in torch's layout under torch's keys, in two formats.
 
@@ -44,6 +45,7 @@ def export(
         weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory.
         out: folder for `NAME.safetensors` and the directory `NAME.orbax`; made if needed.
         part: the key of the state dict that is wanted, where the file holds several.
+        **told: what the weights do not tell, see `describe(name).arguments`.
 
     Returns:
         The paths of both.
@@ -52,7 +54,7 @@ def export(
         ValueError: the checkpoint is unreadable or does not fit, or one of the paths holds
             something else. Then nothing is written.
     """
-    built = build(name, read_state_dict(weights, part))
+    built = build(name, read_state_dict(weights, part), **told)
     state_dict = to_torch(name, built.state, built.config)
     folder = Path(out)
     tensors, directory = folder / f"{name}.safetensors", folder / f"{name}.orbax"

@@ -1,0 +1,73 @@
+"""The command `figures`: the paper's figures, made anew."""
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cem_jax.cli.look import COLOURS
+from cem_jax.cli.output import Json, show
+from cem_jax.cli.start import start_jax
+
+app = typer.Typer()
+
+
+class PresetName(StrEnum):
+    """How much a figure computes."""
+
+    quick = "quick"
+    compact = "compact"
+    full = "full"
+
+
+@app.command("figures", epilog="Example: cem-jax figures teaser --out figures")
+def figures_command(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Figures of the paper; none lists them.")
+    ] = None,
+    all: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    preset: Annotated[
+        PresetName, typer.Option(help="A look, the bundled networks, or the official ones.")
+    ] = PresetName.quick,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder with official checkpoints as published.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("figures"),
+    colour_map: Annotated[str, COLOURS] = "seismic",
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw what was computed again; compute nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
+    from cem_jax.experiments import figures
+
+    wanted = list(figures.NAMES) if all else names or []
+    if not wanted:
+        claims = {name: figures.claim(name) for name in figures.NAMES}
+        records = [{"name": name, "claim": claim} for name, claim in claims.items()]
+        show(records, "\n".join(f"{name:18} {claim}" for name, claim in claims.items()), json)
+        return
+    if redraw:
+        made = figures.redraw(wanted, out, preset, colour_map=colour_map)
+    else:
+        start_jax(context)
+        made = figures.make(
+            wanted, out, preset, weights, colour_map=colour_map,
+            tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
+        )  # fmt: skip
+    records = []
+    for one in made:
+        records.append(dataclasses.asdict(one) | {"files": [str(file) for file in one.files]})
+        if one.problem:
+            typer.echo(f"cem-jax: {one.name}: {one.problem}", err=True)
+        else:
+            text = f"{one.name} ({one.seconds:.0f} s): {one.files[0]}\n  {one.expected}"
+            typer.echo(text, err=json)
+    if json:
+        show(records, "", json)
+    if any(record["problem"] for record in records):
+        raise typer.Exit(2)

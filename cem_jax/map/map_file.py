@@ -1,0 +1,185 @@
+"""A map as a `.npz` file, and back, with a stranger's file checked (`docs/map-format.md`)."""
+
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cem_jax.arguments import as_json_value
+from cem_jax.grid import ROI
+from cem_jax.map.extremes import Extremes
+from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
+from cem_jax.store.npz import Damaged, read_npz, record_of
+
+FORMAT_VERSION = 2
+
+_CELLS = {
+    "effect": "f", "standard_error": "f", "samples": "iu", "undecided": "b", "inside_roi": "b"
+}  # fmt: skip
+"""Arrays [rows, columns] and their kinds."""
+_ARRAYS = (*_CELLS, "values", "degraded")
+_EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
+
+
+def map_bytes(fields: Mapping[str, Any]) -> bytes:
+    """What a map's file holds: the arrays by name and one JSON text `record` with the rest.
+
+    Args:
+        fields: of an `EffectMap`, by name.
+    """
+    record = {
+        name: value for name, value in fields.items() if name not in (*_ARRAYS, "extremes")
+    } | {"roi": dataclasses.asdict(fields["roi"]), "format_version": FORMAT_VERSION}
+    arrays, extremes = {name: fields[name] for name in _ARRAYS}, fields["extremes"]
+    if extremes is not None:
+        arrays |= {f"extremes_{name}": getattr(extremes, name) for name in _EXTREMES}
+    buffer = io.BytesIO()
+    text = json.dumps(record, default=as_json_value)
+    np.savez_compressed(buffer, allow_pickle=False, record=text, **arrays)
+    return buffer.getvalue()
+
+
+def read_map(path: str | Path) -> dict[str, Any]:
+    """The fields of the map that a file holds, by name.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: the file is missing, damaged, or of a newer format; the message names it.
+    """
+    try:
+        arrays = read_npz(Path(path), (*_ARRAYS, "record", *(f"extremes_{n}" for n in _EXTREMES)))
+        record = record_of(arrays)
+        version = record.pop("format_version", None)
+        if version == 1:
+            _complete(arrays, record)
+        elif version != FORMAT_VERSION:
+            raise Damaged(f"it has format {version!r}; this version reads up to {FORMAT_VERSION}")
+        facts = _facts(record)
+        _check_arrays(arrays, facts)
+        extremes = _extremes(arrays, facts["roi"])
+    except ValueError as error:
+        raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
+    return {name: arrays[name] for name in _ARRAYS} | facts | {"extremes": extremes}
+
+
+def _complete(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> None:
+    """Adds what maps of format 1 did not say: which blocks are undecided, and of which outcome."""
+    try:
+        ends = interval(
+            arrays["effect"], arrays["standard_error"], arrays["samples"] - 1.0, CONFIDENCE
+        )
+        arrays["undecided"] = ~is_decided(*ends, record["tolerance"]) & ~arrays["inside_roi"]
+        record["outcome"] = record["provenance"]["outcome"]
+    except (KeyError, TypeError, IndexError) as error:
+        raise Damaged(f"its record does not fit format 1: {error}") from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_provenance(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("network", ""), str)
+        and _is_number(value.get("seconds", 0))
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_FACTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "baseline": (_is_number, "a number"),
+    "tolerance": (lambda value: _is_number(value) and value >= 0, "a number of at least 0"),
+    "block": (_is_count, "a whole number of at least 1"),
+    "scale": (_is_count, "a whole number of at least 1"),
+    "task": (_is_text, "a text"),
+    "provenance": (_is_provenance, "keys and values, the network's name among them"),
+    "outcome": (_is_text, "a text"),
+    "unit": (_is_text, "a text"),
+}
+_DEFAULTS = {"outcome": "psnr", "unit": "dB"}
+
+
+def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a record, each of its kind."""
+    record = _DEFAULTS | record
+    missing = [name for name in (*_FACTS, "roi") if name not in record]
+    unknown = [name for name in record if name not in (*_FACTS, "roi")]
+    if missing or unknown:
+        told = {"missing": missing, "unknown": unknown}
+        listed = "; ".join(f"{k} {', '.join(names)}"[:200] for k, names in told.items() if names)
+        raise Damaged(f"its record has other keys: {listed}")
+    for name, (suits, expected) in _FACTS.items():
+        if not suits(record[name]):
+            raise Damaged(f"{name} is {str(record[name])[:40]!r}; expected {expected}")
+    try:
+        return {name: record[name] for name in _FACTS} | {"roi": ROI(**record["roi"])}
+    except TypeError as error:
+        raise Damaged("roi is no region") from error
+
+
+def _check(name: str, array: np.ndarray, kinds: str, shape: tuple[int | None, ...]) -> None:
+    """Refuses an array of another kind or shape; a side of None may have any length."""
+    same = array.ndim == len(shape) and all(
+        side is None or side == length for side, length in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype.kind not in kinds or not same:
+        sides = ["any" if side is None else side for side in shape]
+        raise Damaged(f"{name} is {array.dtype}{list(array.shape)}; expected the shape {sides}")
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """All arrays are there and belong to one map."""
+    for name in _ARRAYS:
+        if name not in arrays:
+            raise Damaged(f"it holds no {name}")
+    degraded, block, scale = arrays["degraded"], facts["block"], facts["scale"]
+    _check("degraded", degraded, "u", (None, None, None))
+    height, width, channels = degraded.shape
+    if degraded.dtype != np.uint8 or 0 in degraded.shape or channels not in (1, 3):
+        raise Damaged(f"degraded is {degraded.dtype}{list(degraded.shape)}; expected an image")
+    cells = -(-height // block), -(-width // block)
+    for name, kinds in _CELLS.items():
+        _check(name, arrays[name], kinds, cells)
+    _check("values", arrays["values"], "f", (*cells, None))
+    facts["roi"].check(height * scale, width * scale, scale)
+
+
+def _extremes(arrays: Mapping[str, np.ndarray], roi: ROI) -> Extremes | None:
+    """The extreme draws, if the map has kept them."""
+    found = {name: arrays.get(f"extremes_{name}") for name in _EXTREMES}
+    there = {name: array for name, array in found.items() if array is not None}
+    if not there:
+        return None
+    if len(there) < len(_EXTREMES):
+        raise Damaged(f"it holds no extremes_{min(set(_EXTREMES) - set(there))}")
+    extremes = Extremes(**there)
+    many, channels = len(np.atleast_1d(extremes.cells)), arrays["degraded"].shape[2]
+    picture = roi.height, roi.width, channels
+    shapes = {
+        "cells": ("iu", (many,)), "draws": ("iu", (many, 2)),
+        "patches": ("u", (many, 2, None, None, None)), "regions": ("u", (many, 2, *picture)),
+        "restored": ("u", picture), "clean": ("u", picture),
+    }  # fmt: skip
+    for name, (kinds, shape) in shapes.items():
+        _check(f"extremes_{name}", getattr(extremes, name), kinds, shape)
+    most = {"cells": arrays["effect"].size, "draws": arrays["values"].shape[2]}
+    for name, end in most.items():
+        array = getattr(extremes, name)
+        if array.size and not (array.min() >= 0 and array.max() < end):
+            raise Damaged(f"extremes_{name} lie outside 0 .. {end - 1}")
+    return extremes

@@ -1,0 +1,57 @@
+"""Texts of strangers (names, messages) as terminals, pictures and pages can show them."""
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, but parts of words and of emoji."""
+
+
+def visible(text: str) -> str:
+    r"""A text on one line: white space as single spaces, what cannot be printed as its code.
+
+    Codes that move a terminal's cursor, turn the direction of writing or are half a character come
+    out as their escapes.
+
+    Args:
+        text: any.
+
+    Examples:
+        >>> from cem_jax.plain_text import visible
+        >>> print(visible("red:\x1b[31m\nand more"))
+        red:\x1b[31m and more
+    """
+    return "".join(
+        one if one.isprintable() or one in _JOINERS else one.encode("unicode_escape").decode()
+        for one in " ".join(text.split())
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, its middle left out.
+
+    Args:
+        text: any.
+        most: characters, at least 3.
+
+    Examples:
+        >>> from cem_jax.plain_text import shortened
+        >>> shortened("a-network-with-a-long-name", 15)
+        'a-netwo…ng-name'
+    """
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
+
+
+def told(error: BaseException) -> str:
+    """An error on one line; where it is no complaint of ours, with its kind in front.
+
+    Args:
+        error: any.
+    """
+    try:
+        text = visible(str(error))
+    except Exception:  # an error of somebody else's class
+        text = ""
+    if isinstance(error, ValueError | OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

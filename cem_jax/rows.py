@@ -1,0 +1,57 @@
+"""Records as rows of a table for readers, and as JSON for scripts."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
+    """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
+
+    Args:
+        rows: at least one, see `summarise`.
+
+    Returns:
+        The table, without a line break at its end.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> print(cem.markdown_table([{"network": "EDSR", "positive": 12.34, "max": 0.5}]))
+        | network | positive | max   |
+        | ------- | -------- | ----- |
+        | EDSR    | 12.3 %   | 0.500 |
+    """
+
+    def cell(key: str, value: float | int | str) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        if key in ("positive", "negative", "zero"):
+            return f"{value:.1f} %"
+        return f"{value:.1f}" if key == "seconds" else f"{value:.3f}"
+
+    keys = list(rows[0])
+    body = [[cell(key, row[key]) for key in keys] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(keys, *body, strict=True)]
+    lines = [keys, ["-" * width for width in widths], *body]
+    return "\n".join(
+        "| " + " | ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )
+
+
+def as_json(records: Sequence[Mapping[str, Any]]) -> str:
+    """Records as a JSON list for scripts.
+
+    Args:
+        records: of JSON values.
+
+    Returns:
+        The text; numbers that are not finite become null.
+    """
+
+    def finite(value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    found = [{key: finite(value) for key, value in record.items()} for record in records]
+    return json.dumps(found, indent=1, allow_nan=False)

@@ -1,0 +1,175 @@
+"""Regions of interest without counting pixels: by rules, in percent, and snapped to the scale."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cem_jax.grid import ROI
+from cem_jax.scene.degrade.bicubic import upsample
+from cem_jax.scene.image import to_bytes
+from cem_jax.scene.scene import Scene
+
+RULES = ("structure", "centre", "lost")
+"""Where the clean image varies most; its middle; where the input has lost most."""
+SIDE = 32
+"""Side of the regions that rules give, in output pixels, as in the paper."""
+_EXPECTED = (
+    "expected Y,X,H,W in output pixels or percent (96,112,32,32 or 40%,30%,32,32), auto, "
+    f"{', '.join(RULES)}"
+)
+
+
+class Found(NamedTuple):
+    """A region, and how it was found, in words; empty where it stands as it was asked for."""
+
+    roi: ROI
+    note: str
+
+
+def parse_roi(text: str, scene: Scene, restored: np.ndarray | None = None) -> Found:
+    """A region from a text.
+
+    Args:
+        text: `Y,X,H,W` in output pixels, each of which may be a share such as `40%` of the image's
+            height or width; `structure`, `centre` or `lost`; or `auto`, which is `lost` where a
+            restored image is given and `structure` where none is.
+        scene: whose image it is.
+        restored: [H, W, c] in [0, 1]: what a network made of the scene, for `lost`; None takes the
+            input, enlarged.
+
+    Returns:
+        The region, its sides whole input pixels, and what was done to the text in words.
+
+    Raises:
+        ValueError: another text, or a region that leaves the image.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> scene = cem.Scene.super_resolution(cem.example_image("dog"))
+        >>> roi, note = cem.parse_roi("40%,30%,32,32", scene)
+        >>> roi, note
+        (ROI(y=104, x=76, height=32, width=32), 'moved from y 102, x 77 to whole input pixels (4)')
+    """
+    height, width = scene.clean.shape[:2]
+    rule = text.strip().lower()
+    if rule == "auto":
+        rule = "structure" if restored is None else "lost"
+    if rule in RULES:
+        return by_rule(scene, rule, restored)
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4:
+        raise ValueError(f"roi={text!r}: {_EXPECTED}")
+    lengths = (height, width, height, width)
+    asked = [_pixels(text, part, length) for part, length in zip(parts, lengths, strict=True)]
+    ROI(*asked)  # says what is no rectangle
+    scale = scene.scale
+    snapped = [scale * round(value / scale) for value in asked]
+    snapped[2:] = (max(side, scale) for side in snapped[2:])
+    if asked[0] + asked[2] <= height and asked[1] + asked[3] <= width:
+        # Rounding may not push a region out of the image.
+        snapped[0] = min(snapped[0], (height - snapped[2]) // scale * scale)
+        snapped[1] = min(snapped[1], (width - snapped[3]) // scale * scale)
+    roi = ROI(*snapped)
+    roi.check(height, width, scale)
+    names = ("y", "x", "height", "width")
+    moved = [f"{n} {a}" for n, a, s in zip(names, asked, snapped, strict=True) if a != s]
+    note = f"moved from {', '.join(moved)} to whole input pixels ({scale})" if moved else ""
+    return Found(roi, note)
+
+
+def _pixels(text: str, part: str, length: int) -> int:
+    """A number of pixels, or a share of a length."""
+    share = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", part)
+    if share:
+        return round(float(share[1]) / 100 * length)
+    if re.fullmatch(r"-?[0-9]{1,9}", part):
+        return int(part)
+    raise ValueError(f"roi={text!r}: {_EXPECTED}")
+
+
+def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Found:
+    """A region of up to 32 x 32 pixels by one of `RULES`.
+
+    Args:
+        scene: whose image it is.
+        rule: "structure": where the clean image varies most; "centre"; "lost": where the PSNR of
+            what is restored is lowest.
+        restored: [H, W, c] in [0, 1], for "lost"; None takes the input, enlarged bicubically.
+
+    Raises:
+        ValueError: another rule, or a restored image of another size.
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule={rule!r}: expected {', '.join(RULES)}")
+    clean, scale = scene.clean, scene.scale
+    sides = _sides(scene)
+    if rule == "centre":
+        corner = [
+            (length - side) // 2 // scale * scale
+            for length, side in zip(clean.shape, sides, strict=False)
+        ]
+        return Found(ROI(*corner, *sides), "the centre")
+    if rule == "structure":
+        amount, why = _variation(clean), "where the clean image has most structure"
+    else:
+        shown = np.asarray(upsample(to_bytes(scene.degraded), scale)) / 255
+        if restored is not None:
+            shown = np.clip(np.asarray(restored, np.float64), 0, 1)
+        if shown.shape != clean.shape:
+            raise ValueError(f"restored has shape {shown.shape}; expected {clean.shape}")
+        amount = np.square(shown - clean).mean(axis=2)
+        what = "input" if restored is None else "restored image"
+        why = f"where the PSNR of the {what} is lowest"
+    return Found(_largest(amount, sides, scale), why)
+
+
+def suggestions(scene: Scene, restored: np.ndarray | None = None) -> dict[str, Found]:
+    """A region by every rule.
+
+    Args:
+        scene: whose image it is.
+        restored: [H, W, c] in [0, 1]; None takes the input for "lost".
+    """
+    return {rule: by_rule(scene, rule, restored) for rule in RULES}
+
+
+def missing_roi(scene: Scene) -> ValueError:
+    """What to say where a region is needed and none was given."""
+    height, width = scene.clean.shape[:2]
+    roi = by_rule(scene, "structure").roi
+    return ValueError(
+        f"--roi is needed: a region Y,X,H,W of the image of {height} x {width} pixels, or auto; "
+        f"--roi {','.join(map(str, dataclasses.astuple(roi)))} is where it has most structure"
+    )
+
+
+def _sides(scene: Scene) -> tuple[int, int]:
+    """Height and width: 32, or half of a small image, in whole input pixels."""
+    found = [
+        max(min(SIDE, length // 2) // scene.scale, 1) * scene.scale
+        for length in scene.clean.shape[:2]
+    ]
+    return found[0], found[1]
+
+
+def _variation(image: np.ndarray) -> np.ndarray:
+    """How much each pixel differs from those to the right and below, [h, w]."""
+    grey = image.mean(axis=2)
+    found = np.zeros(grey.shape)
+    found[:, :-1] += np.abs(np.diff(grey, axis=1))
+    found[:-1] += np.abs(np.diff(grey, axis=0))
+    return found
+
+
+def _largest(amount: np.ndarray, sides: Sequence[int], scale: int) -> ROI:
+    """The rectangle, its corner on the scale, whose sum is largest; the first of equal ones."""
+    height, width = sides
+    total = np.pad(amount.astype(np.float64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    inside = total[height:, width:] - total[:-height, width:]
+    inside -= total[height:, :-width] - total[:-height, :-width]
+    inside = inside[::scale, ::scale]
+    y, x = np.unravel_index(np.argmax(inside), inside.shape)
+    return ROI(int(y) * scale, int(x) * scale, height, width)

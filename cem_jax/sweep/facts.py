@@ -1,0 +1,183 @@
+"""What a network is said to be, checked against what it does, once for each network and scene."""
+
+import contextlib
+import functools
+import weakref
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cem_jax import cone as cones
+from cem_jax.grid import ROI, Crop
+from cem_jax.network.network import Network, has_known_facts
+from cem_jax.scene.scene import Scene
+
+_AGREEMENT = {"cpu": 1e-4}
+"""How far two ways to compute a pixel may lie apart, by backend; pixels are in [0, 1]."""
+
+_LOW_PRECISION = 1e-3
+"""On other backends, whose matrix products may be shorter than float32."""
+
+_BEYOND = 0.25
+"""How far outside of [0, 1] a restored pixel is no overshoot any more, and which share of such
+pixels is no accident."""
+
+_FURTHER = 64
+"""Pixels, a multiple of most periods: how much larger the crop is where the image is too large."""
+
+_restored: weakref.WeakKeyDictionary[Network, weakref.WeakKeyDictionary[Scene, np.ndarray]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Whole images that networks with declared facts restored, for as long as both are in use."""
+
+
+@contextlib.contextmanager
+def named_errors(network: Network, shape: tuple[int, ...]) -> Iterator[None]:
+    """Errors of a network's own code become a ValueError that names it and the image's shape."""
+    try:
+        yield
+    except Exception as error:  # a user's function may raise anything
+        text = " ".join(str(error).split())[:300]
+        if text.startswith("network="):
+            raise
+        raise ValueError(
+            f"network={network.name}: it cannot take an image {shape}: "
+            f"{type(error).__name__}: {text}"
+        ) from error
+
+
+def check_output(network: Network, scene: Scene, height: int, width: int) -> None:
+    """Refuses a network that does not turn an image into one of the scene's scale, by shapes alone.
+
+    Args:
+        network: the network.
+        scene: for its scale and channels.
+        height: rows of what it is given, in pixels.
+        width: columns.
+
+    Raises:
+        ValueError: the message says what it returns and what is needed.
+    """
+    channels = scene.degraded.shape[2]
+    size = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
+    with named_errors(network, size.shape):
+        out = jax.eval_shape(network.apply, network.params, size)
+    expected = (1, height * scene.scale, width * scene.scale, channels)
+    if not isinstance(out, jax.ShapeDtypeStruct):
+        raise ValueError(
+            f"network={network.name}: it returns a {type(out).__name__}; expected one array "
+            f"{expected}"
+        )
+    if out.shape != expected:
+        raise ValueError(
+            f"network={network.name}: it turns {size.shape} into {out.shape}; this scene of scale "
+            f"{scene.scale} needs {expected}"
+        )
+    if out.dtype != jnp.float32:
+        raise ValueError(
+            f"network={network.name}: its output is {out.dtype}; expected float32 in [0, 1]"
+        )
+
+
+def check_crop(network: Network, scene: Scene, crop: Crop, region: np.ndarray | None) -> None:
+    """Refuses declared facts under which a region comes out otherwise than in the whole image.
+
+    Args:
+        network: the network; one of the zoo has no declared facts.
+        scene: clean image and input.
+        crop: what the facts leave of the input.
+        region: what the sweep's program makes of the region, before it is finished, float32
+            [h, w, c]; None if that is yet to be computed.
+
+    Raises:
+        ValueError: the message names the facts and the difference.
+    """
+    h, w, _ = scene.degraded.shape
+    if has_known_facts(network) or (crop.height, crop.width) == (h, w):
+        return
+    if region is None:
+        region = _region_of(network, scene, crop)
+    far = float(np.abs(_from_more(network, scene, crop) - region).max())
+    if np.isnan(far) or far <= _AGREEMENT.get(jax.default_backend(), _LOW_PRECISION):
+        return  # what is not finite is told with the outcomes
+    raise ValueError(
+        f"network={network.name}: {_facts(network)} do not hold: in the crop of {crop.height} x "
+        f"{crop.width} pixels that they leave, the region differs from that of the whole image by "
+        f"up to {far:.2g}{_known(network, (1, *scene.degraded.shape))}; correct them, or leave "
+        "receptive_radius out"
+    )
+
+
+def _region_of(network: Network, scene: Scene, crop: Crop) -> np.ndarray:
+    """The restored region, [h, w, c], from a part of the input."""
+    part = scene.degraded[crop.top :, crop.left :][: crop.height, : crop.width]
+    roi = crop.roi
+    restored = np.asarray(network(part[None]))[0]
+    return restored[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
+
+
+def _from_more(network: Network, scene: Scene, crop: Crop) -> np.ndarray:
+    """The restored region from the whole image, or from as much as the memory allows."""
+    inner, scale = crop.roi, scene.scale
+    y, x = crop.top * scale + inner.y, crop.left * scale + inner.x
+    try:
+        whole = _whole(network, scene)
+        return whole[y : y + inner.height, x : x + inner.width]
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+    h, w, _ = scene.degraded.shape
+    roi, radius = ROI(y, x, inner.height, inner.width), network.receptive_radius or 0
+    larger = Crop.make(h, w, roi, scale, 2 * radius + _FURTHER, _FURTHER * (network.anchor or 1))
+    return _region_of(network, scene, larger)
+
+
+def _facts(network: Network) -> str:
+    return f"receptive_radius={network.receptive_radius} and size_multiple={network.anchor}"
+
+
+def _known(network: Network, shape: tuple[int, ...]) -> str:
+    """What the network's operations show of its radius, in words."""
+    apply, params = network.apply, network.params
+    function = functools.partial(apply, None) if params is None else apply
+    try:
+        found = cones.receptive_radius(function, shape, params)
+    except (ValueError, TypeError):  # it takes no image of twice the size, or no whole scale
+        return ""
+    shown = "the whole image" if found is None else f"{found} pixels"
+    return f" (its operations show that an output pixel may depend on {shown})"
+
+
+def _whole(network: Network, scene: Scene) -> np.ndarray:
+    """The whole restored image, [h, w, c]."""
+    own = _restored.setdefault(network, weakref.WeakKeyDictionary())
+    if scene not in own:
+        own[scene] = np.asarray(network(scene.degraded[None]))[0]
+    return own[scene]
+
+
+def check_range(network: Network, scene: Scene, pixels: np.ndarray, clean: np.ndarray) -> None:
+    """Refuses a network whose output is not in [0, 1] but for overshoots.
+
+    Args:
+        network: the network.
+        scene: clean image and input.
+        pixels: the finished region, uint8 [h, w, c].
+        clean: the true one, float [h, w, c].
+
+    Raises:
+        ValueError: the message names the range.
+    """
+    ends = [np.mean((p <= 0) | (p >= top)) for p, top in ((pixels, 255), (clean, 1))]
+    if ends[0] - ends[1] <= _BEYOND:  # too few that clipping can have changed
+        return
+    restored = _whole(network, scene)
+    beyond = float(np.mean((restored < -_BEYOND) | (restored > 1 + _BEYOND)))
+    if beyond > _BEYOND:
+        raise ValueError(
+            f"network={network.name}: its output is {restored.dtype} from {restored.min():.4g} to "
+            f"{restored.max():.4g}; expected float32 in [0, 1]. A network of another range is "
+            "wrapped with its scaling: cem.wrap(lambda x: f(255 * x) / 255)"
+        )

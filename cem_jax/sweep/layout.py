@@ -1,0 +1,206 @@
+"""What a sweep computes for an intervention, decided by its cost before anything runs.
+
+That is the causal cone of every block, or the network on every changed image, cut to what a
+declared receptive radius needs.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cem_jax import cone as cones
+from cem_jax.grid import ROI, Crop, Grid
+from cem_jax.network.network import Apply, Network
+from cem_jax.outcome import Outcome
+from cem_jax.scene.scene import Scene
+from cem_jax.sweep.dense import DenseProgram
+from cem_jax.sweep.facts import check_output
+from cem_jax.sweep.score import Score
+
+_RESTRICTED = 0.8
+"""Share of a network's work below which the region's own part of it gets a program of its own."""
+
+
+@functools.lru_cache(maxsize=16)
+def _plan(
+    apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
+    roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
+) -> cones.ConePlan:  # fmt: skip
+    """Cones planned once for all images, parameters and, where crops agree, regions."""
+    params = jax.tree.unflatten(tree, leaves)
+    function = functools.partial(apply, None) if params is None else apply
+    places = np.frombuffer(origins, np.int64).reshape(-1, 2)
+    return cones.plan(function, shape, roi, block, origins=places, params=params, draws=draws)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """A network, a scene and one or more regions, and what is to be computed for them.
+
+    Args:
+        network: the network.
+        scene: clean image and input.
+        rois: the regions, in output pixels; several are scored in one restored image.
+        grid: the blocks of the input.
+        score: what becomes of what is restored.
+        margin: input pixels by which what is written exceeds a block, on every side.
+        draws: interventions expected at blocks far from a region, and near it.
+        crop: the part of the input that is computed, around all regions.
+        place: the blocks that were planned for, int [n], row * columns + column.
+        plan: their cones.
+        reach: which blocks can reach a region, bool [rows, columns]; the effect of the others is
+            exactly zero.
+    """
+
+    network: Network
+    scene: Scene
+    rois: tuple[ROI, ...]
+    grid: Grid
+    score: Score
+    margin: int
+    draws: tuple[int, int]
+    crop: Crop
+    place: np.ndarray
+    plan: cones.ConePlan
+    reach: np.ndarray
+
+    @classmethod
+    def make(
+        cls,
+        network: Network,
+        scene: Scene,
+        rois: Sequence[ROI],
+        grid: Grid,
+        wanted: np.ndarray,
+        finish: Callable[[jax.Array], jax.Array],
+        outcomes: Sequence[Outcome],
+        *,
+        margin: int = 0,
+        draws: tuple[int, int] = (3, 53),
+    ) -> "Layout":
+        """Plans a sweep.
+
+        Args:
+            network: the network.
+            scene: clean image and input.
+            rois: the regions, in output pixels.
+            grid: the blocks of the input.
+            wanted: blocks that may be asked for, bool [rows, columns].
+            finish: what happens to the restored pixels before they are scored.
+            outcomes: the scores of each region.
+            margin: input pixels by which what is written exceeds a block, on every side.
+            draws: interventions expected at blocks far from a region, and near it.
+
+        Raises:
+            ValueError: the network's output does not have the scene's size, or an outcome is no
+                scalar.
+        """
+        h, w, c = scene.degraded.shape
+        score = Score(finish, tuple(outcomes), tuple((roi.height, roi.width) for roi in rois))
+        score.check(c, scene.scale)
+        roi = ROI.around(rois)
+        crop = Crop.make(h, w, roi, scene.scale, network.receptive_radius, network.anchor)
+        check_output(network, scene, crop.height, crop.width)
+        part = ROI(crop.top, crop.left, crop.height, crop.width)
+        place = np.flatnonzero(wanted & grid.near(part, margin))
+        origins = np.stack(np.divmod(place, grid.columns), axis=1) * grid.block
+        origins -= (crop.top + margin, crop.left + margin)
+        leaves, tree = jax.tree.flatten(network.params)
+        like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
+        inner = crop.roi
+        plan = _plan(
+            network.apply, tree, like, (1, crop.height, crop.width, c),
+            (inner.y, inner.x, inner.height, inner.width), grid.block + 2 * margin,
+            origins.astype(np.int64).tobytes(), draws,
+        )  # fmt: skip
+        reach = np.zeros(grid.shape, bool)
+        reach.flat[place] = plan.program_of >= 0
+        return cls(
+            network, scene, tuple(rois), grid, score, margin, draws, crop, place, plan, reach
+        )
+
+    @property
+    def work(self) -> cones.MultiplyAdds:
+        """Multiply-adds."""
+        return self.plan.multiply_adds
+
+    @property
+    def dense(self) -> bool:
+        """Whether the network is run on every changed image."""
+        return self.plan.dense or not self.reach.any()
+
+    @property
+    def cost(self) -> float:
+        """Multiply-adds of one intervention at each block that reaches a region."""
+        if self.dense:
+            return self.work.crop * float(self.reach.sum())
+        return float(self.work.programs[self.plan.program_of >= 0].sum())
+
+    @property
+    def frame(self) -> ROI:
+        """What is scored: the rectangle around all regions, or all of the crop's output."""
+        crop, scale = self.crop, self.scene.scale
+        if self.dense and len(self.rois) > 1 and not self._saves:  # one program serves all regions
+            return ROI(crop.top * scale, crop.left * scale, crop.height * scale, crop.width * scale)
+        return ROI.around(self.rois)
+
+    @property
+    def _saves(self) -> bool:
+        return self.work.crop < _RESTRICTED * self.work.dense
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """First row and column of the frame in the crop's output."""
+        frame, scale = self.frame, self.scene.scale
+        return frame.y - self.crop.top * scale, frame.x - self.crop.left * scale
+
+    @property
+    def program(self) -> DenseProgram:
+        """What is compiled where the network is run on every changed image."""
+        frame = self.frame
+        return DenseProgram(
+            self.network.apply, self.grid.block + 2 * self.margin, (frame.height, frame.width),
+            self.corner if self._saves else None, self.score,
+        )  # fmt: skip
+
+    @property
+    def image(self) -> np.ndarray:
+        """The input's crop, float32 [h, w, c]."""
+        crop = self.crop
+        return self.scene.degraded[crop.top :, crop.left :][: crop.height, : crop.width]
+
+    @property
+    def note(self) -> str:
+        """What is computed for an intervention, and what could lessen it, in words."""
+        if not self.reach.any():
+            return "no block outside the region can reach it: nothing is computed"
+        whole = max(self.work.dense, 1.0)
+        if self.dense:
+            return (
+                f"dense: every intervention computes {self.work.crop / whole:.0%} of the network "
+                f"on {self._where}; {self._advice} ({self.plan.note})"
+            )
+        shares = self.work.programs[self.plan.program_of >= 0] / whole
+        return (
+            f"cone: an intervention computes {shares.mean():.2%} of the network on {self._where} "
+            f"in the mean, {shares.max():.2%} at most ({self.plan.note})"
+        )
+
+    @property
+    def _where(self) -> str:
+        crop, (h, w, _) = self.crop, self.scene.degraded.shape
+        if (crop.height, crop.width) == (h, w):
+            return "the whole input"
+        radius = self.network.receptive_radius
+        return f"the {crop.height} x {crop.width} pixels that receptive_radius={radius} leaves"
+
+    @property
+    def _advice(self) -> str:
+        if self.network.receptive_radius is None:
+            return "if the network is local, declaring its receptive_radius lessens that"
+        return "a larger image, or a smaller region, would gain more from the network's locality"

@@ -1,0 +1,48 @@
+"""Figures as files that exist whole or not at all."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cem_jax.store.atomic import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figure_bytes(figure: "Figure", suffix: str, **options: Any) -> bytes:
+    """A figure as a file of the kind of a suffix.
+
+    A name in a script that the font does not have is drawn as boxes, without a warning.
+
+    Args:
+        figure: the figure.
+        suffix: "png", "pdf" or another that matplotlib writes.
+        **options: of matplotlib's `savefig`.
+
+    Raises:
+        ValueError: matplotlib writes no such files.
+    """
+    drawn = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(drawn, format=suffix, **options)
+    return drawn.getvalue()
+
+
+def write_figure(figure: "Figure", path: str | Path, **options: Any) -> None:
+    """Writes a figure, of the kind that the file's name ends in.
+
+    Args:
+        figure: the figure.
+        path: the file, in a folder that exists.
+        **options: of matplotlib's `savefig`.
+
+    Raises:
+        ValueError: the file cannot be written, or matplotlib writes no such files.
+    """
+    path = Path(path)
+    write_file(
+        path, figure_bytes(figure, path.suffix.removeprefix(".").lower() or "png", **options)
+    )

@@ -1,0 +1,17 @@
+from .argument import ArgumentFacts as ArgumentFacts
+from .checkpoint import read_state_dict as read_state_dict
+from .entry import Misfit as Misfit
+from .facts import Description as Description
+from .facts import bundled_weights as bundled_weights
+from .facts import describe as describe
+from .facts import names as names
+from .layers import Told as Told
+from .recognition import choose as choose
+from .recognition import hint as hint
+from .recognition import recognise as recognise
+from .registry import Built as Built
+from .registry import build as build
+from .registry import check_arguments as check_arguments
+from .registry import find as find
+from .registry import to_torch as to_torch
+from .written_anew import export as export

@@ -1,0 +1,78 @@
+"""State dicts as training codes leave them: without what they put before the keys."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .words import escaped, listed
+
+_ALWAYS = ("module", "_orig_mod")
+"""What torch itself puts before every key: data parallelism, compilation."""
+_OFTEN = ("netG", "net_g", "generator", "model", "network", "net")
+"""Attributes under which training codes hold a network. `model.0` is a network's own name."""
+
+
+def _prefix(keys: Iterable[str]) -> str | None:
+    """What stands before every key that has a dot, if it is no part of a network's own names."""
+    dotted = [key.split(".") for key in keys if "." in key]
+    first = {parts[0] for parts in dotted}
+    if len(first) != 1:
+        return None
+    (name,) = first
+    own = name in _OFTEN and any(parts[1].isdigit() for parts in dotted)
+    return f"{name}." if name in (*_ALWAYS, *_OFTEN) and not own else None
+
+
+def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict without what training codes put before all of its keys, also several times.
+
+    Args:
+        state_dict: anything by torch key; keys without a dot stay as they are.
+
+    Raises:
+        ValueError: some keys have torch's own prefix and others do not.
+    """
+    found = dict(state_dict)
+    while (prefix := _prefix(found)) is not None:
+        stripped = {key.removeprefix(prefix): value for key, value in found.items()}
+        if len(stripped) < len(found):
+            raise ValueError(f"it has keys both with and without {prefix!r}")
+        found = stripped
+    for name in _ALWAYS:
+        if any(key.startswith(f"{name}.") for key in found):
+            raise ValueError(f"it has keys both with and without '{name}.'")
+    return found
+
+
+def _array(key: str, value: Any) -> np.ndarray:
+    """A tensor as numpy knows it, in a type that float32 stands for."""
+    if hasattr(value, "detach"):  # torch's own
+        value = value.detach().cpu()
+        value = value.float() if value.is_floating_point() else value
+    array = np.asarray(value)
+    name = array.dtype.name
+    if name in ("float16", "bfloat16"):
+        return array.astype(np.float32)
+    if array.dtype.kind not in "fiub" or name.startswith("float8"):
+        raise ValueError(
+            f"{escaped(key)} is of type {name}; expected floating-point numbers of 16 to 64 bits"
+        )
+    return array
+
+
+def arrays(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """A state dict's tensors in numpy; half precision (bfloat16 is a void type there) as float32.
+
+    Args:
+        state_dict: arrays by torch key, numpy's or torch's.
+
+    Raises:
+        ValueError: entries are no arrays, or of a type that holds no plain numbers.
+    """
+    odd = [key for key, value in state_dict.items() if not hasattr(value, "dtype")]
+    if len(odd) == len(state_dict):
+        raise ValueError(f"it holds no state dict (its entries: {listed(odd, 5) or 'none'})")
+    if odd:
+        raise ValueError(f"beside its tensors it holds {listed(odd, 5)}; save the tensors alone")
+    return {str(key): _array(str(key), value) for key, value in state_dict.items()}

@@ -1,0 +1,180 @@
+"""Which network a state dict belongs to."""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import read_state_dict
+from .convert import torch_shapes, without_derived
+from .entry import Entry
+from .facts import bundled_weights
+from .families import family
+from .layout import arrays, without_prefixes
+from .registry import (
+    abstract,
+    arguments,
+    config_of,
+    default,
+    entries,
+    find,
+    weights_of,
+)
+from .words import listed
+
+_OWN = "cem.wrap_torch takes the authors' own module"
+
+
+@functools.lru_cache(maxsize=1)
+def _by_architecture() -> dict[Any, list[Entry]]:
+    """The named networks of every architecture."""
+    found: dict[Any, list[Entry]] = {}
+    for entry in entries():
+        found.setdefault(entry.architecture, []).append(entry)
+    return found
+
+
+def _published(entry: Entry, config: Mapping[str, Any]) -> bool:
+    """Whether arguments that were read off tensors are those of a name, up to rounding."""
+    told = {one.keyword for one in arguments(entry.architecture)}
+
+    def same(keyword: str) -> bool:
+        one, other = config[keyword], default(entry, keyword)
+        if isinstance(one, float) and isinstance(other, int | float):
+            return math.isclose(one, other, rel_tol=0.01)
+        return one == other
+
+    return all(same(keyword) for keyword in config if keyword not in told)
+
+
+def _filled(
+    entry: Entry, state_dict: Mapping[str, np.ndarray]
+) -> tuple[Any, Mapping[str, Any]] | None:
+    """The network of a name that a state dict fills to the last tensor, and its arguments.
+
+    None if it fills none.
+    """
+    architecture = entry.architecture
+    try:
+        weights = weights_of(architecture, state_dict)
+        config = config_of(entry, weights)
+        graph, state = abstract(architecture, config)
+        own = without_derived(entry.name, architecture, config, weights)
+    except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError):
+        return None  # of another architecture, whose tensors it reads for its own
+    constants = torch_shapes(state, constants=True)
+    shapes = {key: value.shape for key, value in own.items() if key not in constants}
+    return (graph, config) if shapes == torch_shapes(state) else None
+
+
+def _is_bundled(entry: Entry, state_dict: Mapping[str, np.ndarray]) -> bool:
+    """Whether these are the very weights that come with the package."""
+    path = bundled_weights(entry.name)
+    if path is None:
+        return False
+    own = read_state_dict(path)
+    return own.keys() == state_dict.keys() and all(
+        np.array_equal(own[key], value) for key, value in state_dict.items()
+    )
+
+
+def _groups(state_dict: Mapping[str, Any]) -> list[tuple[bool, list[str]]]:
+    """The names that fit, those of one network together, and whether one has these very sizes.
+
+    Bundled networks are variants of others, which their weights alone tell.
+    """
+    weights = without_prefixes(arrays(state_dict))
+    groups = []
+    for several in _by_architecture().values():
+        fitting: dict[Any, list[tuple[bool, str]]] = {}
+        for entry in several:
+            if (network := _filled(entry, weights)) is None:
+                continue
+            graph, config = network
+            if not entry.bundled:
+                fitting.setdefault(graph, []).append((_published(entry, config), entry.name))
+            elif _is_bundled(entry, weights):
+                return [(True, [entry.name])]
+        for named in fitting.values():
+            named.sort(key=lambda one: not one[0])
+            groups.append((named[0][0], [name for _, name in named]))
+    return groups
+
+
+def recognise(state_dict: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks that a state dict fills, by its keys and shapes.
+
+    Args:
+        state_dict: arrays by torch key.
+
+    Returns:
+        Their names, those first that are published in these very sizes; none if it fills none.
+
+    Raises:
+        ValueError: it holds something else than arrays of numbers.
+    """
+    groups = sorted(_groups(state_dict), key=lambda group: not group[0])
+    return tuple(name for _, group in groups for name in group)
+
+
+def _as_told(name: str, told: Mapping[str, Any]) -> bool:
+    """Whether a named network is, without being told, what is told."""
+    entry = find(name)
+    keywords = {one.name: one.keyword for one in arguments(entry.architecture)}
+    return all(key in keywords and default(entry, keywords[key]) == told[key] for key in told)
+
+
+def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
+    """The network that a state dict belongs to.
+
+    Args:
+        state_dict: arrays by torch key.
+        **told: what the weights do not tell, by which names of different networks are told apart.
+
+    Returns:
+        Its name; of several names for one and the same network, the first.
+
+    Raises:
+        ValueError: it fits no network of the zoo, or several that differ in what its tensors do
+            not tell.
+    """
+    groups = _groups(state_dict)
+    exact = [group for published, group in groups if published]
+    fitting = exact if len(exact) == 1 else [group for _, group in groups]
+    if len(fitting) > 1 and told:
+        fitting = [group for group in fitting if _as_told(group[0], told)] or fitting
+    if len(fitting) == 1:
+        return fitting[0][0]
+    if fitting:
+        first = [group[0] for group in fitting]
+        tells = {one.name for name in first for one in arguments(find(name).architecture)}
+        raise ValueError(
+            f"its tensors fit {listed(first, 20)}, which are different networks; name one, "
+            f"cem.load({first[0]!r}, path)"
+            + (f", or tell which by {listed(sorted(tells))}" if tells else "")
+        )
+    raise ValueError(_unknown(state_dict) or f"it fits no network of the zoo; {_OWN}")
+
+
+def _unknown(state_dict: Mapping[str, Any]) -> str:
+    """What a state dict that fits no network is, and the way out; empty if it is not known."""
+    found = family(without_prefixes(state_dict))
+    return f"it is {found}; {_OWN}" if found else ""
+
+
+def hint(name: str, state_dict: Mapping[str, Any]) -> str:
+    """What helps where a state dict does not fit a network, in words.
+
+    Args:
+        name: the network that was named.
+        state_dict: arrays by torch key.
+
+    Returns:
+        The networks that it fits instead, or what it is recognised as; empty if nothing is.
+    """
+    names = recognise(state_dict)
+    if names and name not in names:
+        return f"it fits {listed(names, 3)}"
+    return _unknown(state_dict)

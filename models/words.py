@@ -1,0 +1,28 @@
+"""Text of strangers in messages: escaped, and cut to what a line can hold."""
+
+from collections.abc import Iterable
+
+_LONGEST = 120
+
+
+def escaped(text: object) -> str:
+    """A text without control characters, cut to 120 characters; line feeds and escapes are shown.
+
+    Args:
+        text: what a file or a user calls something.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in
+                    str(text)[:_LONGEST])  # fmt: skip
+    return shown if len(str(text)) <= _LONGEST else f"{shown}..."
+
+
+def listed(names: Iterable[object], most: int = 8) -> str:
+    """Names in a row, escaped; of many the first, and how many there are.
+
+    Args:
+        names: what is listed.
+        most: how many are shown.
+    """
+    every = [escaped(name) for name in names]
+    row = ", ".join(every[:most])
+    return row if len(every) <= most else f"{row}, ... ({len(every)} in all)"

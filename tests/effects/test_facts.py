@@ -1,0 +1,134 @@
+"""What a network is said to be is checked against what it does, before a sweep."""
+
+import gc
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import blur, curved, unchanged, unseen
+
+import cem_jax as cem
+from cem_jax.sweep import facts
+
+ROI = cem.ROI(24, 32, 16, 16)
+
+
+def sweep(network, clean, roi=ROI, **more):
+    scene = cem.Scene.custom(clean, clean, unchanged)
+    options = {"plan": cem.Fixed(1), "progress": False} | more
+    return cem.causal_effect_map(network, scene, roi, **options)
+
+
+def coarse(x):
+    """Pixels depend on the 4 x 4 cell in which they lie, counted from the image's corner."""
+    n, h, w, c = x.shape
+    mean = x.reshape(n, h // 4, 4, w // 4, 4, c).mean((2, 4), keepdims=True)
+    return (0.5 * x.reshape(n, h // 4, 4, w // 4, 4, c) + 0.5 * mean).reshape(x.shape)
+
+
+def opaque(f):
+    """A function that does not show on which pixels it depends."""
+    return lambda x: unseen(f(x))
+
+
+@pytest.mark.parametrize("hide", [lambda f: f, opaque], ids=["cone", "dense"])
+@pytest.mark.parametrize("radius", [0, 1])
+def test_a_radius_that_is_too_small_is_refused(clean, hide, radius):
+    with pytest.raises(ValueError, match=rf"receptive_radius={radius} and .* differs .* by up to"):
+        sweep(cem.wrap(hide(curved), receptive_radius=radius), clean)
+    for enough in (2, 5):
+        sweep(cem.wrap(hide(curved), receptive_radius=enough), clean)
+
+
+def test_the_message_tells_what_the_operations_show(clean):
+    with pytest.raises(ValueError, match=r"receptive_radius=1 .* may depend on 2 pixels"):
+        sweep(cem.wrap(curved, receptive_radius=1), clean)
+
+
+@pytest.mark.parametrize("multiple", [1, 2])
+def test_a_period_that_is_too_small_is_refused(clean, multiple):
+    roi = cem.ROI(26, 34, 12, 12)
+    network = cem.wrap(coarse, receptive_radius=4, size_multiple=multiple)
+    with pytest.raises(ValueError, match=rf"size_multiple={multiple} do not hold|cannot take"):
+        sweep(network, clean, roi)
+    sweep(cem.wrap(coarse, receptive_radius=4, size_multiple=4), clean, roi)
+
+
+def test_outcomes_and_attributions_check_it_too(clean):
+    network = cem.wrap(curved, receptive_radius=1)
+    scene = cem.Scene.custom(clean, clean, unchanged)
+    with pytest.raises(ValueError, match="receptive_radius=1"):
+        cem.outcomes(network, scene, ROI, [[0, 0]], np.zeros((1, 8, 8, 3)))
+    for attribute in (cem.gradient_map, cem.local_attribution_map, cem.occlusion_map):
+        with pytest.raises(ValueError, match="receptive_radius=1"):
+            attribute(network, scene, ROI)
+
+
+def test_a_second_map_of_a_network_and_a_scene_pays_nothing(clean):
+    count = []
+
+    def counted(x):
+        jax.debug.callback(lambda: count.append(1))
+        return curved(x)
+
+    network, scene = cem.wrap(counted, receptive_radius=2), cem.Scene.denoising(clean)
+    first = facts._whole(network, scene)
+    jax.effects_barrier()
+    before = len(count)
+    assert before and facts._whole(network, scene) is first
+    jax.effects_barrier()
+    assert len(count) == before
+    del first, network
+    gc.collect()
+    assert all(scene not in own for own in facts._restored.values())
+
+
+def test_the_zoo_and_undeclared_networks_need_no_further_forward(clean, monkeypatch):
+    monkeypatch.setattr(facts, "_whole", None)
+    image = np.tile(clean, (2, 2, 1))
+    sweep(cem.load("DnCNN-compact"), image, cem.ROI(64, 64, 16, 16))
+    sweep(cem.wrap(curved), clean)
+
+
+def test_the_zoos_facts_are_checked_where_somebody_changed_them(clean):
+    import dataclasses
+
+    image = np.tile(clean, (2, 2, 1))
+    network = dataclasses.replace(cem.load("DnCNN-compact"), receptive_radius=2)
+    with pytest.raises(ValueError, match="receptive_radius=2"):
+        sweep(network, image, cem.ROI(64, 64, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: 255 * blur(x), r"float32 from .* to 2\d\d.*; expected float32 in \[0, 1\]"),
+        (lambda x: blur(x) - 1, r"from -"),
+        (lambda x: jnp.round(255 * x).astype(jnp.uint8), "output is uint8"),
+        (lambda x: x.astype(jnp.bfloat16), "output is bfloat16"),
+        (lambda x: x / jnp.zeros_like(x), "not finite"),
+        (lambda x: jnp.where(x > 0.5, jnp.inf, x), "not finite"),
+        (lambda x: (x, x), "returns a tuple"),
+        (lambda x: {"out": x}, "returns a dict"),
+        (lambda x: x[:, ::2], r"turns \(1, 72, 88, 3\) into"),
+        (lambda x: x.no_such_thing, "cannot take an image.*AttributeError"),
+        (lambda x: x @ np.zeros((4, 4)), "cannot take an image"),
+    ],
+)
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_output_of_another_kind_is_refused(tmp_path, clean, f, message, kept):
+    directory = tmp_path if kept else None
+    with pytest.raises(ValueError, match=f"network=f: .*{message}"):
+        sweep(cem.wrap(f, name="f"), clean, directory=directory)
+
+
+def test_overshoots_are_no_other_range(clean):
+    sweep(cem.wrap(lambda x: 1.2 * blur(x) - 0.1), clean)
+    sweep(cem.wrap(lambda x: 3 * blur(x) - 1), np.clip(clean, 50, 200))
+
+
+def test_dark_and_bright_scenes_are_no_other_range():
+    black = np.zeros((64, 64, 3), np.uint8)
+    sweep(cem.wrap(blur), black)
+    sweep(cem.wrap(lambda x: blur(x) + 0.01), black + 255)
