@@ -5,7 +5,9 @@ would have become, see `docs/scenes.md`.
 """
 
 import dataclasses
+import runpy
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -87,6 +89,32 @@ def from_degraded_pool() -> Meaning:
     In scenes of a larger scale a corner of block / scale pixels is taken of each patch.
     """
     return _FromDegradedPool()
+
+
+def meaning_of(text: str, folder: Path = Path()) -> Meaning:
+    """What do() means, as command line and job files say it.
+
+    Args:
+        text: "residual", "degraded-pool", or `FILE.py:NAME` for `again` of that function, which may
+            have an attribute `reach`.
+        folder: to which FILE.py is relative.
+
+    Raises:
+        ValueError: another text, or no such function.
+    """
+    named = {"residual": residual, "degraded-pool": from_degraded_pool}
+    if text in named:
+        return named[text]()
+    file, colon, name = text.rpartition(":")
+    if not colon or not file.endswith(".py"):
+        raise ValueError(f"do={text!r}: expected {', '.join(named)}, or FILE.py:FUNCTION")
+    path = folder / file
+    if not path.is_file():
+        raise ValueError(f"do={text!r}: there is no file {str(path)!r}")
+    function = runpy.run_path(str(path)).get(name)
+    if not callable(function):
+        raise ValueError(f"do={text!r}: {str(path)!r} has no function {name!r}")
+    return again(function, getattr(function, "reach", None))
 
 
 @dataclasses.dataclass(frozen=True)
