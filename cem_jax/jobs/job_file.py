@@ -386,4 +386,11 @@ def _outcomes(place: _Place, found: list[Any]) -> list[Outcome]:
     for name in found:
         if not isinstance(name, str):
             raise place.wrong(f"{name!r}: expected {', '.join(NAMES)}")
-    return [place.checked(as_outcome, name) for name in found]
+    return [place.checked(_outcome, name) for name in found]
+
+
+def _outcome(name: str) -> Outcome:
+    try:
+        return as_outcome(name)
+    except ValueError as error:
+        raise ValueError(f"{name!r}: expected {', '.join(NAMES)}, or psnr_y-crop4") from error

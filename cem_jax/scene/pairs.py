@@ -58,6 +58,12 @@ def again(function: Callable[[Any], Any], reach: int | None = None) -> Meaning:
         reach: pixels of the result by which a change exceeds the block; None: any pixel may change,
             and no causal cone is smaller than the image.
 
+    Returns:
+        What `Scene.custom` takes as `intervene`.
+
+    Raises:
+        ValueError: no function, or no whole number; the rest is found when the scene is made.
+
     Examples:
         >>> import cem_jax as cem
         >>> clean = cem.example_image("dog") / 255
@@ -77,6 +83,9 @@ def residual() -> Meaning:
     Right where the degradation adds something that does not depend on the image: noise, rain,
     stripes, dust. The same realisation falls on the patch. In scenes of a larger scale the patch is
     first shrunk bicubically.
+
+    Returns:
+        What `Scene.custom` takes as `intervene`.
     """
     return _Residual()
 
@@ -87,6 +96,9 @@ def from_degraded_pool() -> Meaning:
     Right where the degradation cannot be repeated at all, as of real photographs, and photographs
     degraded in the same way are at hand: `PatchPool.from_images(folder_of_degraded, size=block)`.
     In scenes of a larger scale a corner of block / scale pixels is taken of each patch.
+
+    Returns:
+        What `Scene.custom` takes as `intervene`.
     """
     return _FromDegradedPool()
 
