@@ -12,7 +12,8 @@ from typing import Any
 from cem_jax import models, outcome
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
-from cem_jax.network.network import Network, load
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import load
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
 from cem_jax.plans.quadrature import Quadrature, Stratified

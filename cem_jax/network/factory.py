@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.network import Network
 from cem_jax.network.torch import wrap_torch
+from cem_jax.network.wrap import wrap
 
 
 def made_by(

@@ -11,7 +11,8 @@ import numpy as np
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop
-from cem_jax.network.network import Network, has_known_facts
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.scene.scene import Scene
 
 _AGREEMENT = {"cpu": 1e-4}
