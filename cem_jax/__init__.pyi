@@ -25,12 +25,12 @@ from cem_jax.map.effect_map import EffectMap as EffectMap
 from cem_jax.map.summary import input_psnr as input_psnr
 from cem_jax.map.summary import summarise as summarise
 from cem_jax.network.network import Network as Network
-from cem_jax.network.network import from_torch as from_torch
-from cem_jax.network.network import load as load
-from cem_jax.network.network import to_torch as to_torch
-from cem_jax.network.network import wrap as wrap
 from cem_jax.network.onnx import wrap_onnx as wrap_onnx
 from cem_jax.network.torch import wrap_torch as wrap_torch
+from cem_jax.network.wrap import wrap as wrap
+from cem_jax.network.zoo import from_torch as from_torch
+from cem_jax.network.zoo import load as load
+from cem_jax.network.zoo import to_torch as to_torch
 from cem_jax.outcome import background as background
 from cem_jax.outcome import cropped as cropped
 from cem_jax.outcome import negative_l1 as negative_l1

@@ -330,7 +330,7 @@ ENTRIES = (
         CRAFT,
         tasks=("SR",),
         scale=4,
-        official_files=("team34_craft.pth", "CRAFT_MODEL_x4.pth"),
+        official_files=("team34_craft.pth", "CRAFT_MODEL_X4.pth"),
         published_at="github.com/Amazingren/NTIRE2024_ESR",
         licence="MIT",
         size_multiple=_MULTIPLE,

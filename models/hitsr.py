@@ -110,8 +110,8 @@ class SCC(nnx.Module):
         """Means over every cell of the offsets' bias, [1, 1, heads, pixels, gathered pixels]."""
         side, cell, base = self.window_size, self.cell, self.window_size // self.cell
         bias = self.pos(jnp.asarray(offsets(side, side), dtype))
-        window = (cell, cell, 1)
-        bias = lax.reduce_window(bias, 0.0, lax.add, window, (1, 1, 1), "VALID") / cell**2
+        for window in ((cell, 1, 1), (1, cell, 1)):
+            bias = lax.reduce_window(bias, 0.0, lax.add, window, (1, 1, 1), "VALID") / cell
         # Query minus key, the key at the end of its cell: where the window of its mean begins.
         place = np.arange(side)[:, None] - cell * np.arange(base)[None, :] + side - cell
         bias = jnp.take(jnp.take(bias, place.ravel(), 0), place.ravel(), 1)
@@ -278,7 +278,7 @@ ENTRIES = (
         HiTSRF,
         tasks=("SR",),
         scale=4,
-        official_files=("team54_HITSR.pth", "HiT-SRF_4x.pth"),
+        official_files=("team54_HITSR.pth",),
         published_at="github.com/Amazingren/NTIRE2025_ESR",
         licence="MIT",
         anchor=math.lcm(*_SIDES),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
+from cem_jax.network.host import OnHost
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -36,6 +37,10 @@ def blur(x: jax.Array) -> jax.Array:
 def curved(x: jax.Array) -> jax.Array:
     """Two rounds of blur around a nonlinearity: local with radius 2."""
     return jnp.clip(blur(jnp.square(blur(x)) + 0.3 * x), 0, 1)
+
+
+unseen = OnHost(lambda image: image, "unseen")
+"""The same image by way of the host: nobody sees which pixels it depends on."""
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ network is computed, and differentiated, on the region's crop only.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome, sees_degraded
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep.facts import check_crop, check_output
 
 _EACH = PartitionSpec("path")
 _ALL = PartitionSpec()
@@ -124,15 +126,9 @@ class Region:
         if sees_degraded(self.outcome):
             raise ValueError(f"outcome={self.outcome!r}: expected one of (restored, target)")
         object.__setattr__(self, "network", on_scene(self.network, self.scene))
-        crop, scale, channels = self._crop, self.scene.scale, self.scene.degraded.shape[2]
+        crop, channels = self._crop, self.scene.degraded.shape[2]
+        check_output(self.network, self.scene, crop.height, crop.width)
         size = jax.ShapeDtypeStruct((1, crop.height, crop.width, channels), jnp.float32)
-        out = jax.eval_shape(self.network.apply, self.network.params, size).shape
-        expected = (1, crop.height * scale, crop.width * scale, channels)
-        if out != expected:
-            raise ValueError(
-                f"network={self.network.name}: it turns {size.shape} into {out}; this scene of "
-                f"scale {scale} needs {expected}"
-            )
         try:
             forward = functools.partial(self.network.apply, self.network.params)
             jax.eval_shape(lambda x: jax.jvp(forward, (x,), (x,)), size)
@@ -140,6 +136,7 @@ class Region:
             raise ValueError(
                 f"network={self.network.name}: it has no gradient in JAX ({error})"
             ) from error
+        check_crop(self.network, self.scene, crop, None)
 
     @property
     def _crop(self) -> Crop:
@@ -158,8 +155,17 @@ class Region:
         return self.network.params, jnp.asarray(self.scene.degraded), jnp.asarray(target)
 
     def outcome_at(self, path: Path, alpha: float) -> float:
-        """The outcome at one point of a path."""
-        return float(_outcome(self._program(path), *self._arrays, jnp.float32(alpha)))
+        """The outcome at one point of a path.
+
+        Raises:
+            ValueError: it is not finite.
+        """
+        found = float(_outcome(self._program(path), *self._arrays, jnp.float32(alpha)))
+        if not math.isfinite(found):
+            raise ValueError(
+                f"network={self.network.name}: the region's outcome is not finite: {found}"
+            )
+        return found
 
     def mean_rate(self, path: Path, alphas: np.ndarray, chunk: int | None) -> np.ndarray:
         """The mean over points of a path of what each pixel adds to d outcome / d alpha.
@@ -171,6 +177,9 @@ class Region:
 
         Returns:
             float64 [h, w]; exactly 0 where the region cannot see.
+
+        Raises:
+            ValueError: a gradient is not finite.
         """
         devices = jax.local_devices()
         mesh = jax.make_mesh(
@@ -186,6 +195,12 @@ class Region:
             points = jax.device_put(alphas[index].astype(np.float32), NamedSharding(mesh, _EACH))
             rates = np.asarray(_rates(program, mesh, *fixed, points), np.float64)
             total += rates[: len(alphas) - start].sum(0)
+        if not np.isfinite(total).all():
+            row, column = np.argwhere(~np.isfinite(total))[0] + (crop.top, crop.left)
+            raise ValueError(
+                f"network={self.network.name}: its gradient is not finite, first at the input's "
+                f"pixel ({row}, {column})"
+            )
         whole = np.zeros(self.scene.degraded.shape[:2])
         whole[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width] = total
         return whole / len(alphas)

@@ -29,7 +29,7 @@ _SILENT = ("debug_callback", "debug_print")
 _FOREIGN = "ffi_call"
 """A primitive whose code is outside of JAX, known by its name only."""
 
-_INNER = ("__self__", "callback_func", "function", "apply", "func", "__wrapped__")
+_INNER = ("__self__", "callback_func", "function", "apply", "func", "forward", "__wrapped__")
 """Where wrappers keep what they wrap."""
 
 
@@ -160,8 +160,9 @@ def told(function: Any) -> str | None:
     """What a function, or one that it wraps, says by `__cem_digest__`; None if nothing."""
     while function is not None:
         found = getattr(function, "__cem_digest__", None)
+        found = found() if callable(found) else found
         if found is not None:
-            return str(found() if callable(found) else found)
+            return str(found)
         function = _wrapped(function)
     return None
 

@@ -14,7 +14,8 @@ import numpy as np
 from cem_jax import models
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
-from cem_jax.network.network import Network, load
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import load
 from cem_jax.outcome import NAMES, Outcome, as_outcome
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.plan import CoarseToFine, Fixed, Plan

@@ -12,7 +12,7 @@ from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval, sign_probabi
 from cem_jax.plans.estimate import estimate_effects, interval
 from cem_jax.read_only import keep_read_only
 
-_OF_THE_DRAWS = ("scene", "images", "pool", "seed", "block", "plan")
+_OF_THE_DRAWS = ("scene", "images", "do", "pool", "seed", "block", "plan")
 """What two maps must have in common for draw k of a block to be the same intervention in both."""
 
 

@@ -17,12 +17,20 @@ class OnHost:
     Args:
         forward: float32 [n, c, h, w] -> [n, c', h', w'].
         name: for messages.
+        digest: a text that changes whenever its results do, or what makes it; None if there is none
+            that is sure to, and then a sweep is never resumed.
         sizes: what is known: input [h, w, c] -> output [h', w', c'].
     """
 
     forward: Callable[[np.ndarray], np.ndarray]
     name: str
+    digest: str | Callable[[], str | None] | None = None
     sizes: dict[tuple[int, ...], tuple[int, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def __cem_digest__(self) -> str | Callable[[], str | None] | None:
+        """By which a sweep's record knows it again."""
+        return self.digest
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, c] -> [n, h', w', c']."""

@@ -1,11 +1,19 @@
-"""ONNX files as networks, evaluated by onnxruntime in batches."""
+"""ONNX files as networks: as functions of JAX, or by onnxruntime where that fails."""
 
+import contextlib
+import dataclasses
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 
+from cem_jax.arguments import whole_number
+from cem_jax.network import aten
+from cem_jax.network.aten import onnx_graph
 from cem_jax.network.host import OnHost
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.host_digest import digest_file
+from cem_jax.network.network import Network, of_any_size
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -19,7 +27,9 @@ def wrap_onnx(
     size_multiple: int = 1,
     providers: tuple[str, ...] = ("CPUExecutionProvider",),
 ) -> Network:
-    """An ONNX file as a network, evaluated by onnxruntime.
+    """An ONNX file as a network of JAX; by onnxruntime where an operation has no counterpart.
+
+    `network.note` says which of the two.
 
     Args:
         path: a model with one input and one output, NCHW in [0, 1]; of fixed height and width only
@@ -36,6 +46,10 @@ def wrap_onnx(
         ValueError: the file is unreadable or no such model, or scale, receptive_radius or
             size_multiple is out of range.
     """
+    scale = whole_number("scale", scale, 1)
+    if receptive_radius is not None:
+        receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
+    multiple = whole_number("size_multiple", size_multiple, 1)
     try:
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -66,8 +80,79 @@ def wrap_onnx(
         return np.concatenate([np.asarray(session.run(None, feed)[0]) for feed in feeds])
 
     name = name or path.stem
-    function = OnHost(forward, name)
-    return wrap(
-        function, scale=scale, name=name, receptive_radius=receptive_radius,
-        size_multiple=size_multiple,
+    told = f"onnxruntime {onnxruntime.__version__} {providers} {digest_file(path)}"
+    host = OnHost(forward, name, told)
+    _, channels, *sides = inputs[0].shape
+    try:
+        graph, reasons = onnx_graph.read(path), []
+    except aten.NotNative as error:
+        graph, reasons = None, [str(error)]
+    model = _Model(host, graph, reasons, (*sides, channels), multiple)
+    params = {} if model.graph is None else dict(model.graph.params)
+    return Network(
+        name, of_any_size(model, scale, multiple), params, scale, receptive_radius, multiple,
+        reference=of_any_size(lambda params, x: host(x), scale, multiple),
     )  # fmt: skip
+
+
+_SIDE = 64
+"""Of the image with which operations are tried, where the file leaves it open."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Model:
+    """An ONNX file as `apply`.
+
+    Args:
+        host: the file, by onnxruntime.
+        graph: its operations, if all have counterparts.
+        reasons: why the file, or images of some size, are left to onnxruntime.
+        size: height, width and channels of an image; a name or None where any will do.
+        multiple: of which it needs an image's sides.
+        seen: sizes of images that were restored.
+    """
+
+    host: OnHost
+    graph: onnx_graph.OnnxGraph | None
+    reasons: list[str]
+    size: tuple[Any, ...]
+    multiple: int
+    seen: set[tuple[int, ...]] = dataclasses.field(default_factory=set)
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
+        graph, size = self.graph, tuple(x.shape[1:])
+        if graph is None:
+            return self.host(x)
+        if any(isinstance(n, int) and n != m for n, m in zip(self.size, size, strict=True)):
+            raise ValueError(
+                f"network={self.host.name}: it cannot take an image [height, width, channels] = "
+                f"{size}: the file is for {self.size}"
+            )
+        own = {} if params is None else params
+        self.seen.add(size)
+        try:
+            if len(x) == 1:
+                return onnx_graph.run(graph, own, x)
+            return jax.vmap(lambda image: onnx_graph.run(graph, own, image[None])[0])(x)
+        except aten.NotNative as error:
+            y = self.host(x)  # which says so if the image is none that it takes
+            self.reasons.append(str(error))
+            return y
+
+    @property
+    def note(self) -> str:
+        """How the file is evaluated, in words; tried with an image if none was seen."""
+        if self.graph is not None and not self.seen:
+            side = -(-_SIDE // self.multiple) * self.multiple
+            open_ = zip(self.size, (side, side, 3), strict=True)
+            shape = [n if isinstance(n, int) else other for n, other in open_]
+            image = jax.ShapeDtypeStruct((1, *shape), np.float32)
+            with contextlib.suppress(ValueError):  # it may not take this image
+                jax.eval_shape(self, self.graph.params, image)
+        if self.reasons:
+            return (
+                "onnxruntime on the host, without gradients, cones and JAX's devices: "
+                f"{self.reasons[0]} has no counterpart in JAX"
+            )
+        return "a function of JAX, from an ONNX file"

@@ -1,12 +1,29 @@
-"""Torch modules as networks, called on the host in batches."""
+"""Torch modules as networks: as functions of JAX, or called on the host where that fails."""
 
+import contextlib
+import copy
+import dataclasses
+import functools
 import threading
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from cem_jax.arguments import whole_number
+from cem_jax.network import aten
 from cem_jax.network.host import OnHost
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.host_digest import digest_module
+from cem_jax.network.network import Network, of_any_size
+
+_SIDE = 64
+"""Of the image that is tried when a network is asked what it is before it has seen one."""
+
+_REWRITES = "update_params"
+"""Method by which modules (SPAN's) write the kernel of their inference form at each call."""
 
 
 def wrap_torch(
@@ -16,21 +33,29 @@ def wrap_torch(
     name: str | None = None,
     receptive_radius: int | None = None,
     size_multiple: int = 1,
+    size_minimum: int = 1,
 ) -> Network:
-    """A torch module as a network, evaluated in batches on the device where it lies.
+    """A torch module as a network of JAX, by torch's own export.
+
+    The module is copied with its weights as they are, and the copy is put into evaluation mode.
+    For each size of image torch exports its operations once, and these are evaluated by JAX: with
+    its devices, compiler, gradients and the causal cone. Where an operation has no counterpart,
+    torch is called on the host instead, and `network.note` says so. Noise that a module draws is
+    drawn once.
 
     Args:
-        module: a `torch.nn.Module`, NCHW in [0, 1] in and out; it is put into evaluation mode.
+        module: a `torch.nn.Module`, NCHW in [0, 1] in and out.
         scale: output pixels per input pixel.
         name: what it is called; by default the module's class.
-        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown, and
-            then the whole image is computed for every intervention.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown: it is
+            then found where the module's operations show it.
         size_multiple: of which it needs an image's sides, in input pixels; see `wrap`.
+        size_minimum: shortest side that it takes; shorter ones are padded.
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: module is no torch module, or scale, receptive_radius or size_multiple is out
-            of range.
+        ValueError: module is no torch module, or scale, receptive_radius, size_multiple or
+            size_minimum is out of range.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
@@ -38,21 +63,176 @@ def wrap_torch(
         raise ImportError("wrap_torch needs torch: pip install 'cem-jax[torch]'") from error
     if not isinstance(module, torch.nn.Module):
         raise ValueError(f"module={type(module).__name__}: expected a torch.nn.Module")
-    name = name or type(module).__name__
-    lock = threading.Lock()  # JAX calls from one thread a device; modules may keep state
+    scale = whole_number("scale", scale, 1)
+    if receptive_radius is not None:
+        receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
+    multiple = whole_number("size_multiple", size_multiple, 1)
+    minimum = whole_number("size_minimum", size_minimum, 1)
+    called: str = name or type(module).__name__
+    function = _Function(_copied(torch, module, called), called, max(minimum, multiple))
+    apply = of_any_size(function, scale, multiple, minimum)
+    return Network(
+        called, apply, function.params(), scale, receptive_radius, anchor=multiple,
+        reference=of_any_size(function.host, scale, multiple, minimum),
+    )  # fmt: skip
 
-    def forward(x: np.ndarray) -> np.ndarray:
-        tensors = (*module.parameters(), *module.buffers())
-        like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
-        with lock, torch.inference_mode():
-            module.eval()
-            y = module(torch.from_numpy(x).to(like.device, like.dtype))
+
+def _copied(torch: Any, module: Any, name: str) -> Any:
+    """A copy in evaluation mode, whose weights share nothing with the module's."""
+    try:
+        with torch.no_grad():
+            copied = copy.deepcopy(module)
+    except Exception as error:  # what a module holds may refuse for any reason
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(f"module={name}: it cannot be copied ({text})") from error
+    copied = copied.eval().requires_grad_(False)
+    for part in copied.modules():
+        if callable(update := getattr(part, _REWRITES, None)):
+            with torch.no_grad():
+                update()
+            setattr(part, _REWRITES, _nothing)
+    return copied
+
+
+def _nothing() -> None:
+    """What is left to do for a module in its inference form."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Function:
+    """A torch module as `apply`; one export for each size of image.
+
+    Args:
+        module: in evaluation mode, its own.
+        name: for messages.
+        least: side from which on it takes images.
+        programs: by size [h, w, c]; None where the module is called on the host.
+        reasons: why it is, by size.
+        lock: JAX calls from one thread a device.
+    """
+
+    module: Any
+    name: str
+    least: int
+    programs: dict[tuple[int, ...], aten.Program | None] = dataclasses.field(default_factory=dict)
+    reasons: dict[tuple[int, ...], str] = dataclasses.field(default_factory=dict)
+    lock: Any = dataclasses.field(default_factory=threading.RLock)
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
+        program = self.program(tuple(x.shape[1:]))
+        if program is None:
+            return self.host(None, x)
+        own = {} if params is None else params
+        if len(x) == 1:
+            return aten.run(program, own, x)
+        return jax.vmap(lambda image: aten.run(program, own, image[None])[0])(x)
+
+    def params(self) -> dict[str, np.ndarray]:
+        """The module's parameters by torch's keys."""
+        return {key: _array(value) for key, value in self.module.named_parameters()}
+
+    @property
+    def note(self) -> str:
+        """How the module is evaluated, in words; tried with a small image if none was seen."""
+        with self.lock:
+            if not self.programs:
+                self._probe()
+            reasons = list(dict.fromkeys(self.reasons.values()))
+        if reasons:
+            return (
+                f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
+                "no counterpart in JAX; as a function of JAX such networks run several times faster"
+            )
+        return "a function of JAX, from torch.export"
+
+    def _probe(self) -> None:
+        side = -(-max(_SIDE, self.least) // self.least) * self.least
+        weights = [p for p in self.module.parameters() if p.ndim == 4]
+        channels = dict.fromkeys([3, *(int(w.shape[1]) for w in weights[:1]), 1])
+        for count in channels:
+            size = (side, side, count)
+            if self.program(size) is not None:
+                break
+        else:
+            return
+        for other in [s for s in self.reasons if s != size]:  # channels that it does not take
+            del self.programs[other], self.reasons[other]
+
+    def program(self, size: tuple[int, ...]) -> aten.Program | None:
+        """The export for one size of image; None if the module is called on the host."""
+        with self.lock:
+            if size not in self.programs:
+                try:
+                    self.programs[size] = self._exported(size)
+                except aten.NotNative as error:
+                    self.programs[size], self.reasons[size] = None, str(error)
+                    if any(self.programs.values()):
+                        warnings.warn(
+                            f"network={self.name}: images [h, w, c] = {size} are restored by torch "
+                            f"on the host ({error})",
+                            stacklevel=2,
+                        )
+            return self.programs[size]
+
+    def _exported(self, size: tuple[int, ...]) -> aten.Program:
+        from cem_jax.network.aten.export import export
+
+        height, width, channels = size
+        module, (device, dtype) = self.module, _kind(self.module)
+        if device.type != "cpu":
+            module = copy.deepcopy(module).to("cpu")
+        program = export(module, (1, channels, height, width), dtype)
+        shapes = {
+            key: jax.ShapeDtypeStruct(value.shape, value.dtype)
+            for key, value in self.params().items()
+        }
+        jax.eval_shape(
+            lambda params, x: aten.run(program, params, x),
+            shapes, jax.ShapeDtypeStruct((1, *size), jnp.float32),
+        )  # fmt: skip
+        return program
+
+    def host(self, params: Any, x: jax.Array) -> jax.Array:
+        """The module itself, called in batches."""
+        return self._on_host(x)
+
+    @functools.cached_property
+    def _on_host(self) -> OnHost:
+        return OnHost(self._forward, self.name, functools.partial(digest_module, self.module))
+
+    def _forward(self, x: np.ndarray) -> np.ndarray:
+        import torch  # pyright: ignore[reportMissingImports]
+
+        device, dtype = _kind(self.module)
+        with self.lock, torch.inference_mode(), _same_noise(torch):
+            y = self.module(torch.from_numpy(x).to(device, dtype))
             if not isinstance(y, torch.Tensor):
                 raise ValueError(f"it returned a {type(y).__name__}; expected one tensor")
             return y.to("cpu", torch.float32).numpy()
 
-    function = OnHost(forward, name)
-    return wrap(
-        function, scale=scale, name=name, receptive_radius=receptive_radius,
-        size_multiple=size_multiple,
-    )  # fmt: skip
+
+def _kind(module: Any) -> tuple[Any, Any]:
+    """Where a module lies, and its floating type."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    tensors = (*module.parameters(), *module.buffers())
+    like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    return like.device, like.dtype
+
+
+def _array(tensor: Any) -> np.ndarray:
+    """A parameter in numpy; half precision as float32, which holds the same values."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    tensor = tensor.detach().cpu()
+    half = tensor.dtype in (torch.bfloat16, torch.float16, torch.float64)
+    return (tensor.float() if half else tensor).numpy()
+
+
+@contextlib.contextmanager
+def _same_noise(torch: Any) -> Iterator[None]:
+    """Noise as an export draws it; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(aten.SEED)
+        yield

@@ -1,6 +1,7 @@
 """What a network is said to be, checked against what it does, once for each network and scene."""
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Iterator
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop
-from cem_jax.network.network import Network, has_known_facts
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.scene.scene import Scene
 
 _AGREEMENT = {"cpu": 1e-4}
@@ -139,9 +141,11 @@ def _facts(network: Network) -> str:
 
 def _known(network: Network, shape: tuple[int, ...]) -> str:
     """What the network's operations show of its radius, in words."""
+    apply, params = network.apply, network.params
+    function = functools.partial(apply, None) if params is None else apply
     try:
-        found = cones.receptive_radius(network.apply, shape, network.params)
-    except ValueError:
+        found = cones.receptive_radius(function, shape, params)
+    except (ValueError, TypeError):  # it takes no image of twice the size, or no whole scale
         return ""
     shown = "the whole image" if found is None else f"{found} pixels"
     return f" (its operations show that an output pixel may depend on {shown})"

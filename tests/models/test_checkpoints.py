@@ -12,12 +12,14 @@ from quality import luma, psnr
 from safetensors.numpy import save_file
 from torch_writer import (
     call,
+    described,
     legacy_file,
     mapping,
     named,
     number,
     storage,
     tensor,
+    text,
     zip_file,
     zipped,
 )
@@ -56,7 +58,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "netG.", "module.model."])
 def test_every_format_is_read(name, prefix, state, tmp_path):
     path = tmp_path / name
     WRITERS[name](path, {prefix + key: value for key, value in state.items()})
@@ -194,6 +196,85 @@ def test_keys_with_and_without_the_prefix_are_refused(state, tmp_path):
     path.write_bytes(zip_file({**state, f"module.{first}": state[first]}))
     with pytest.raises(ValueError, match=r"with and without 'module\.'"):
         read(path)
+
+
+PREFIXES = ("module.", "_orig_mod.", "netG.", "model.", "generator.", "net_g.module.",
+            "module._orig_mod.model.")  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_stands_before_every_key_is_taken_away(prefix, state):
+    image = np.full((1, 5, 7, 3), 0.5, np.float32)
+    found = cem.from_torch("DnCNN", {prefix + key: value for key, value in state.items()})
+    np.testing.assert_array_equal(found(image), cem.from_torch("DnCNN", state)(image))
+
+
+def test_an_odd_tensor_beside_the_weights_is_named_alone(state):
+    for prefix in ("", "module."):
+        given = {**{prefix + key: value for key, value in state.items()}, "step": np.array(3)}
+        with pytest.raises(ValueError) as caught:
+            cem.from_torch("DnCNN", given)
+        assert str(caught.value) == (
+            "state_dict does not fit DnCNN: unexpected: step; leave out what is no weight"
+        )
+
+
+def test_odd_entries_beside_the_tensors_are_named_alone(state, tmp_path):
+    path = tmp_path / "flat.pth"
+    body = {**described(state), "epoch": number(3)}
+    path.write_bytes(
+        zipped(mapping(body), {str(k): v.tobytes() for k, v in enumerate(state.values())})
+    )
+    with pytest.raises(ValueError, match=r"beside its tensors it holds epoch; save the tensors"):
+        read(path)
+
+
+HARMLESS = {
+    "numpy.core.multiarray.scalar": call(named("numpy.core.multiarray", "scalar"), text("f8")),
+    "argparse.Namespace": named("argparse", "Namespace") + b")\x81",
+    "collections.Counter": call(named("collections", "Counter")),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_no_tensor_is_told_how_to_be_left_out(name, state, tmp_path):
+    path = tmp_path / "more.pth"
+    body = {"state_dict": mapping(described(state)), "args": HARMLESS[name]}
+    path.write_bytes(
+        zipped(mapping(body), {str(k): v.tobytes() for k, v in enumerate(state.values())})
+    )
+    message = rf"asks for '{name}'.*save the state dict alone.*torch\.save\(torch\.load"
+    with pytest.raises(ValueError, match=message) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_types_that_hold_no_plain_numbers_are_refused(state, tmp_path):
+    import ml_dtypes
+
+    small = np.zeros((2, 2), np.float32)
+    for kind in (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2):
+        save_file({"a.weight": small.astype(kind)}, tmp_path / "small.safetensors")
+        with pytest.raises(ValueError, match=r"small\.safetensors.*(float8|F8|unknown type)"):
+            read(tmp_path / "small.safetensors")
+        key = next(iter(state))
+        with pytest.raises(ValueError, match=rf"state_dict: {key} is of type float8"):
+            cem.from_torch("DnCNN", {**state, key: state[key].astype(kind)})
+    with pytest.raises(ValueError, match="complex64"):
+        cem.from_torch("DnCNN", {**state, "a": small.astype(np.complex64)})
+
+
+def test_keys_are_escaped_and_long_lists_are_cut(state):
+    odd = {f"\x1b[31m{n}\n": np.zeros(1) for n in range(50)}
+    with pytest.raises(ValueError) as caught:
+        cem.from_torch("DnCNN", {**state, **odd})
+    told = str(caught.value)
+    assert told.isprintable() and r"\x1b[31m0\n" in told
+    assert "(50 in all)" in told and len(told) < 400
+    missing = dict(list(state.items())[:1])
+    with pytest.raises(ValueError, match=r"missing: .*\(495 in all\)") as caught:
+        cem.from_torch("SwinIR", {**missing})
+    assert len(str(caught.value)) < 900
 
 
 def test_only_networks_of_the_zoo_have_a_torch_state_dict():

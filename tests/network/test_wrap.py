@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from flax import linen, nnx
 
 import cem_jax as cem
 
@@ -57,3 +57,53 @@ def test_crops_of_a_function_with_windows_begin_on_its_grid():
 def test_a_bad_multiple_is_refused(value):
     with pytest.raises(ValueError, match=rf"size_multiple={value}"):
         cem.wrap(window_means, size_multiple=value)
+
+
+def test_what_wrap_does_not_take_is_told_what_to_call():
+    class Torch:
+        __module__ = "torch.nn.modules.module"
+
+    Torch.__qualname__ = "Module"
+    with pytest.raises(ValueError, match=r"fn=Torch.*wrap_torch"):
+        cem.wrap(Torch())
+    with pytest.raises(ValueError, match=r"fn=Dense.*wrap\(module\.apply, params="):
+        cem.wrap(linen.Dense(3))
+    with pytest.raises(ValueError, match=r"fn=numpys.*jax\.numpy"):
+        cem.wrap(numpys)
+    with pytest.raises(ValueError, match=r"fn=numpys.*jax\.numpy"):
+        cem.wrap(lambda params, x: numpys(x), params=0, name="numpys")
+    with pytest.raises(ValueError, match=r"fn=branches.*values"):
+        cem.wrap(branches)
+
+
+def numpys(x):
+    return np.clip(np.array(x), 0, 1)
+
+
+def branches(x):
+    return x if x.sum() > 0 else -x
+
+
+def test_functions_of_other_channels_and_sides_than_three_by_32_are_taken():
+    grey = cem.wrap(lambda x: x.reshape(x.shape[0], 7, 5, 1))
+    assert grey(np.zeros((2, 5, 7, 1), np.float32)).shape == (2, 7, 5, 1)
+
+
+def test_modules_in_training_mode_are_refused_by_the_layer():
+    class Trained(nnx.Module):
+        def __init__(self):
+            self.norm = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+            self.drop = nnx.Dropout(0.5, rngs=nnx.Rngs(0))
+
+        def __call__(self, x):
+            return self.drop(self.norm(x))
+
+    module = Trained()
+    with pytest.raises(ValueError, match=r"fn=Trained.*(BatchNorm|Dropout).*training mode"):
+        cem.wrap(module)
+    module.norm.eval()
+    with pytest.raises(ValueError, match=r"Dropout \(drop\)"):
+        cem.wrap(module)
+    module.eval()
+    x = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
+    np.testing.assert_allclose(cem.wrap(module)(x), x / np.sqrt(1 + 1e-5), rtol=1e-5)

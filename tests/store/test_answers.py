@@ -16,6 +16,7 @@ import pytest
 from conftest import blur, curved
 
 import cem_jax as cem
+from cem_jax.network.host import OnHost
 from cem_jax.store import lock as locks
 from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store
 
@@ -111,11 +112,8 @@ class Told(Host):
 
 
 def on_host(function):
-    def call(x):
-        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
-        return jax.pure_callback(function, shape, curved(x), vmap_method="expand_dims")
-
-    return cem.wrap(call, name="host", receptive_radius=2)
+    called = OnHost(function, "host")
+    return cem.wrap(lambda x: called(curved(x)), name="host", receptive_radius=2)
 
 
 def test_code_on_the_host_that_does_not_say_what_it_is_is_never_resumed(tmp_path, clean):

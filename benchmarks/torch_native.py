@@ -1,0 +1,168 @@
+"""Torch networks as functions of JAX: do they agree with torch, are they local, are they faster.
+
+    python benchmarks/torch_native.py [--only NAME ...]
+    python benchmarks/torch_native.py --speed [--side 64] [--draws 2]
+
+The first prints a table of small networks of all architectures that spandrel knows, with random
+weights: native or on the host, the largest difference from torch, export's seconds, and what the
+causal cone finds. The second prints interventions a second of networks of published sizes, as a
+function of JAX and with torch called on the host, in one run; each is measured on a second map, so
+that compiling is not counted.
+"""
+
+import argparse
+import importlib
+import time
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from torch_subjects import SUBJECTS, build
+
+import cem_jax as cem
+from cem_jax import cone as cones
+from cem_jax.network.network import Network
+from cem_jax.network.wrap import wrap
+
+PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
+    "EDSR": ("", "EDSR", {}, 4),
+    "ESRGAN": ("ESRGAN", "ESRGAN", {}, 4),
+    "DRUNet": ("DRUNet", "DRUNet", {"in_nc": 3, "out_nc": 3}, 1),
+    "SAFMN": ("SAFMN", "SAFMN", {"dim": 36}, 4),
+    "SwinIR": ("SwinIR", "SwinIR", {
+        "embed_dim": 60, "depths": [6] * 4, "num_heads": [6] * 4, "window_size": 8,
+        "mlp_ratio": 2.0, "upscale": 4, "upsampler": "pixelshuffledirect"}, 4),
+    "NAFNet": ("NAFNet", "NAFNet", {
+        "width": 32, "middle_blk_num": 12, "enc_blk_nums": [2, 2, 4, 8],
+        "dec_blk_nums": [2, 2, 2, 2]}, 1),
+}  # fmt: skip
+"""Name: spandrel's module and class, constructor arguments, scale."""
+
+
+class EDSR(torch.nn.Module):
+    """The baseline of Lim et al., CVPRW 2017: 16 blocks of 64 channels, x4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        def conv(inputs: int, outputs: int) -> torch.nn.Module:
+            return torch.nn.Conv2d(inputs, outputs, 3, padding=1)
+
+        self.head, self.last = conv(3, 64), conv(64, 64)
+        self.blocks = torch.nn.ModuleList(
+            torch.nn.Sequential(conv(64, 64), torch.nn.ReLU(), conv(64, 64)) for _ in range(16)
+        )
+        up = (conv(64, 256), torch.nn.PixelShuffle(2))
+        again = (conv(64, 256), torch.nn.PixelShuffle(2))
+        self.tail = torch.nn.Sequential(*up, *again, conv(64, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[n, 3, h, w] -> [n, 3, 4 h, 4 w]."""
+        y = x = self.head(x)
+        for block in self.blocks:
+            y = y + block(y)
+        return self.tail(x + self.last(y))
+
+
+def subject(name: str, least: float = 1.0) -> str:
+    """One row of the table."""
+    package, _, _, scale, side = SUBJECTS[name]
+    module = build(name)
+    channels = 4 if package == "LaMa" else 3
+    x = np.random.default_rng(0).random((1, side, side, channels), np.float32)
+    begun = time.perf_counter()
+    network = cem.wrap_torch(module, scale=scale, name=name)
+    found = np.asarray(network(x))
+    seconds = time.perf_counter() - begun
+    note = network.note
+    if "host" in note:
+        return f"| {name} | host | | | {note.split(': ')[1][:90]} |"
+    assert network.reference is not None
+    wanted = np.asarray(network.reference(None, x))
+    difference = float(np.abs(found - wanted).max())
+    roi = (side * scale // 2, side * scale // 2, 8 * scale, 8 * scale)
+    plan = cones.plan(
+        network.apply, x.shape, roi, 8, params=network.params, least=least,
+        origins=np.asarray([[0, 0], [side // 2, side // 2]]),
+    )  # fmt: skip
+    behind = plan.note.partition("everything may change behind ")[2] or "nothing"
+    return f"| {name} | native | {difference:.1e} | {seconds:.1f} | {behind[:90]} |"
+
+
+def agreement(names: list[str]) -> None:
+    """The table of all subjects."""
+    print("| network | | largest difference | s, export and compiling | global behind |")
+    print("| --- | --- | --- | --- | --- |")
+    for name in names:
+        try:
+            print(subject(name), flush=True)
+        except Exception as error:  # one that fails must not hide the others
+            text = " ".join(str(error).split())[:90]
+            print(f"| {name} | failed | | | {type(error).__name__}: {text} |", flush=True)
+        jax.clear_caches()
+
+
+def published(name: str) -> torch.nn.Module:
+    """A network of its published size with random weights."""
+    package, kind, arguments, _ = PUBLISHED[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if not package:
+            return EDSR().eval()
+        module = importlib.import_module(f"spandrel.architectures.{package}")
+        return getattr(module, kind)(**arguments).eval()
+
+
+def on_host(network: Network, scale: int) -> Network:
+    """The same module, called on the host."""
+    reference = network.reference
+    assert reference is not None
+    return wrap(lambda params, x: reference(None, x), params=0, scale=scale, name="host")
+
+
+def rate(network: Network, scale: int, side: int, draws: int) -> float:
+    """Interventions a second of the second of two maps."""
+    clean = cem.example_image("facade")[: side * scale, : side * scale]
+    scene = cem.Scene.super_resolution(clean, scale) if scale > 1 else cem.Scene.denoising(clean)
+    corner = side * scale // 2 - 16
+    roi, plan = cem.ROI(corner, corner, 32, 32), cem.Fixed(draws)
+    for _ in range(2):
+        begun = time.perf_counter()
+        found = cem.causal_effect_map(network, scene, roi, plan=plan, block=8 * scale,
+                                      progress=False)  # fmt: skip
+        spent = time.perf_counter() - begun
+    return int(found.samples.sum()) / spent
+
+
+def speed(names: list[str], side: int, draws: int) -> None:
+    """The table of published sizes."""
+    print(f"| network, image of {side} x {side} | native | host | native / host |")
+    print("| --- | --- | --- | --- |")
+    for name in names:
+        scale = PUBLISHED[name][3]
+        network = cem.wrap_torch(published(name), scale=scale, name=name)
+        native, host = (rate(n, scale, side, draws) for n in (network, on_host(network, scale)))
+        print(f"| {name} | {native:.2f}/s | {host:.2f}/s | {native / host:.1f} |", flush=True)
+        jax.clear_caches()
+
+
+def main() -> None:
+    """Prints one of the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", default=None)
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--draws", type=int, default=2)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    print(f"torch {torch.__version__}, jax {jax.__version__}")
+    if args.speed:
+        speed(args.only or list(PUBLISHED), args.side, args.draws)
+    else:
+        agreement(args.only or list(SUBJECTS))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A network of torch as a list of operations, without torch."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+SEED = 0
+"""Of the noise that some networks draw: it is drawn once, so that they are functions."""
+
+
+class NotNative(Exception):
+    """A network cannot become a function of JAX; the message says which operation or rule."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ref:
+    """Stands for a value in the arguments of an operation.
+
+    Args:
+        number: of the value.
+    """
+
+    number: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """One operation.
+
+    Args:
+        name: torch's, without namespace and overload.
+        args: its arguments; a `Ref` for every tensor.
+        options: its keyword arguments.
+        result: number of its value.
+        shape: of its value; None where it has several.
+        dtype: of its value; None where it has several.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+    result: int
+    shape: tuple[int, ...] | None
+    dtype: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A network for images of one size.
+
+    Args:
+        steps: the operations, in order.
+        image: number of the image [1, c, h, w].
+        params: keys of the parameters by number.
+        constants: what depends on neither, by number.
+        output: number of the result.
+        dtype: the type in which the network computes.
+    """
+
+    steps: tuple[Step, ...]
+    image: int
+    params: Mapping[int, str]
+    constants: Mapping[int, np.ndarray]
+    output: int
+    dtype: str

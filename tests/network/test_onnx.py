@@ -1,0 +1,151 @@
+"""ONNX files as functions of JAX: every operation against onnxruntime."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import cem_jax as cem
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+C, H, W = 4, 6, 8
+
+
+def values(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+def whole(*numbers: int) -> np.ndarray:
+    return np.asarray(numbers, np.int64)
+
+
+def floats(*numbers: float) -> np.ndarray:
+    return np.asarray(numbers, np.float32)
+
+
+EMPTY = floats()
+SAME = (
+    "Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "Identity", "Neg", "Relu", "Round", "Sigmoid",
+    "Sign", "Sin", "Softplus", "Tanh", "HardSwish", "Elu", "LeakyRelu", "HardSigmoid",
+    "GlobalAveragePool", "GlobalMaxPool", "Dropout", "Softmax", "LogSoftmax",
+)  # fmt: skip
+CASES: list[tuple[str, list[np.ndarray], dict]] = [
+    *((name, [], {}) for name in SAME),
+    *((name, [values(C, 1, 1)], {}) for name in ("Add", "Sub", "Mul", "Max", "Min", "PRelu")),
+    ("Div", [np.abs(values(W)) + 1], {}),
+    ("Pow", [floats(2)], {}),
+    ("Clip", [np.float32(-0.5), np.float32(0.5)], {}),
+    ("Elu", [], {"alpha": 0.5}),
+    ("LeakyRelu", [], {"alpha": 0.2}),
+    ("HardSigmoid", [], {"alpha": 0.1, "beta": 0.4}),
+    ("Softmax", [], {"axis": 1}),
+    ("Conv", [values(5, C, 3, 3), values(5)], {"pads": [1] * 4}),
+    ("Conv", [values(C, 1, 3, 3)], {"pads": [0, 1, 2, 1], "group": C, "strides": [2, 1]}),
+    ("Conv", [values(6, 2, 3, 3)], {"dilations": [1, 2], "group": 2}),
+    ("ConvTranspose", [values(C, 3, 4, 4), values(3)], {"pads": [1] * 4, "strides": [2, 2]}),
+    ("ConvTranspose", [values(C, 3, 3, 3)], {"strides": [2, 2], "output_padding": [1, 1]}),
+    ("MaxPool", [], {"kernel_shape": [3, 3], "pads": [1, 1, 0, 1], "strides": [2, 1]}),
+    ("AveragePool", [], {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [2, 2]}),
+    ("AveragePool", [], {"kernel_shape": [2, 2], "pads": [0, 0, 1, 1], "count_include_pad": 1}),
+    ("BatchNormalization", [values(C), values(C + 0), values(C), np.abs(values(C)) + 1], {}),
+    ("InstanceNormalization", [values(C), values(C)], {}),
+    ("LayerNormalization", [values(W), values(W)], {}),
+    ("LayerNormalization", [values(H, W)], {"axis": 2}),
+    ("MatMul", [values(W, 5)], {}),
+    ("MatMul", [values(1, C, W, 5)], {}),
+    ("Concat", [values(1, 2, H, W)], {"axis": 1}),
+    ("Slice", [whole(1, -2), whole(4, -9), whole(2, 3), whole(1, -2)], {}),
+    ("Gather", [np.asarray([[3, 0], [1, 1]]).reshape(-1)], {"axis": 1}),
+    ("Reshape", [whole(0, 2, -1, W)], {}),
+    ("Transpose", [], {"perm": [0, 2, 3, 1]}),
+    ("Expand", [whole(1, 1, H, W)], {}),
+    ("Tile", [whole(1, 2, 1, 3)], {}),
+    ("Pad", [whole(0, 0, 1, 2, 0, 1, 0, 3), np.float32(0.5)], {}),
+    ("Pad", [whole(0, 0, 1, 2, 0, 0, 0, 3)], {"mode": "reflect"}),
+    ("Pad", [whole(0, 0, 1, 2, 0, 0, 0, 3)], {"mode": "edge"}),
+    ("DepthToSpace", [], {"blocksize": 2}),
+    ("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}),
+    ("SpaceToDepth", [], {"blocksize": 2}),
+    ("ReduceMean", [], {"axes": [1]}),
+    ("ReduceMax", [], {"axes": [2, 3]}),
+    ("ReduceMin", [], {"axes": [-1]}),
+    ("ReduceL2", [], {"axes": [1]}),
+    ("ReduceSum", [whole(1)], {}),
+    ("Resize", [EMPTY, floats(1, 1, 2, 2)], {
+        "mode": "nearest", "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor"}),
+    *(("Resize", [EMPTY, EMPTY, whole(1, C, 9, 16)], {
+        "mode": mode, "coordinate_transformation_mode": places})
+      for mode in ("linear", "cubic") for places in ("align_corners", "half_pixel")),
+    ("Cast", [], {"to": 1}),
+]  # fmt: skip
+
+
+def written(path: Path, nodes, held: dict[str, np.ndarray], batch=1, sides=(H, W)) -> Path:
+    helper, arrays = onnx.helper, onnx.numpy_helper
+    ends = [helper.make_tensor_value_info(key, 1, [batch, C, *sides]) for key in "x"]
+    out = [helper.make_tensor_value_info("y", 1, [batch, None, None, None])]
+    initial = [arrays.from_array(np.array(v, order="C"), key) for key, v in held.items()]
+    graph = helper.make_graph(nodes, "graph", ends, out, initial)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def of_onnxruntime(network: cem.Network, x: np.ndarray) -> np.ndarray:
+    assert network.reference is not None
+    return np.asarray(network.reference(None, jnp.asarray(x)))
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "attributes"), CASES, ids=[f"{k}-{case[0]}" for k, case in enumerate(CASES)]
+)
+def test_every_operation_is_onnxruntimes(name, inputs, attributes, tmp_path):
+    held = {f"i{k}": value for k, value in enumerate(inputs)}
+    names = ["" if value is EMPTY and name == "Resize" else key for key, value in held.items()]
+    held = {key: value for key, value in held.items() if key in names}
+    node = onnx.helper.make_node(name, ["x", *names], ["y"], **attributes)
+    network = cem.wrap_onnx(written(tmp_path / "one.onnx", [node], held))
+    assert "host" not in network.note, network.note
+    x = np.asarray(values(1, H, W, C) * 0.9 + 0.05, np.float32)
+    np.testing.assert_allclose(network(x), of_onnxruntime(network, x), rtol=2e-5, atol=2e-5)
+
+
+def test_sizes_that_follow_from_the_images_own_are_known_while_tracing(tmp_path):
+    """The flattening of an image and its way back, as torch's exporter writes it."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("Shape", ["x"], ["shape"]),
+        make("Slice", ["shape", "zero", "two"], ["first"]),
+        make("Concat", ["first", "minus"], ["flat"], axis=0),
+        make("Reshape", ["x", "flat"], ["tokens"]),
+        make("Transpose", ["tokens"], ["turned"], perm=[0, 2, 1]),
+        make("MatMul", ["turned", "weight"], ["mixed"]),
+        make("Unsqueeze", ["mixed", "zero"], ["more"]),
+        make("Squeeze", ["more", "zero"], ["less"]),
+        make("Transpose", ["less"], ["back"], perm=[0, 2, 1]),
+        make("Reshape", ["back", "shape"], ["y"]),
+    ]
+    held = {"zero": whole(0), "two": whole(2), "minus": whole(-1), "weight": values(C, C)}
+    network = cem.wrap_onnx(written(tmp_path / "tokens.onnx", nodes, held, "n", ("h", "w")))
+    assert "host" not in network.note and set(network.params) == {"weight"}
+    for shape in ((1, 5, 7, C), (3, 9, 4, C)):
+        x = values(*shape)
+        np.testing.assert_allclose(network(x), of_onnxruntime(network, x), rtol=1e-5, atol=1e-5)
+        assert network.check(x) < 1e-5
+    gradient = jax.grad(lambda params: jnp.sum(network.apply(params, x) ** 2))(network.params)
+    assert np.abs(gradient["weight"]).min() > 0
+
+
+def test_a_file_with_another_operation_is_run_by_onnxruntime(tmp_path):
+    node = onnx.helper.make_node("Selu", ["x"], ["y"])
+    network = cem.wrap_onnx(written(tmp_path / "selu.onnx", [node], {}))
+    assert "host" in network.note and "Selu" in network.note
+    x = values(2, H, W, C)
+    selu = 1.0507 * np.where(x > 0, x, 1.67326 * np.expm1(np.minimum(x, 0)))
+    np.testing.assert_allclose(network(x), selu, atol=1e-4)
+    assert network.check(x) is None
