@@ -123,7 +123,8 @@ class PatchPool:
         """The same patches in grey, see `to_grey`."""
         if self.channels == 1:
             return self
-        return PatchPool(luma_of(self.patches), f"{self.name} in grey")
+        patches = luma_of(self.patches)
+        return dataclasses.replace(self, patches=patches, name=f"{self.name} in grey")
 
     @classmethod
     def default(cls, size: int = _BUNDLED) -> "PatchPool":

@@ -64,7 +64,7 @@ REFUSED = {
         ("--degraded", "degraded.png", "--do", "none.py:f", "--roi", "auto"), "no file 'none.py'",
     ),
     "function": (
-        ("--degraded", "degraded.png", "--do", "simulator.py:f", "--roi", "auto"), "has no function",
+        ("--degraded", "degraded.png", "--do", "simulator.py:f", "--roi", "auto"), "no function",
     ),
     "told": (("--task", "DN", "--scene", "sigma", "--roi", "auto"), "--scene 'sigma': expected"),
     "unknown": (("--task", "jpeg", "--scene", "sigma=3", "--roi", "auto"), "JPEG takes quality"),

@@ -75,7 +75,7 @@ class Degradation:
         """The same on the device, for a block; only where `renewed`.
 
         Args:
-            key: random key.
+            key: random key, of shape [].
             shape: of the block in the input, [side, side, c].
 
         Returns:
