@@ -78,7 +78,9 @@ class _Opaque:
     apply: Apply
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
-        return jax.lax.optimization_barrier(self.apply(params, jax.lax.optimization_barrier(x)))
+        # Whatever the pixel is, the image stays as it is; but that is not seen before it runs.
+        anywhere = x[0, 0, 0, 0] < jnp.inf
+        return self.apply(params, jax.lax.cond(anywhere, lambda x: x, lambda x: -x, x))
 
 
 def without_locality(network: cem.Network) -> cem.Network:
