@@ -71,6 +71,11 @@ def torch_forwards(network: cem.Network, image: np.ndarray) -> dict[str, Callabl
     }
 
 
+def _unseen(x: jax.Array) -> jax.Array:
+    """The same images; that they are is not seen before it runs."""
+    return jax.lax.cond(x[0, 0, 0, 0] < jnp.inf, lambda x: x, lambda x: -x, x)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Opaque:
     """A function that hides on which input pixels an output pixel depends."""
@@ -78,9 +83,7 @@ class _Opaque:
     apply: Apply
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
-        # Whatever the pixel is, the image stays as it is; but that is not seen before it runs.
-        anywhere = x[0, 0, 0, 0] < jnp.inf
-        return self.apply(params, jax.lax.cond(anywhere, lambda x: x, lambda x: -x, x))
+        return _unseen(self.apply(params, _unseen(x)))
 
 
 def without_locality(network: cem.Network) -> cem.Network:
