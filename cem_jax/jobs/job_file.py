@@ -26,12 +26,6 @@ _PLANS = {
     "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive,
     "stratified": Stratified, "quadrature": Quadrature,
 }  # fmt: skip
-_OUTCOMES = {
-    function.__name__: function
-    for function in (
-        outcome.psnr, outcome.psnr_y, outcome.ssim, outcome.negative_mse, outcome.negative_l1
-    )
-}  # fmt: skip
 
 _JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
@@ -294,6 +288,6 @@ def _outcomes(place: _Place, found: list[Any]) -> list[outcome.Outcome]:
     if not found or len(set(map(str, found))) < len(found):
         raise place.wrong(f"{found!r}: expected different names")
     for name in found:
-        if not isinstance(name, str) or name not in _OUTCOMES:
-            raise place.wrong(f"{name!r}: expected {', '.join(_OUTCOMES)}")
-    return [_OUTCOMES[name] for name in found]
+        if not isinstance(name, str) or name not in outcome.NAMES:
+            raise place.wrong(f"{name!r}: expected {', '.join(outcome.NAMES)}")
+    return [outcome.NAMES[name] for name in found]

@@ -159,7 +159,7 @@ def complaints(name: str, value: object) -> list[str]:
         wrong += [
             f"argument {one}"
             for one in parameters(value)
-            if not re.search(rf"^    {one}: \S", args, re.MULTILINE)
+            if not re.search(rf"^    (\*\*)?{one}: \S", args, re.MULTILINE)
         ]
         returns = "" if isinstance(value, type) else _returned(value)
         if returns not in ("", "None", *CLASSES) and "Returns" not in found:
