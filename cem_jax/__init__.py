@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scene.degrade.low_light": ["LowLight"],
         "scene.degrade.noise": ["Noise", "PoissonGaussian"],
         "scene.degrade.rain": ["Rain"],
+        "scene.degrade.step": ["Degradation"],
         "scene.pairs": ["again", "from_degraded_pool", "residual"],
         "scene.scene": ["Scene"],
         "scene.tasks": ["make_scene", "task_names"],

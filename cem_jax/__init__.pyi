@@ -57,6 +57,7 @@ from cem_jax.scene.degrade.low_light import LowLight as LowLight
 from cem_jax.scene.degrade.noise import Noise as Noise
 from cem_jax.scene.degrade.noise import PoissonGaussian as PoissonGaussian
 from cem_jax.scene.degrade.rain import Rain as Rain
+from cem_jax.scene.degrade.step import Degradation as Degradation
 from cem_jax.scene.examples import example_image as example_image
 from cem_jax.scene.examples import example_names as example_names
 from cem_jax.scene.image import open_image as open_image

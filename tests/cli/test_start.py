@@ -42,7 +42,7 @@ LIGHT = {
     "command": (("mpa",), 2, "cem-jax: No such command 'mpa'"),
     "option": (("map", "--nonsense"), 2, "cem-jax: No such option: --nonsense"),
     "missing": (("convert", "file"), 2, "cem-jax: Missing option '--model'"),
-    "choice": (("map", "--out", "x", "--task", "XX"), 2, "'XX' is not one of 'SR', 'DN', 'DR'"),
+    "choice": (("map", "--out", "x", "--task", "XX"), 2, "'XX' is not one of 'sr', 'dn', 'dr'"),
     "number": (("map", "--out", "x", "--block", "8.5"), 2, "cem-jax: Invalid value for '--block'"),
     "needed": (("map", "--out", "out"), 2, "are needed"),
     "network": ((*MAP, "--model", "EDRS-compact"), 2, "nearest: EDSR-compact"),

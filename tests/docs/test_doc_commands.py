@@ -36,6 +36,7 @@ _DEMO = ("cem-demo/report.html", "cem-demo/teaser.png", "cem-demo/DN/map.npz")
 _OFFICIAL = "results/DnCNN/demo_2.png/y152-x96-32x32/map.npz"
 
 QUICK = {
+    "cem-jax look photo.png --out look.png": ("look.png",),
     "cem-jax models": (),
     "cem-jax models --json": (),
     "cem-jax map --help": (),
@@ -62,6 +63,14 @@ SLOW = {
     "--roi 96,112,32,32 --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
     "cem-jax map --model DnCNN-compact --task DN --image photo.png --roi 96,112,32,32 "
     "--plan adaptive --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
+    "cem-jax map --model SRResNet_MIO-compact --task jpeg --scene quality=10 --image photo.png "
+    "--roi auto --plan fixed:4 --out results/jpeg": ("results/jpeg/map.npz",),
+    "cem-jax map --model SRResNet_MIO-compact --image photo.png --degraded degraded.png "
+    "--do residual --roi auto --plan fixed:4 --out results/pair": ("results/pair/map.npz",),
+    "cem-jax map --model SRResNet_MIO-compact --image photo.png --degraded degraded.png "
+    "--do simulator.py:degrade --roi auto --plan fixed:4 --out results/again": (
+        "results/again/map.npz",
+    ),
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
@@ -231,6 +240,8 @@ def bring(folder: Path) -> None:
         (folder / name / "dncnn_color_blind.pth").write_bytes(weights)
     for name in ("photo.png", "photos/one.png", "images/demo_2.png"):
         photograph.save(folder / name)
+    photograph.point(lambda level: level // 2).save(folder / "degraded.png")
+    (folder / "simulator.py").write_text("def degrade(image):\n    return image / 2\n")
     photograph.crop((0, 0, 64, 64)).save(folder / "PHOTOS/val/one.png")
     photograph.save(folder / source / "one.png")
     digest = hashlib.sha256((folder / source / "one.png").read_bytes()).hexdigest()

@@ -42,6 +42,8 @@ sigma = 25
 rois = [[16, 24, 16, 16], [32, 8, 16, 16]]
 """
 
+_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
@@ -89,9 +91,6 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     ]  # fmt: skip
     assert job.plan == cem.Fixed(2, 0.5)
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
-
-
-_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
 
 
 def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkeypatch):
@@ -219,7 +218,10 @@ BAD = {
     "grid key": ("[[16, 24, 16, 16], [32, 8, 16, 16]]", "{step = 8}", ": rois: unknown key 'step'"),
     "block": ("seed = 5", "block = 0", ": [[scene]] 1: block: block=0"),
     "pool": ("seed = 5", "pool = 'none.npz'", ": pool: path="),
-    "patches": ("seed = 5", "block = 16", ": pool: its patches have 8 x 8 pixels; block = 16"),
+    "patches": (
+        "seed = 5", f"block = 16\npool = '{_POOL}'",
+        ": pool: its patches have 8 x 8 pixels; block = 16",
+    ),
     "plan": ('"coarse-to-fine"', '"coarse"', ": plan: kind = 'coarse': expected coarse-to-fine"),
     "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected at least 1"),
     "key of plan": ("fine = 3", "fines = 3", ": plan: unknown key 'fines'; expected coarse, fine"),
