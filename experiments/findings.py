@@ -375,9 +375,10 @@ def headlines(store: Store) -> dict[str, str]:
         shown = next(one for one in found if one.key and one.claim.startswith(finding.shown))
         told = finding.told.format(written(shown.found, shown.unit))
         anchor = re.sub(r"[^a-z ]", "", finding.title.lower()).replace(" ", "-")
+        more = f"[more](docs/findings.md#{list(FINDINGS).index(name) + 1}-{anchor})"
         lines.append(
             f"- *{finding.title}*: **{judgement(found)}, preliminary**. "
-            f"{told[:1].upper()}{told[1:]} ([more](docs/findings.md#{list(FINDINGS).index(name) + 1}-{anchor}))."
+            f"{told[:1].upper()}{told[1:]} ({more})."
         )
     return {"findings": "\n".join(lines)} if lines else {}
 
