@@ -22,6 +22,9 @@ from cem_jax.jobs.job_file import read_job as read_job
 from cem_jax.map.difference import Difference as Difference
 from cem_jax.map.difference import difference as difference
 from cem_jax.map.effect_map import EffectMap as EffectMap
+from cem_jax.map.noise import chance_of_harm as chance_of_harm
+from cem_jax.map.noise import range_without_noise as range_without_noise
+from cem_jax.map.noise import shares_without_noise as shares_without_noise
 from cem_jax.map.summary import input_psnr as input_psnr
 from cem_jax.map.summary import summarise as summarise
 from cem_jax.network.network import Network as Network
@@ -41,11 +44,11 @@ from cem_jax.outcome import removal as removal
 from cem_jax.outcome import ssim as ssim
 from cem_jax.outcome import unit as unit
 from cem_jax.plans.adaptive import Adaptive as Adaptive
-from cem_jax.plans.plan import CoarseToFine as CoarseToFine
-from cem_jax.plans.plan import Fixed as Fixed
+from cem_jax.plans.coarse_to_fine import CoarseToFine as CoarseToFine
+from cem_jax.plans.every_block import Fixed as Fixed
+from cem_jax.plans.every_block import Quadrature as Quadrature
+from cem_jax.plans.every_block import Stratified as Stratified
 from cem_jax.plans.plan import Plan as Plan
-from cem_jax.plans.quadrature import Quadrature as Quadrature
-from cem_jax.plans.quadrature import Stratified as Stratified
 from cem_jax.pool.pool import PatchPool as PatchPool
 from cem_jax.rows import markdown_table as markdown_table
 from cem_jax.scene.degrade.bicubic import Enlarge as Enlarge

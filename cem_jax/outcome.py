@@ -22,6 +22,8 @@ intervention, [h / scale, w / scale, c].
 """
 
 _SMALLEST_ERROR = 1e-10
+_TOLERANCE = 0.01
+"""Of PSNRs, in dB: the paper's."""
 # ITU-R BT.601 luma of R, G, B in [0, 1], in 8-bit steps above black at 16.
 _LUMA = (65.481, 128.553, 24.966)
 
@@ -284,6 +286,41 @@ def unit(outcome: Outcome) -> str:
     """
     outcome = outcome.outcome if isinstance(outcome, _Cropped) else outcome
     return "dB" if outcome in (psnr, psnr_y, removal, background) else ""
+
+
+def tolerance(outcome: Outcome, baseline: float) -> float:
+    """Changes of an outcome that count as none: what 0.01 dB of PSNR is, in its unit.
+
+    0.01 dB are a mean squared error that is larger or smaller by 0.23 %. So the tolerance of
+    `negative_mse` is 0.23 % of the baseline's error, that of `negative_l1` half as much of its own,
+    and that of `ssim` 0.23 % of what the baseline lacks to 1, which is proportional to the mean
+    squared error as long as that is small.
+
+    Args:
+        outcome: the score.
+        baseline: its value without an intervention.
+
+    Returns:
+        In the outcome's unit; 0 for any other outcome, of which nothing is known: then every effect
+        counts as positive or negative.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> from cem_jax.outcome import tolerance
+        >>> tolerance(cem.psnr, 28.0), round(tolerance(cem.ssim, 0.8), 6)
+        (0.01, 0.000461)
+    """
+    relative = 10 ** (_TOLERANCE / 10) - 1
+    outcome = outcome.outcome if isinstance(outcome, _Cropped) else outcome
+    if outcome in (psnr, psnr_y, removal, background):
+        return _TOLERANCE
+    if outcome is ssim:
+        return (1 - baseline) * relative
+    if outcome is negative_mse:
+        return -baseline * relative
+    if outcome is negative_l1:
+        return -baseline * (10 ** (_TOLERANCE / 20) - 1)
+    return 0.0
 
 
 def clip_and_round(restored: jax.Array) -> jax.Array:

@@ -12,6 +12,9 @@ import numpy as np
 
 import cem_jax as cem
 from cem_jax.plans.estimate import Estimate
+from cem_jax.plans.names import plan_record
+from cem_jax.plans.plan import with_tolerance
+from cem_jax.pool.strata import patches_at
 
 FIXTURE = Path(__file__).parent / "fixtures" / "recorded_outcomes.npz"
 TASKS = ("DN", "SR", "DR")
@@ -30,33 +33,45 @@ def recorded_change(task: str) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Played:
-    """What a plan made of a recorded map: its estimate, draws of each block, rounds."""
+    """What a plan made of a recorded map: its estimate, outcomes of each block, rounds."""
 
     estimate: Estimate
-    drawn: np.ndarray
+    values: np.ndarray
     rounds: int
 
+    @property
+    def drawn(self) -> np.ndarray:
+        """Draws of each block."""
+        return np.isfinite(self.values).sum(axis=1)
 
-def blocks_of_the_map(task: str) -> np.ndarray:
-    """How many blocks of the whole map each recorded one stands for, float [blocks]."""
-    stands = np.ones(len(recorded_change(task)))
-    # Beyond the two rings around the region, super-resolution has 512 blocks in reach.
-    stands[48:] = 512 / max(len(stands) - 48, 1)
-    return stands
+
+def whole_map(task: str) -> np.ndarray:
+    """The recording as a map of all blocks that reach the region, float64 [blocks, 1000] in dB.
+
+    Beyond the two rings around the region, super-resolution has 512 blocks in reach; the recorded
+    ones among them are repeated.
+    """
+    change = recorded_change(task)
+    if task != "SR":
+        return change
+    beyond = len(change) - 48
+    return change[np.concatenate([np.arange(48), 48 + np.arange(512) % beyond])]
 
 
 def play(plan: cem.Plan, change: np.ndarray, pool: cem.PatchPool, seed: int) -> Played:
     """Runs a plan as a sweep does; a draw takes the recorded outcome of its patch.
 
-    A plan with a seed of its own gets `seed`.
+    A plan with a seed of its own gets `seed`; one without a tolerance that of PSNR, 0.01 dB.
     """
     if hasattr(plan, "seed"):
         plan = dataclasses.replace(plan, seed=seed)  # type: ignore[type-var]
     shape = (len(change), plan.capacity)
-    chosen = plan.patches(pool)
-    if chosen is None:
+    plan, table = with_tolerance(plan, 0.01), plan.patches(pool)
+    if table is None:
         chosen = np.random.default_rng(seed).integers(len(pool), size=shape)
-    outcomes = -np.take_along_axis(change, np.broadcast_to(chosen, shape), axis=1)
+    else:
+        chosen = patches_at(table, *np.indices(shape))
+    outcomes = -np.take_along_axis(change, chosen, axis=1)
     values, rounds = np.full(shape, np.nan, np.float32), 0
     while True:
         wanted = plan.wanted(values, 0.0, np.ones(len(change), bool)) & np.isnan(values)
@@ -64,4 +79,28 @@ def play(plan: cem.Plan, change: np.ndarray, pool: cem.PatchPool, seed: int) -> 
             break
         values[wanted] = outcomes[wanted]
         rounds += 1
-    return Played(plan.estimate(values, 0.0, pool), np.isfinite(values).sum(axis=1), rounds)
+    return Played(plan.estimate(values, 0.0, pool), values, rounds)
+
+
+def played_map(plan: cem.Plan, change: np.ndarray, pool: cem.PatchPool, seed: int) -> cem.EffectMap:
+    """What a plan makes of recorded outcomes, as a map of one row and a region outside of it."""
+    if hasattr(plan, "seed"):
+        plan = dataclasses.replace(plan, seed=seed)  # type: ignore[type-var]
+    found = play(plan, change, pool, seed)
+    estimate, shape = found.estimate, (1, len(change))
+    return cem.EffectMap(
+        effect=estimate.effect.reshape(shape),
+        standard_error=estimate.standard_error.reshape(shape),
+        samples=estimate.samples.reshape(shape),
+        undecided=estimate.undecided.reshape(shape),
+        inside_roi=np.zeros(shape, bool),
+        values=found.values.reshape(*shape, -1),
+        baseline=0.0,
+        tolerance=0.01,
+        roi=cem.ROI(8, 0, 8, 8),
+        block=8,
+        scale=1,
+        task="custom",
+        degraded=np.zeros((16, 8 * len(change), 3), np.uint8),
+        provenance={"plan": plan_record(plan), "network": "recorded", "seconds": 0.0},
+    )

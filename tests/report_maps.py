@@ -7,7 +7,8 @@ import numpy as np
 
 import cem_jax as cem
 from cem_jax.map.extremes import Extremes, extreme_draws
-from cem_jax.plans.estimate import estimate_effects
+from cem_jax.plans.drawing import RandomDraws
+from cem_jax.plans.estimate import decided_by_intervals
 
 BLOCK = 8
 
@@ -54,7 +55,8 @@ def made_map(
     values[~active] = np.nan
     values[(distance > few).reshape(-1), 3:] = np.nan
     tolerance = 0.01
-    estimate = estimate_effects(values, np.isfinite(values), baseline, tolerance)
+    means = RandomDraws().means(baseline - values, np.isfinite(values))
+    estimate = decided_by_intervals(means, tolerance)
     cells, chosen = extreme_draws(values, active & (np.abs(estimate.effect) >= tolerance))
 
     image = cem.example_image("facade")[: rows * BLOCK, : columns * BLOCK]
@@ -81,7 +83,12 @@ def made_map(
         scale=1,
         task="DN",
         degraded=image,
-        provenance={"network": network, "plan": f"Fixed(n={draws})", "seed": seed, "seconds": 1.0},
+        provenance={
+            "network": network,
+            "plan": {"plan": "fixed", "n": draws, "tolerance": None},
+            "seed": seed,
+            "seconds": 1.0,
+        },
         extremes=Extremes(
             cells,
             chosen,

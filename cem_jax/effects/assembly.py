@@ -9,7 +9,7 @@ from cem_jax.effects.rounds import Outcomes
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes, extreme_draws
-from cem_jax.outcome import unit
+from cem_jax.outcome import tolerance, unit
 from cem_jax.scene.image import to_bytes
 from cem_jax.sweep.sweep import Sweep
 
@@ -29,7 +29,7 @@ def estimated_maps(
         number: its place among those that were drawn together.
         drawn: their outcomes.
     """
-    plan, scene, grid = request.plan, request.scene, request.grid
+    scene, grid = request.scene, request.grid
     values, inside = drawn.values[number], request.inside(roi)
     company = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
     provenance = request.configuration((roi,)) | {
@@ -44,11 +44,13 @@ def estimated_maps(
         "versions": versions(),
     }
     maps = {}
-    # The plan's tolerance is in the unit of the first outcome.
-    at_zero = dataclasses.replace(plan, tolerance=0.0) if dataclasses.is_dataclass(plan) else plan
     for index, (name, score) in enumerate(request.scores.items()):
         own, start = values[..., index], float(drawn.baseline[number, index])
-        estimate = (plan if index == 0 else at_zero).estimate(own, start, request.pool)
+        plan, least = request.steering(start), tolerance(score, start)
+        if index > 0 and dataclasses.is_dataclass(plan):
+            # The plan's tolerance is in the unit of the first outcome.
+            plan = dataclasses.replace(plan, tolerance=least)
+        estimate = plan.estimate(own, start, request.pool)
         blank = np.where(inside, np.nan, 0.0)
         maps[name] = EffectMap(
             effect=estimate.effect.reshape(grid.shape) + blank,
@@ -58,7 +60,7 @@ def estimated_maps(
             inside_roi=inside,
             values=own.reshape(*grid.shape, -1),
             baseline=start,
-            tolerance=float(plan.tolerance) if index == 0 else 0.0,
+            tolerance=least if index > 0 or plan.tolerance is None else float(plan.tolerance),
             roi=roi,
             block=grid.block,
             scale=scene.scale,
@@ -78,7 +80,7 @@ def extremes_of(
     roi, block, pool = effect_map.roi, request.block, request.pool.patches
     values, shape = drawn.values[0][..., 0], drawn.restored.shape
     strong = np.nan_to_num(np.abs(effect_map.effect)).reshape(-1)
-    chosen = _strongest(strong, request.plan.tolerance, drawn.restored)
+    chosen = _strongest(strong, effect_map.tolerance, drawn.restored)
     cells, extremes = extreme_draws(values, chosen)
     if not len(cells):
         return None

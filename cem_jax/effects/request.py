@@ -21,9 +21,10 @@ from cem_jax.effects.digest import (
 )
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
-from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round
-from cem_jax.plans.names import as_plan
-from cem_jax.plans.plan import CoarseToFine, Plan
+from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
+from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.names import as_plan, plan_record
+from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import named_errors
@@ -127,7 +128,7 @@ class Request:
         pool: patches of the blocks' size.
         block: side of a block, in output pixels.
         plan: how many draws each block gets.
-        patches: the pool's patch that draw k takes, int [capacity]; None: a random one.
+        patches: the pool's patches that draws take, see `Plan.patches`.
         scores: the outcomes by their names; the first one steers the plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
@@ -215,7 +216,7 @@ class Request:
         given = _do_shapes(self.block, self.scene.clean.shape[2])
         found = {
             "do": _fingerprint("scene", digest_function, self.scene.intervene, *given),
-            "plan": _fingerprint("plan", digest_text, self.plan),
+            "plan": _fingerprint("plan", digest_text, plan_record(self.plan)),
         }
         if self.compute.directory is not None:  # to trace a network takes a while
             shape = (1, *self.scene.degraded.shape)
@@ -249,6 +250,7 @@ class Request:
         network, scene = self.network, self.scene
         corners = [[roi.y, roi.x, roi.height, roi.width] for roi in rois]
         scored = [_shown(one) for roi in rois for one in self._scored(roi).values()]
+        record = plan_record(self.plan)
         return {
             "network": network.name,
             "parameters": digest_arrays(jax.tree.leaves(network.params)),
@@ -265,7 +267,17 @@ class Request:
             "rounded": self.rounded,
             "seed": self.seed,
             **{name: _shown(one) for name, one in self._fingerprints.items()},
+            **({"plan": record} if isinstance(record, dict) else {}),
         }
+
+    def steering(self, baseline: float) -> Plan:
+        """The plan, with the tolerance of the first outcome where it has none of its own.
+
+        Args:
+            baseline: the first outcome of a region without an intervention.
+        """
+        score = next(iter(self.scores.values()))
+        return with_tolerance(self.plan, tolerance(score, baseline))
 
     def layout(self, rois: Sequence[ROI]) -> Layout:
         """What is computed to score these regions, at every block outside of one of them."""

@@ -100,7 +100,7 @@ def _rounds(
     show: Callable[[State], None],
 ) -> list[np.ndarray]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
-    plan, shared, each = request.plan, request.compute.shared, len(request.scores)
+    shared, each = request.compute.shared, len(request.scores)
     asked = np.zeros((len(active), *known.shape[:2]), bool)
 
     def seen(region: int, outcome: int = 0) -> np.ndarray:
@@ -112,11 +112,12 @@ def _rounds(
         mean = baseline[0, 0] - np.nansum(values, axis=1) / np.maximum(count, 1)
         return np.where(count > 0, mean, np.nan).reshape(request.grid.shape)
 
+    plans = [request.steering(float(own[0])) for own in baseline]
     stage = 0
     while True:
         new = [
             plan.wanted(seen(region), float(baseline[region, 0]), cells) & ~asked[region]
-            for region, cells in enumerate(active)
+            for region, (plan, cells) in enumerate(zip(plans, active, strict=True))
         ]
         if not np.any(new):
             break

@@ -17,9 +17,8 @@ from cem_jax.jobs.job import Job, MapOf, check_label
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
 from cem_jax.outcome import NAMES, Outcome, as_outcome
-from cem_jax.plans.adaptive import Adaptive
-from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
-from cem_jax.plans.quadrature import Quadrature, Stratified
+from cem_jax.plans.names import PLANS
+from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import image_size, open_image, to_grey
@@ -27,11 +26,6 @@ from cem_jax.scene.pairs import Meaning, meaning_of
 from cem_jax.scene.regions import parse_roi
 from cem_jax.scene.scene import Scene
 from cem_jax.scene.tasks import TASKS, find_task, from_levels, make_scene, task_arguments
-
-_PLANS = {
-    "coarse-to-fine": CoarseToFine, "fixed": Fixed, "adaptive": Adaptive,
-    "stratified": Stratified, "quadrature": Quadrature,
-}  # fmt: skip
 
 _JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
@@ -368,9 +362,9 @@ def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPo
 
 def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
     kind, rest = found.get("kind"), {key: found[key] for key in found if key != "kind"}
-    if not isinstance(kind, str) or kind not in _PLANS:
-        raise place.wrong(f"kind = {kind!r}: expected {', '.join(_PLANS)}")
-    plan = _PLANS[kind]
+    if not isinstance(kind, str) or kind not in PLANS:
+        raise place.wrong(f"kind = {kind!r}: expected {', '.join(PLANS)}")
+    plan = PLANS[kind]
     arguments = inspect.signature(plan).parameters
     needed = [key for key, one in arguments.items() if one.default is one.empty]
     rest = place.table(rest, dict.fromkeys(arguments, (int, float)))

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from cem_jax.by_shape import by_shape
-from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval, sign_probability
-from cem_jax.plans.estimate import estimate_effects, interval
+from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
+from cem_jax.plans.drawing import RandomDraws
+from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.names import plan_text
 from cem_jax.read_only import keep_read_only
 
-_OF_THE_DRAWS = ("scene", "images", "do", "pool", "seed", "block", "plan")
+_OF_THE_DRAWS = ("scene", "images", "pool", "seed", "block", "plan")
 """What two maps must have in common for draw k of a block to be the same intervention in both."""
+
+_IF_TOLD = ("do",)
+"""What they must have in common too where both tell it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,6 +31,10 @@ class Difference:
         standard_error: of the difference, [rows, columns], from the pairs; NaN too where there is a
             single one, and for plans without standard errors.
         samples: pairs of draws behind each difference, int [rows, columns].
+        degrees: degrees of freedom of the standard error, [rows, columns].
+        selected: blocks whose draws were chosen by their outcomes in one map or both, bool
+            [rows, columns], as `CoarseToFine` does where a block is no candidate in both. Of these
+            only the coarse draws are pairs, and there is no interval.
         inside_roi: blocks that share a pixel with either region, bool [rows, columns].
         tolerance: differences smaller than this count as zero, in the outcome's unit: the larger of
             the two maps'.
@@ -36,6 +45,8 @@ class Difference:
     effect: np.ndarray
     standard_error: np.ndarray
     samples: np.ndarray
+    degrees: np.ndarray
+    selected: np.ndarray
     inside_roi: np.ndarray
     tolerance: float
     unit: str
@@ -49,7 +60,8 @@ class Difference:
     @property
     def sign_probability(self) -> np.ndarray:
         """Probability that the difference's sign is right, [rows, columns], as for a map."""
-        return sign_probability(self.effect, self.standard_error, self.samples)
+        found = sign_probability(self.effect, self.standard_error, self.degrees)
+        return np.where(self.selected, np.nan, found)
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """Intervals that hold the true difference with the given confidence, as for a map.
@@ -59,9 +71,14 @@ class Difference:
 
         Returns:
             Lower and upper ends, each [rows, columns] in the outcome's unit.
+
+        Raises:
+            ValueError: another confidence.
         """
-        ends = interval(self.effect, self.standard_error, self.samples - 1.0, confidence)
-        return Interval(*ends)
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        return Interval(*(np.where(self.selected, np.nan, end) for end in ends))
 
 
 def difference(first: EffectMap, second: EffectMap) -> Difference:
@@ -70,11 +87,12 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
     The maps may be of other networks, regions or outcomes of one unit, on one scene. Draw k of a
     block put the same patch, with the same noise, into both: what it does to both alike cancels, so
     that the difference is known better than either effect. A map in which a block cannot reach the
-    region has its baseline there in every draw.
+    region has its baseline there in every draw. Pairs enter as draws do by the plan: those of
+    `CoarseToFine` that are fine in both maps, or that have no others.
 
     Args:
         first: a map.
-        second: a map with the same scene, pool, seed, block and plan.
+        second: a map with the same scene, do(), pool, seed, block and plan.
 
     Returns:
         The difference.
@@ -108,37 +126,49 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
         if not isinstance(value, EffectMap):
             raise ValueError(f"{name}={value!r}: expected a cem_jax.EffectMap")
     different = []
-    for key in _OF_THE_DRAWS:
-        facts = [json.dumps(one.provenance.get(key), sort_keys=True) for one in (first, second)]
-        if facts[0] != facts[1] or "null" in facts:
-            different.append(f"{key} {facts[0]} and {facts[1]}")
+    for key in (*_OF_THE_DRAWS, *_IF_TOLD):
+        told = [one.provenance.get(key) for one in (first, second)]
+        if key in _IF_TOLD and None in told:
+            continue
+        if _as_text(told[0]) != _as_text(told[1]) or None in told:
+            shown = [plan_text(one) if key == "plan" else _as_text(one) for one in told]
+            if shown[0] == shown[1]:
+                shown = [_as_text(one) for one in told]
+            different.append(f"{key} {shown[0]} and {shown[1]}")
     if first.unit != second.unit:
         different.append(f"units {first.unit!r} and {second.unit!r}")
     if different:
         raise ValueError(f"first, second: maps that do not compare: {'; '.join(different)}")
     change = [_change(one) for one in (first, second)]
-    pairs = change[0] - change[1]
-    found = estimate_effects(-pairs, np.isfinite(pairs), 0.0)
+    pairs, drawing = change[0] - change[1], first.plan.drawing
     shape, drawn = first.effect.shape, np.stack([first.samples, second.samples]).any(axis=0)
     inside = first.inside_roi | second.inside_roi
+    # The draws of a plan without standard errors are weighted: their plain mean is no effect.
+    weighted = any(
+        (np.isnan(one.standard_error) & (one.samples > 1)).any() for one in (first, second)
+    )
+    counted = np.isfinite(pairs) if weighted else first.plan.counted(pairs)
+    found = (RandomDraws() if weighted else drawing).means(pairs, counted, None)
     samples = np.where(drawn, found.samples.reshape(shape), 0)
     # Without draws in either map there is nothing to differ; draws without a pair tell nothing.
     blank = np.where(inside | (drawn & (samples == 0)), np.nan, 0.0)
-    # The draws of a plan without standard errors are weighted: their plain mean is no effect.
-    weighted = np.zeros(shape, bool)
-    for one in (first, second):
-        weighted |= np.isnan(one.standard_error) & (one.samples > 1)
-    effect = np.where(weighted, first.effect - second.effect, found.effect.reshape(shape))
-    error = np.where(weighted, np.nan, found.standard_error.reshape(shape))
+    effect = first.effect - second.effect if weighted else found.effect.reshape(shape)
+    error = np.where(drawn, np.nan, 0.0) if weighted else found.standard_error.reshape(shape)
     return Difference(
         effect=effect + blank,
         standard_error=error + blank,
         samples=np.where(inside, 0, samples),
+        degrees=drawing.degrees(samples),
+        selected=(first.selected | second.selected) & ~inside,
         inside_roi=inside,
         tolerance=max(first.tolerance, second.tolerance),
         unit=first.unit,
         provenance={"first": dict(first.provenance), "second": dict(second.provenance)},
     )
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _change(effect_map: EffectMap) -> np.ndarray:

@@ -12,7 +12,10 @@ from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
 from cem_jax.map.map_file import map_bytes, read_map
-from cem_jax.plans.estimate import CONFIDENCE, interval
+from cem_jax.plans.estimate import CONFIDENCE, interval, sign_probability
+from cem_jax.plans.every_block import Fixed
+from cem_jax.plans.names import recorded_plan
+from cem_jax.plans.plan import Drawn
 from cem_jax.read_only import keep_read_only
 from cem_jax.store.atomic import write_file
 
@@ -39,31 +42,6 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-def sign_probability(
-    effect: np.ndarray, standard_error: np.ndarray, samples: np.ndarray
-) -> np.ndarray:
-    """Probability that an effect has the sign of its estimate.
-
-    It is the posterior probability if the draws are normal and the prior is flat in the effect and
-    in the logarithm of their spread: T(|effect| / standard error), T Student's distribution with
-    samples - 1 degrees of freedom. It says nothing of the tolerance.
-
-    Args:
-        effect: any shape.
-        standard_error: of the effect, same shape.
-        samples: number of draws, same shape.
-
-    Returns:
-        From 0.5 to 1; 1 where the standard error is 0, NaN where it is NaN.
-    """
-    from scipy.special import stdtr
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.abs(effect) / standard_error
-    known = stdtr(np.maximum(samples - 1.0, 1.0), ratio)
-    return np.where(standard_error == 0, 1.0, known)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class EffectMap:
     """Which blocks of the input help the region, which harm it, and by how much.
@@ -76,7 +54,7 @@ class EffectMap:
         samples: number of draws behind each effect, int [rows, columns].
         undecided: blocks of which the plan cannot say whether the effect is positive, negative or
             zero at the tolerance, bool [rows, columns]; plans that do not decide by themselves
-            decide by 95 % intervals.
+            decide by 95 % intervals, and leave `selected` blocks undecided.
         inside_roi: blocks that share a pixel with the region, bool [rows, columns].
         values: every outcome drawn, float32 [rows, columns, draws], NaN where none was.
         baseline: the outcome without an intervention, in its unit.
@@ -135,18 +113,41 @@ class EffectMap:
         return Range(float(outside.min()), float(outside.max()))
 
     @property
+    def degrees(self) -> np.ndarray:
+        """Degrees of freedom of the standard errors, [rows, columns]: as the plan's drawing has."""
+        return self.plan.drawing.degrees(self.samples)
+
+    @property
+    def selected(self) -> np.ndarray:
+        """Blocks whose draws were chosen by their outcomes, bool [rows, columns].
+
+        Those that `CoarseToFine` left to its coarse draws, since none of them moved the outcome.
+        Intervals of such draws hold the truth less often than they say: they have none.
+        """
+        values = self.values.reshape(self.effect.size, -1)
+        return self.plan.selected(values).reshape(self.effect.shape)
+
+    @property
+    def plan(self) -> Drawn:
+        """The plan that drew, as far as it is of this package; else `Fixed`, as if at random."""
+        plan = recorded_plan(self.provenance.get("plan"))
+        return plan if isinstance(plan, Drawn) else Fixed(max(self.values.shape[2], 1))
+
+    @property
     def sign_probability(self) -> np.ndarray:
         """Probability that the effect's sign is right, [rows, columns]: see `sign_probability`.
 
-        1 where the block cannot reach the region, NaN where there is no standard error.
+        1 where the block cannot reach the region, NaN where there is no standard error, and for
+        `selected` blocks.
         """
-        return sign_probability(self.effect, self.standard_error, self.samples)
+        found = sign_probability(self.effect, self.standard_error, self.degrees)
+        return np.where(self.selected, np.nan, found)
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """Intervals that hold the true effect with the given confidence, each block by itself.
 
-        They are t intervals with samples - 1 degrees of freedom; docs/plans.md says how often they
-        hold the truth. Infinite where there is no standard error, NaN inside the region.
+        They are t intervals; docs/plans.md says how often they hold the truth. Infinite where there
+        is no standard error; NaN inside the region, and for `selected` blocks.
 
         Args:
             confidence: between 0 and 1.
@@ -159,8 +160,8 @@ class EffectMap:
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
-        ends = interval(self.effect, self.standard_error, self.samples - 1.0, confidence)
-        return Interval(*ends)
+        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        return Interval(*(np.where(self.selected, np.nan, end) for end in ends))
 
     @property
     def evaluations(self) -> int:
@@ -189,6 +190,7 @@ class EffectMap:
                 "samples": (cells, self.samples),
                 "sign_probability": (cells, self.sign_probability),
                 "undecided": (cells, self.undecided),
+                "selected": (cells, self.selected),
                 "inside_roi": (cells, self.inside_roi),
                 "outcome": ((*cells, "draw"), self.values, unit),
             },

@@ -5,7 +5,6 @@ Each function takes a map and writes whole files or none.
 
 import csv
 import io
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.names import plan_text, recorded_plan
 from cem_jax.store.atomic import write_file
 
-_PLAN = re.compile(r"CoarseToFine\(coarse=(\d{1,9}), fine=(\d{1,9}), .*\)")
 _COLUMNS = (
     "row", "column", "y", "x", "effect", "standard_error", "low", "high", "samples",
-    "sign_probability", "undecided", "inside_roi",
+    "sign_probability", "undecided", "selected", "inside_roi",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def write_csv(effect_map: EffectMap, path: str | Path) -> None:
 
     Columns: row and column of the block; y and x of its corner in output pixels; effect, standard
     error and the ends of the 95 % interval in the outcome's unit; draws; probability of the sign;
-    undecided and inside_roi as 0 or 1. What is not known (NaN) is empty.
+    undecided, selected and inside_roi as 0 or 1. What is not known (NaN) is empty.
 
     Args:
         effect_map: the map.
@@ -50,7 +50,8 @@ def write_csv(effect_map: EffectMap, path: str | Path) -> None:
     cells = (
         rows, columns, rows * step, columns * step, effect_map.effect, effect_map.standard_error,
         low, high, effect_map.samples, effect_map.sign_probability,
-        effect_map.undecided.astype(int), effect_map.inside_roi.astype(int),
+        effect_map.undecided.astype(int), effect_map.selected.astype(int),
+        effect_map.inside_roi.astype(int),
     )  # fmt: skip
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -94,11 +95,10 @@ def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the paper's code has no place for such a map; the message says why.
     """
-    told = str(effect_map.provenance.get("plan"))
-    plan = _PLAN.fullmatch(told)
-    rows, columns = effect_map.effect.shape
-    if plan is None:
-        raise ValueError(f"plan={told}: the paper's code knows CoarseToFine only")
+    told = effect_map.provenance.get("plan")
+    plan, (rows, columns) = recorded_plan(told), effect_map.effect.shape
+    if not isinstance(plan, CoarseToFine):
+        raise ValueError(f"plan={plan_text(told)}: the paper's code knows CoarseToFine only")
     if effect_map.outcome != "psnr" or effect_map.task not in ("SR", "DN", "DR"):
         raise ValueError(
             f"outcome={effect_map.outcome!r}, task={effect_map.task!r}: the paper's code maps "
@@ -109,10 +109,12 @@ def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
             f"{rows} x {columns} blocks, roi={effect_map.roi}: the paper's code takes square "
             "images and regions only"
         )
-    coarse, fine = int(plan[1]), int(plan[2])
+    coarse, fine = plan.coarse, plan.fine
     values = np.asarray(effect_map.values, np.float64)
     if coarse + fine != values.shape[2]:
-        raise ValueError(f"plan={told}: the map holds {values.shape[2]} draws of a block")
+        raise ValueError(
+            f"plan={plan_text(told)}: the map holds {values.shape[2]} draws of a block"
+        )
     first, second = values[..., :coarse], values[..., coarse:]
     return {
         "Origin": np.full((1, 1), effect_map.baseline),

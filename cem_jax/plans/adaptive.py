@@ -1,75 +1,97 @@
 """A sequential plan: draws until every block is decided and the map is precise."""
 
 import dataclasses
+import math
 
 import numpy as np
 
-from cem_jax.arguments import whole_number
-from cem_jax.plans.estimate import Estimate, estimate_stratified
-from cem_jax.plans.plan import check_tolerance
+from cem_jax.plans.drawing import Drawing, StratifiedDraws
+from cem_jax.plans.estimate import Estimate, Means, interval, is_decided
+from cem_jax.plans.plan import MOST_DRAWS, Drawn, check_power_of_two, settle
+from cem_jax.plans.surprise import scales, surprise
 from cem_jax.pool.pool import PatchPool
-from cem_jax.pool.strata import check_power_of_two, scrambled_strata, stratified_patches
 
-_FIRST = 2
-"""Draws of every block before the first look: the fewest that tell a spread."""
+_FEWEST = 2
+"""Draws of a block before the first look: fewer do not tell a spread."""
 
 _DOUBLINGS = 16
 """How far ahead precision is planned."""
 
+_SMALL = 100
+"""Changes below this part of the tolerance count as equally small."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Adaptive:
+class Adaptive(Drawn):
     """Draws until every block is decided and the map is precise, in rounds that double.
 
     Decided: the interval of the effect lies wholly among the positive, the negative or the zero
-    effects at the tolerance. A block is looked at after 2, 4, 8 .. `most` draws, and 1 - confidence
-    is shared out evenly over these looks. So each block is decided wrongly with a probability of
-    at most 1 - confidence, and the expected share of wrong decisions among the map's blocks is at
-    most 1 - confidence, however the blocks depend on each other. (For one chance of
-    1 - confidence that any of m blocks is wrong, take 1 - (1 - confidence) / m.) This holds as far
-    as t intervals of means do: see docs/plans.md for what was measured. A block that is not decided
-    after `most` draws is `undecided`.
+    effects at the tolerance. A block is looked at after 2, 4, 8 .. `most` draws, in small maps
+    later at first. Aim: **the expected share of wrong decisions among a map's blocks is at most
+    1 - confidence**, as long as no effect hangs on fewer than the share `rare` of the patches.
+    What was measured, the worst outcomes among it, stands in docs/plans.md.
+
+    - Half of 1 - confidence is shared out evenly over the looks, for t intervals.
+    - The other half is for what no draw of a block has shown. Every interval is widened by the
+      mean surprise of the map's draws (`surprise`), over that half: by Markov's inequality, what
+      blocks still hide exceeds this in no larger share of them.
+    - Before the first look the map has 1 / (2 (1 - confidence) rare) draws, or `most` for each
+      block. If a share q of the blocks have effects by a share `rare` of the patches, no draw of so
+      many shows it with a probability of exp(-draws q rare), and q times this is at most
+      0.74 (1 - confidence), whatever q is.
+
+    A block that is not decided after `most` draws is `undecided`.
 
     Precise: the map's root-mean-square standard error is no larger than `equivalent` random draws
     of every block would have. Draws go where one more lowers it most (Neyman 1934).
 
-    The patches are stratified: the k-th draw of all blocks takes the same patch, and the patches of
-    2^m draws lie one in each of 2^m parts of the pool. Their mean is unbiased at a given number of
-    draws and varies less than that of random ones; blocks of one map share their luck.
+    The patches are stratified: those of a block's 2^m draws lie one in each of 2^m parts of the
+    pool. Their mean is unbiased at a given number of draws and varies less than that of random
+    ones; each block has patches of its own.
 
     Args:
-        tolerance: effects smaller than this count as zero, in dB.
-        confidence: 1 minus the largest chance that a block is decided wrongly; between 0 and 1.
+        tolerance: effects smaller than this count as zero, in the outcome's unit; None takes the
+            outcome's own (0.01 dB of PSNRs). At 0 no block that is drawn is decided to be zero.
+        confidence: 1 minus the largest expected share of wrong decisions; between 0 and 1.
         most: draws after which a block is given up, a power of 2.
         equivalent: random draws for each block that the map's precision equals.
         seed: seed of the choice of patches.
+        rare: the smallest share of the pool's patches that an effect may hang on, between 0 and 1.
 
     Raises:
         ValueError: an argument out of range.
     """
 
-    tolerance: float = 0.01
+    tolerance: float | None = None
     confidence: float = 0.95
     most: int = 32
     equivalent: int = 40
     seed: int = 0
+    rare: float = 0.03
 
     def __post_init__(self) -> None:
-        check_tolerance(self.tolerance)
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence={self.confidence!r}: expected a number between 0 and 1")
-        check_power_of_two("most", self.most, _FIRST)
-        whole_number("equivalent", self.equivalent, 1)
-        whole_number("seed", self.seed, 0)
+        settle(self, most=(_FEWEST, MOST_DRAWS), equivalent=(1, MOST_DRAWS))
+        check_power_of_two("most", self.most)
+        for name in ("confidence", "rare"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and 0 < value < 1):
+                raise ValueError(f"{name}={value!r}: expected a number between 0 and 1")
+            object.__setattr__(self, name, float(value))
 
     @property
     def capacity(self) -> int:
         """Most draws that a cell can get."""
         return self.most
 
-    def patches(self, pool: PatchPool) -> np.ndarray:
-        """A stratified sequence of the pool's patches, the same for every cell."""
-        return stratified_patches(pool, self.most, self.seed)
+    @property
+    def drawing(self) -> Drawing:
+        """Stratified patches, each cell's own."""
+        return StratifiedDraws(self.most, self.seed)
+
+    def first(self, blocks: int) -> int:
+        """Draws of every block before the first look at a map of so many blocks."""
+        least = 1 / (2 * (1 - self.confidence) * self.rare) / max(blocks, 1)
+        return int(min(max(2 ** math.ceil(math.log2(least)), _FEWEST), self.most))
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """The draws of the first round that is not complete.
@@ -77,10 +99,10 @@ class Adaptive:
         All rounds are gone through from the first, each seeing the outcomes of those before it
         alone: a sweep that stopped within a round goes on as if it had not.
         """
-        samples = np.where(active, _FIRST, 0)
+        samples = np.where(active, self.first(int(active.sum())), 0)
         while True:
             granted = np.arange(self.most) < samples[:, None]
-            if np.isnan(values[granted]).any():
+            if not active.any() or np.isnan(values[granted]).any():
                 return granted
             more = self._more(np.where(granted, values, np.nan), samples, baseline)
             if not more.any():
@@ -88,14 +110,33 @@ class Adaptive:
             samples = np.where(more, 2 * samples, samples)
 
     def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
-        """The mean of each cell's draws."""
+        """The mean of each cell's draws, and which cells the map decides."""
         return self._estimate(values, baseline)
 
     def _estimate(self, values: np.ndarray, baseline: float) -> Estimate:
-        looks = np.log2(self.most / _FIRST) + 1
-        strata = scrambled_strata(self.most, self.seed)
-        confidence = 1 - (1 - self.confidence) / looks
-        return estimate_stratified(values, strata, baseline, self.tolerance, confidence)
+        change = baseline - values.astype(np.float64)
+        means = self.drawing.means(change, np.isfinite(change))
+        blocks = int((means.samples > 0).sum())
+        looks = math.log2(self.most / self.first(blocks)) + 1
+        half = (1 - self.confidence) / 2
+        low, high = interval(means.effect, means.standard_error, means.degrees, 1 - half / looks)
+        below, above = self._unseen(change, means)
+        undecided = ~is_decided(low - below / half, high + above / half, self.threshold)
+        return Estimate(means.effect, means.standard_error, means.samples, undecided)
+
+    def _unseen(self, change: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
+        """What the patches that a cell has not drawn may add to its effect, below and above."""
+        unseen = np.zeros((2, len(change)))
+        drawn = means.samples > 0
+        # Without a tolerance, what is small is told by the map.
+        size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() else 0.0
+        smallest = max(float(size) / _SMALL, np.finfo(np.float32).tiny)
+        for n in np.unique(means.samples[drawn]):
+            rows, known = means.samples == n, change[means.samples >= n]
+            expected = scales(change[rows, :n]) + smallest
+            for side, sign in enumerate((-1, 1)):
+                unseen[side, rows] = surprise(sign * known, int(n), smallest) * expected
+        return unseen[0], unseen[1]
 
     def _more(self, values: np.ndarray, samples: np.ndarray, baseline: float) -> np.ndarray:
         """The cells whose draws should double."""

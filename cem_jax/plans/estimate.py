@@ -7,7 +7,22 @@ import numpy as np
 CONFIDENCE = 0.95
 """Of the intervals that decide a block where the plan does not say another."""
 
-_PER_STRATUM = 4
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """Per cell, the mean of its draws.
+
+    Args:
+        effect: baseline minus the mean outcome, in the outcome's unit (dB); 0 without draws.
+        standard_error: of the effect; 0 without draws, NaN where the draws do not tell it.
+        samples: number of draws that entered.
+        degrees: degrees of freedom of the standard error.
+    """
+
+    effect: np.ndarray
+    standard_error: np.ndarray
+    samples: np.ndarray
+    degrees: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +64,31 @@ def interval(
     return effect - width, effect + width
 
 
+def sign_probability(
+    effect: np.ndarray, standard_error: np.ndarray, degrees: np.ndarray
+) -> np.ndarray:
+    """Probability that an effect has the sign of its estimate.
+
+    It is the posterior probability if the draws are normal and the prior is flat in the effect and
+    in the logarithm of their spread: T(|effect| / standard error), T Student's distribution. It
+    says nothing of the tolerance.
+
+    Args:
+        effect: any shape.
+        standard_error: of the effect, same shape.
+        degrees: degrees of freedom of the standard error, same shape.
+
+    Returns:
+        From 0.5 to 1; 1 where the standard error is 0, NaN where it is NaN.
+    """
+    from scipy.special import stdtr
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(effect) / standard_error
+    known = stdtr(np.maximum(degrees, 1.0), ratio)
+    return np.where(standard_error == 0, 1.0, known)
+
+
 def is_decided(low: np.ndarray, high: np.ndarray, tolerance: float) -> np.ndarray:
     """Where an interval lies wholly among the positive, the negative or the zero effects.
 
@@ -64,68 +104,16 @@ def is_decided(low: np.ndarray, high: np.ndarray, tolerance: float) -> np.ndarra
     return zero | (low >= tolerance) | (high <= -tolerance) | (low == high)
 
 
-def estimate_effects(
-    values: np.ndarray, counted: np.ndarray, baseline: float, tolerance: float = 0.0
+def decided_by_intervals(
+    means: Means, tolerance: float, confidence: float = CONFIDENCE
 ) -> Estimate:
-    """Effect = Q(f(X)) - E[Q(f(do(block = p)))] (the paper's estimand), by the mean of the draws.
+    """Means, and which of them their t intervals decide.
 
     Args:
-        values: outcomes [cells, draws].
-        counted: which of them enter, bool [cells, draws].
-        baseline: the outcome without an intervention.
+        means: of the draws.
         tolerance: effects smaller than this count as zero.
-
-    Returns:
-        Arrays [cells]. A cell without draws has effect 0 and standard error 0: it cannot reach the
-        region.
+        confidence: of the intervals.
     """
-    n = counted.sum(axis=1)
-    change = np.where(counted, baseline - values.astype(np.float64), 0.0)
-    effect = change.sum(axis=1) / np.maximum(n, 1)
-    spread = np.where(counted, change - effect[:, None], 0.0)
-    # Unbiased variance of a mean: sum of squares / (n (n - 1)).
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(np.square(spread).sum(axis=1) / (n * (n - 1.0)))
-    error = np.where(n == 0, 0.0, np.where(n == 1, np.nan, error))
-    low, high = interval(effect, error, n - 1.0, CONFIDENCE)
-    return Estimate(effect, error, n, ~is_decided(low, high, tolerance))
-
-
-def estimate_stratified(
-    values: np.ndarray,
-    strata: np.ndarray,
-    baseline: float,
-    tolerance: float,
-    confidence: float = CONFIDENCE,
-) -> Estimate:
-    """The mean of stratified draws, from the longest run of 2^m of them that a cell has.
-
-    The draws of a run lie one in each of 2^m equal strata. Their standard error is that of strata
-    of four (collapsed strata, Cochran 1977, 5A.12): too large rather than too small, since the
-    finer strata, which are real, spread less.
-
-    Args:
-        values: outcomes [cells, draws], NaN where none was drawn.
-        strata: of each draw, int [draws]: a permutation (`scrambled_strata`).
-        baseline: the outcome without an intervention.
-        tolerance: effects smaller than this count as zero.
-        confidence: of the intervals that decide a cell.
-
-    Returns:
-        Arrays [cells].
-    """
-    drawn = np.isfinite(values)
-    first_missing = np.where(drawn.all(axis=1), values.shape[1], drawn.argmin(axis=1))
-    samples = 2 ** np.frexp(first_missing)[1] // 2
-    effect, error, degrees = np.zeros((3, len(values)))
-    for n in np.unique(samples[samples > 0]):
-        rows, order = samples == n, np.argsort(strata[:n])
-        change = baseline - values[rows][:, order].astype(np.float64)
-        parts = max(n // _PER_STRATUM, 1)
-        groups = change.reshape(len(change), parts, -1)
-        squares = np.square(groups - groups.mean(axis=2, keepdims=True)).sum(axis=(1, 2))
-        effect[rows], degrees[rows] = change.mean(axis=1), n - parts
-        # Variance of a mean: squares / (n x degrees of freedom); one draw has none.
-        error[rows] = np.sqrt(squares / (n * (n - parts))) if n > parts else np.nan
-    low, high = interval(effect, error, degrees, confidence)
-    return Estimate(effect, error, samples, ~is_decided(low, high, tolerance))
+    ends = interval(means.effect, means.standard_error, means.degrees, confidence)
+    undecided = ~is_decided(*ends, tolerance)
+    return Estimate(means.effect, means.standard_error, means.samples, undecided)

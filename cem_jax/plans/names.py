@@ -1,44 +1,166 @@
-"""Plans by the names that the command line, job files and `plan=` take."""
+"""Plans by name, for the command line and `plan=`, and as data, for files."""
+
+import ast
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from cem_jax.plain_text import shortened, visible
 from cem_jax.plans.adaptive import Adaptive
-from cem_jax.plans.plan import CoarseToFine, Fixed, Plan
-from cem_jax.plans.quadrature import Quadrature, Stratified
+from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.every_block import Fixed, Quadrature, Stratified
+from cem_jax.plans.plan import Plan
 
-_PLANS = {
-    "coarse-to-fine": (CoarseToFine, ("coarse", "fine")),
-    "adaptive": (Adaptive, ("most",)),
-    "fixed": (Fixed, ("n",)),
-    "quadrature": (Quadrature, ("n",)),
-    "stratified": (Stratified, ("n",)),
+PLANS: Mapping[str, Any] = {
+    "coarse-to-fine": CoarseToFine,
+    "adaptive": Adaptive,
+    "fixed": Fixed,
+    "stratified": Stratified,
+    "quadrature": Quadrature,
 }
-PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"
+"""The plans by their names."""
+
+PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, stratified:N or quadrature:N"
+
+_NUMBERS = {
+    "coarse-to-fine": ("coarse", "fine"),
+    "adaptive": ("most",),
+    "fixed": ("n",),
+    "stratified": ("n",),
+    "quadrature": ("n",),
+}
+"""What the numbers after a name mean."""
+
+_WITHOUT = ("coarse-to-fine", "adaptive")
+"""Plans that need no number."""
 
 _ASKED = ("tolerance", "capacity", "patches", "wanted", "estimate")
 """What a sweep asks of a plan."""
 
+_WRITTEN = re.compile(r"(CoarseToFine|Adaptive|Fixed|Stratified|Quadrature)\((.{0,200})\)")
+"""Plans as maps recorded them before they were data."""
 
-def as_plan(given: Plan | str) -> Plan:
-    """A plan from what a user gives.
+
+def as_plan(given: Plan | str | Mapping[str, Any]) -> Plan:
+    """A plan from what a user or a file gives.
 
     Args:
-        given: a plan, or its name and numbers of draws as in "adaptive:64"; see `docs/plans.md`.
+        given: a plan; its name and numbers of draws, as in "adaptive:64" (see `docs/plans.md`); or
+            its record, as in {"plan": "adaptive", "most": 64}.
+
+    Returns:
+        The plan.
 
     Raises:
-        ValueError: something else, or numbers that do not fit.
+        ValueError: something else, or numbers out of range; the message names `plan`.
+
+    Examples:
+        >>> from cem_jax.plans.names import as_plan, plan_record
+        >>> as_plan("coarse-to-fine:3,20")
+        CoarseToFine(coarse=3, fine=20, tolerance=None)
+        >>> plan_record(as_plan("fixed:8"))
+        {'plan': 'fixed', 'n': 8, 'tolerance': None}
     """
-    if not isinstance(given, str):
-        if isinstance(given, type) or not all(hasattr(given, name) for name in _ASKED):
-            raise ValueError(f"plan={given!r}: expected a plan such as Fixed(8), or {PLAN_HELP}")
-        return given
-    name, _, rest = given.partition(":")
+    if isinstance(given, str):
+        return _from_text(given)
+    if isinstance(given, Mapping):
+        return _from_record(given)
+    if isinstance(given, type) or not all(hasattr(given, name) for name in _ASKED):
+        raise ValueError(f"plan={given!r}: expected a plan such as Fixed(8), or {PLAN_HELP}")
+    return given
+
+
+def _from_text(text: str) -> Plan:
+    name, colon, rest = text.strip().lower().partition(":")
+    fields = _NUMBERS.get(name, ())
+    parts = rest.split(",") if colon else []
+    fits = len(parts) == len(fields) or (not parts and name in _WITHOUT)
+    if not fields or not fits or not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", p) for p in parts):
+        raise ValueError(f"plan={shortened(visible(text), 60)!r}: expected {PLAN_HELP}")
+    numbers = dict(zip(fields, map(int, parts), strict=False))
+    return _made(PLANS[name], numbers, text)
+
+
+def _from_record(record: Mapping[str, Any]) -> Plan:
+    name = record.get("plan")
+    if not isinstance(name, str) or name.lower() not in PLANS:
+        raise ValueError(f"plan={name!r}: expected {', '.join(PLANS)}")
+    plan = PLANS[name.lower()]
+    numbers = {key: value for key, value in record.items() if key != "plan"}
+    fields = {field.name: field for field in dataclasses.fields(plan)}
+    for key in numbers:
+        if key not in fields:
+            raise ValueError(f"plan={name!r} has no {key!r}: expected {', '.join(fields)}")
+    for key, field in fields.items():
+        if field.default is dataclasses.MISSING and key not in numbers:
+            raise ValueError(f"plan={name!r} needs {key}")
+    return _made(plan, numbers, dict(record))
+
+
+def _made(plan: Any, numbers: Mapping[str, Any], given: object) -> Plan:
     try:
-        plan, fields = _PLANS[name]
-        numbers = [int(part) for part in rest.split(",")] if rest else []
-        optional = name in ("coarse-to-fine", "adaptive") and not numbers
-        if not optional and len(numbers) != len(fields):
-            raise ValueError
-    except (KeyError, ValueError):
-        shown = shortened(visible(given), 60)
-        raise ValueError(f"plan={shown!r}: expected {PLAN_HELP}") from None
-    return plan(**dict(zip(fields, numbers, strict=False)))
+        return plan(**numbers)
+    except ValueError as error:
+        raise ValueError(f"plan={given!r}: {error}") from error
+
+
+def plan_record(plan: Plan) -> dict[str, Any] | str:
+    """A plan as JSON values: {"plan": name, ...numbers}, read again by `as_plan`.
+
+    Args:
+        plan: the plan.
+
+    Returns:
+        Of a plan that is not of this package, what Python writes of it.
+    """
+    for name, kind in PLANS.items():
+        if type(plan) is kind:
+            return {"plan": name} | dataclasses.asdict(plan)  # type: ignore[call-overload]
+    return repr(plan)
+
+
+def plan_text(record: object) -> str:
+    """A recorded plan in short, as the command line takes it where it can.
+
+    Args:
+        record: see `plan_record`; of older maps, a text.
+    """
+    if not isinstance(record, Mapping):
+        return str(record)
+    name = str(record.get("plan"))
+    numbers = [record.get(field) for field in _NUMBERS.get(name, ())]
+    return f"{name}:{','.join(map(str, numbers))}" if numbers else name
+
+
+def recorded_plan(record: object) -> Plan | None:
+    """The plan that a map's provenance tells.
+
+    Args:
+        record: see `plan_record`; older maps hold what Python writes of a plan.
+
+    Returns:
+        The plan; None if it is not one of this package's.
+    """
+    if isinstance(record, str):
+        record = _older(record)
+    if not isinstance(record, Mapping):
+        return None
+    try:
+        return _from_record(record)
+    except ValueError:
+        return None
+
+
+def _older(text: str) -> dict[str, Any] | None:
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return None
+    names = {kind.__name__: name for name, kind in PLANS.items()}
+    try:
+        call = ast.parse(f"f({found[2]})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        numbers = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+    except (SyntaxError, ValueError, AssertionError):
+        return None
+    return {"plan": names[found[1]]} | numbers

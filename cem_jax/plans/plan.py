@@ -5,21 +5,28 @@ draw of a cell. Whoever stops and starts again with the same values goes on in t
 """
 
 import dataclasses
-from typing import Protocol
+import math
+from typing import Any, Protocol
 
 import numpy as np
 
 from cem_jax.arguments import whole_number
-from cem_jax.plans.estimate import Estimate, estimate_effects
+from cem_jax.plans.drawing import Drawing
+from cem_jax.plans.estimate import Estimate, decided_by_intervals
 from cem_jax.pool.pool import PatchPool
+
+MOST_DRAWS = 10_000
+"""Of a block: as many as the default pool has patches."""
+
+_MOST_SEED = 2**32 - 1
 
 
 class Plan(Protocol):
     """What a sweep asks of a plan."""
 
     @property
-    def tolerance(self) -> float:
-        """Effects smaller than this count as zero, in the outcome's unit (dB)."""
+    def tolerance(self) -> float | None:
+        """Effects smaller than this count as zero, in the outcome's unit; None: the outcome's."""
         ...
 
     @property
@@ -28,8 +35,9 @@ class Plan(Protocol):
         ...
 
     def patches(self, pool: PatchPool) -> np.ndarray | None:
-        """The pool's patch that draw k of every cell takes, int [capacity].
+        """The pool's patch that draw k of a cell takes, int [sequences, capacity].
 
+        Cell c takes sequence c modulo their number; with [capacity], all cells take the same.
         None: the patch of a draw is random, by (seed, cell, k).
         """
         ...
@@ -43,110 +51,115 @@ class Plan(Protocol):
         ...
 
 
-def check_tolerance(tolerance: float) -> None:
-    """Refuses a tolerance that is none.
-
-    Raises:
-        ValueError: it is negative or not finite.
-    """
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise ValueError(f"tolerance={tolerance!r}: expected 0 or more, in dB")
-
-
-@dataclasses.dataclass(frozen=True)
-class Fixed:
-    """The same number of random draws for every block.
+def with_tolerance(plan: Plan, tolerance: float) -> Plan:
+    """A plan for an outcome whose tolerance is known.
 
     Args:
-        n: draws for each block.
-        tolerance: effects smaller than this count as zero, in dB.
+        plan: as the user gave it.
+        tolerance: the outcome's own.
 
-    Raises:
-        ValueError: n below 1, or a negative tolerance.
+    Returns:
+        The plan itself where it has a tolerance, else one with this one.
+    """
+    if plan.tolerance is not None or not dataclasses.is_dataclass(plan):
+        return plan
+    changed: Any = dataclasses.replace(plan, tolerance=tolerance)  # type: ignore[type-var]
+    return changed
+
+
+class Drawn:
+    """What plans do alike, once it is said which draws exist.
+
+    A plan has a `drawing`, a `capacity` and a `tolerance`, and says what is `wanted`.
     """
 
-    n: int
-    tolerance: float = 0.01
+    tolerance: float | None
 
-    def __post_init__(self) -> None:
-        whole_number("n", self.n, 1)
-        check_tolerance(self.tolerance)
+    @property
+    def drawing(self) -> Drawing:
+        """How patches are chosen."""
+        raise NotImplementedError
+
+    @property
+    def threshold(self) -> float:
+        """The tolerance as a number.
+
+        Raises:
+            ValueError: it is left to an outcome that is not known here.
+        """
+        if self.tolerance is None:
+            raise ValueError("tolerance=None: expected a number where no outcome gives its own")
+        return self.tolerance
+
+    def patches(self, pool: PatchPool) -> np.ndarray | None:
+        """The pool's patch that draw k of a cell takes, see `Plan.patches`."""
+        return self.drawing.patches(pool)
+
+    def counted(self, values: np.ndarray) -> np.ndarray:
+        """Which draws enter the effect, bool [cells, capacity]: all that exist."""
+        return np.isfinite(values)
+
+    def selected(self, values: np.ndarray) -> np.ndarray:
+        """Cells whose draws were chosen by their outcomes, bool [cells]: none."""
+        return np.zeros(len(values), bool)
+
+    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+        """The mean of the draws that count, and which cells it decides."""
+        means = self.drawing.means(baseline - values.astype(np.float64), self.counted(values), pool)
+        found = decided_by_intervals(means, self.threshold)
+        return dataclasses.replace(found, undecided=found.undecided | self.selected(values))
+
+
+class EveryBlock(Drawn):
+    """The same number `n` of draws for every block."""
+
+    n: int
 
     @property
     def capacity(self) -> int:
         """Most draws that a cell can get."""
         return self.n
 
-    def patches(self, pool: PatchPool) -> None:
-        """None: every draw takes a random patch."""
-
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
         """All draws of all active cells."""
         return np.broadcast_to(active[:, None], values.shape)
 
-    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
-        """The mean of all draws."""
-        return estimate_effects(values, np.isfinite(values), baseline, self.tolerance)
 
-
-@dataclasses.dataclass(frozen=True)
-class CoarseToFine:
-    """The paper's plan: a few draws for all blocks, many for those that moved the outcome.
-
-    A block is a candidate if any of its coarse draws moves the outcome by at least the tolerance;
-    its effect is then estimated from the fine draws alone, else from the coarse ones. The fine
-    draws are fresh, so that their choice does not bias them; the coarse ones of the others were
-    chosen for being small, which draws effects near the tolerance towards zero.
+def settle(plan: Any, **ranges: tuple[int, int]) -> None:
+    """Checks a new plan's numbers and makes them Python's own.
 
     Args:
-        coarse: draws for each block.
-        fine: further draws for each candidate.
-        tolerance: threshold of both stages, in dB.
+        plan: a frozen dataclass with a tolerance.
+        **ranges: smallest and largest value of its whole numbers, by name.
 
     Raises:
-        ValueError: fewer than one draw, or a negative tolerance.
-
-    Examples:
-        Two blocks after their coarse draw; the second one moved the outcome by 0.1 dB.
-
-        >>> import cem_jax as cem
-        >>> import numpy as np
-        >>> values = np.array([[28.0, np.nan, np.nan], [27.9, np.nan, np.nan]])
-        >>> plan = cem.CoarseToFine(coarse=1, fine=2, tolerance=0.01)
-        >>> plan.wanted(values, baseline=28.0, active=np.array([True, True]))
-        array([[ True, False, False],
-               [ True,  True,  True]])
+        ValueError: a number out of range; the message names it.
     """
+    for name, (least, most) in ranges.items():
+        object.__setattr__(plan, name, whole_number(name, getattr(plan, name), least, most))
+    if plan.tolerance is not None:
+        object.__setattr__(plan, "tolerance", _tolerance(plan.tolerance))
+    if hasattr(plan, "seed"):
+        object.__setattr__(plan, "seed", whole_number("seed", plan.seed, 0, _MOST_SEED))
 
-    coarse: int = 3
-    fine: int = 50
-    tolerance: float = 0.01
 
-    def __post_init__(self) -> None:
-        whole_number("coarse", self.coarse, 1)
-        whole_number("fine", self.fine, 1)
-        check_tolerance(self.tolerance)
+def check_power_of_two(name: str, value: int) -> None:
+    """Refuses what is no power of 2.
 
-    @property
-    def capacity(self) -> int:
-        """Most draws that a cell can get."""
-        return self.coarse + self.fine
+    Raises:
+        ValueError: it is none.
+    """
+    if value & (value - 1):
+        raise ValueError(f"{name}={value}: expected a power of 2")
 
-    def patches(self, pool: PatchPool) -> None:
-        """None: every draw takes a random patch."""
 
-    def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
-        """The coarse draws; once all exist, the candidates' fine draws too."""
-        wanted = np.zeros(values.shape, bool)
-        wanted[active, : self.coarse] = True
-        if np.isfinite(values[active, : self.coarse]).all():
-            moved = np.abs(values[:, : self.coarse] - baseline) >= self.tolerance
-            wanted[active & moved.any(axis=1), self.coarse :] = True
-        return wanted
-
-    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
-        """The mean of the fine draws where there are any, else of the coarse ones."""
-        drawn = np.isfinite(values)
-        fine = np.arange(self.capacity) >= self.coarse
-        counted = drawn & np.equal(fine, (drawn & fine).any(axis=1, keepdims=True))
-        return estimate_effects(values, counted, baseline, self.tolerance)
+def _tolerance(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(
+            f"tolerance={value!r}: expected 0 or more, in the outcome's unit, or None for its own"
+        )
+    return number

@@ -6,29 +6,14 @@ clusters of raw pixels are worse than random draws.
 
 import numpy as np
 
-from cem_jax.arguments import whole_number
 from cem_jax.pool.pool import PatchPool
 
 COMPONENTS = 8
 _SIDE = 8
 """Patches are compared at no more than 8 x 8 pixels."""
 
-
-def check_power_of_two(name: str, value: object, least: int) -> int:
-    """`value` as an int.
-
-    Args:
-        name: the argument's name, for the message.
-        value: what the user gave.
-        least: smallest value that is accepted.
-
-    Raises:
-        ValueError: no power of 2, or a smaller one.
-    """
-    number = whole_number(name, value, least)
-    if number & (number - 1):
-        raise ValueError(f"{name}={number}: expected a power of 2")
-    return number
+SEQUENCES = 1024
+"""Sequences of patches: as many as a map of 32 x 32 blocks has cells."""
 
 
 def principal_components(pool: PatchPool) -> np.ndarray:
@@ -73,38 +58,57 @@ def order_by_likeness(points: np.ndarray, cells: int) -> np.ndarray:
 
 
 def scrambled_strata(count: int, seed: int) -> np.ndarray:
-    """The van der Corput sequence in base 2 with nested random scrambling (Owen 1995).
+    """Van der Corput sequences in base 2 with nested random scrambling (Owen 1995).
 
     Args:
-        count: length of the sequence, a power of 2.
+        count: length of the sequences, a power of 2.
         seed: seed of the scrambling.
 
     Returns:
-        A permutation of 0 .. count - 1. Of its first 2^m values, and of every further 2^m, one lies
-        in each of 2^m equal parts; each value is uniform over all.
+        `SEQUENCES` permutations of 0 .. count - 1, int32 [sequences, count], each scrambled by
+        itself. Of the first 2^m values of one, and of every further 2^m, one lies in each of 2^m
+        equal parts; each value is uniform over all.
     """
-    random, strata = np.random.RandomState(seed), np.zeros(1, int)
-    while len(strata) < count:
+    random, strata = np.random.RandomState(seed), np.zeros((SEQUENCES, 1), np.int32)
+    while strata.shape[1] < count:
         # Every stratum splits in two; a fair coin says which half comes in the first run.
-        first = random.randint(2, size=len(strata))[strata]
-        strata = np.concatenate([2 * strata + first, 2 * strata + 1 - first])
+        coins = random.randint(2, size=strata.shape, dtype=np.int32)
+        first = np.take_along_axis(coins, strata, axis=1)
+        strata = np.concatenate([2 * strata + first, 2 * strata + 1 - first], axis=1)
     return strata
 
 
 def stratified_patches(pool: PatchPool, count: int, seed: int) -> np.ndarray:
-    """A random sequence of patches that fills the pool evenly at every power of 2.
+    """Random sequences of patches that fill the pool evenly at every power of 2.
 
     Args:
         pool: the patches.
-        count: length of the sequence, a power of 2.
+        count: length of the sequences, a power of 2.
         seed: seed of the choice.
 
     Returns:
-        Indices, int [count]; each is uniform over the pool.
+        Indices, int32 [sequences, count]; each is uniform over the pool.
     """
-    within = np.random.RandomState([seed, 1]).random_sample(count)
+    within = np.random.RandomState([seed, 1]).random_sample((SEQUENCES, count))
     place = (scrambled_strata(count, seed) + within) / count * len(pool)
-    return order_by_likeness(principal_components(pool), count)[place.astype(int)]
+    order = order_by_likeness(principal_components(pool), count).astype(np.int32)
+    return order[place.astype(np.int32)]
+
+
+def patches_at(patches: np.ndarray, cells: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The pool's patches that draws of cells take, by a plan that chooses them.
+
+    Args:
+        patches: int [sequences, capacity], cell c taking sequence c modulo their number; or
+            [capacity], the same for all cells.
+        cells: int [n].
+        draws: int [n].
+
+    Returns:
+        int [n].
+    """
+    table = np.atleast_2d(patches)
+    return table[cells % len(table), draws]
 
 
 def medoids(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
@@ -103,7 +104,8 @@ class Sweep:
             seed: seed of all draws.
             cells: int [n], row * columns + column.
             draws: int [n], number of the draw; (seed, cell, draw) fixes the patch.
-            patches: the pool's patch that draw k takes, int [draws]; None draws with equal chance.
+            patches: the pool's patch that draw k of cell c takes, int [sequences, draws], c taking
+                sequence c modulo their number; None draws with equal chance.
         """
         put = functools.partial(jax.device_put, device=NamedSharding(self.mesh, PartitionSpec()))
         key = jax.random.key(seed)
@@ -111,7 +113,7 @@ class Sweep:
         if patches is None:
             chosen = draw_patches(key, cells, draws, len(pool))
         else:
-            chosen = patches[draws].astype(np.int32)
+            chosen = patches_at(patches, cells, draws).astype(np.int32)
         source = put(FromPool(intervene, jnp.asarray(pool), key))
         return Interventions(source, cells, (cells, draws, chosen))
 

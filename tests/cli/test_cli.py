@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+import zoo
 from command_line import call, status
 from PIL import Image
+from safetensors.numpy import save_file
 
 import cem_jax as cem
-from cem_jax.cli import cli
+from cem_jax.cli import cli, options
 from cem_jax.cli.make import run_job
 from cem_jax.rows import as_json
 from cem_jax.scene.image import open_image
@@ -231,3 +233,25 @@ main.main()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr == "cem-jax: interrupted; the same command continues\n"
+
+
+def test_what_a_network_is_told_is_read_from_texts():
+    read = options.parse_set(["res_scale=0.1", "range=255", "variant=PReNet_LSTM"])
+    assert read == {"res_scale": 0.1, "range": 255, "variant": "PReNet_LSTM"}
+    assert type(read["range"]) is int
+    for wrong in (["range"], ["=1"], ["range="], ["range=1", "range=255"], ["weights=x.pth"]):
+        with pytest.raises(ValueError, match=r"--set .*expected KEY=VALUE"):
+            options.parse_set(wrong)
+
+
+def test_a_map_is_made_of_a_recognised_file_that_is_told(capsys, monkeypatch, photograph, tmp_path):
+    save_file(zoo.state_dict("FFDNet", zoo.small("FFDNet")), tmp_path / "mine.safetensors")
+    asked = ("map", "--weights", str(tmp_path / "mine.safetensors"), "--task", "DN")
+    asked += ("--image", photograph, "--roi", "24,24,8,8", "--plan", "fixed:1", "--sigma", "15")
+    told = {"scene": (), "15": ("--set", "noise_level=15"), "50": ("--set", "noise_level=50")}
+    made = {}
+    for level, more in told.items():
+        out = ("--out", str(tmp_path / level), "--json")
+        (made[level],) = json.loads(called(capsys, monkeypatch, *asked, *more, *out))
+    assert made["scene"]["network"] == "FFDNet mine"
+    assert made["scene"]["psnr_out"] == made["15"]["psnr_out"] != made["50"]["psnr_out"]

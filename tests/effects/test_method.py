@@ -89,24 +89,24 @@ def test_for_a_linear_network_the_estimate_meets_the_known_effect(clean, pool):
 
 @pytest.mark.parametrize("draws", [10, 40])
 def test_the_standard_error_covers_at_its_nominal_rate(draws):
-    from cem_jax.plans.estimate import estimate_effects
+    from cem_jax.plans.drawing import RandomDraws
 
     random = np.random.default_rng(draws)
     values = 30 - random.gamma(2.0, 0.5, (20_000, draws))  # skewed, as drops of PSNR are
-    found = estimate_effects(values, np.ones(values.shape, bool), 30.0)
+    found = RandomDraws().means(30.0 - values, np.ones(values.shape, bool))
     covered = np.abs(found.effect - 1.0) < 1.96 * found.standard_error
     assert 0.88 < covered.mean() < 0.955
 
 
 def test_the_standard_error_falls_with_the_root_of_the_number_of_draws():
-    from cem_jax.plans.estimate import estimate_effects
+    from cem_jax.plans.drawing import RandomDraws
 
     values = np.random.default_rng(0).normal(25, 0.2, (4000, 64))
     every = np.ones(values.shape, bool)
     few = np.broadcast_to(np.arange(64) < 16, values.shape)
     ratio = (
-        estimate_effects(values, few, 25.0).standard_error.mean()
-        / estimate_effects(values, every, 25.0).standard_error.mean()
+        RandomDraws().means(25.0 - values, few).standard_error.mean()
+        / RandomDraws().means(25.0 - values, every).standard_error.mean()
     )
     assert ratio == pytest.approx(2.0, rel=0.03)
 

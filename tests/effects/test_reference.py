@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.plans.estimate import estimate_effects
+from cem_jax.plans.drawing import RandomDraws
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "reference_dncnn.npz"
 
@@ -114,7 +114,7 @@ def test_outcomes_and_map_are_the_recorded_ones(recording, rounded, near_only):
     baseline = float(data[f"psnr_origin{suffix}"])
     samples = recorded_values(ours, suffix)
     fine = np.isfinite(samples) & (np.isfinite(samples[:, 3:4]) == (np.arange(53) >= 3))
-    effect = estimate_effects(samples, fine, baseline).effect.reshape(32, 32)
+    effect = RandomDraws().means(baseline - samples, fine).effect.reshape(32, 32)
     np.testing.assert_allclose(effect, data[f"cem_raw{suffix}"], atol=1e-3)
     outside = ~cem_grid_inside(roi)
     signs = np.sign(np.where(np.abs(effect) < 0.01, 0, effect))

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zoo
 from PIL import Image
+from safetensors.numpy import save_file
 from small_denoiser import write_small_denoiser
 
 import cem_jax as cem
@@ -164,6 +166,19 @@ def test_every_plan_can_be_asked_for(written_as, plan, written):
     assert cem.read_job(file).plan == plan
 
 
+def test_a_network_is_recognised_and_told(written, tmp_path):
+    shutil.copytree(written, tmp_path / "job")
+    file = tmp_path / "job" / "job.toml"
+    file.write_text(FILE.replace('name = "DnCNN"\n', ""))
+    assert cem.read_job(file).networks["small"]().name == "small"
+    scales = {**zoo.small("FSRCNN"), "scale_factor": 2}
+    save_file(zoo.state_dict("FSRCNN", scales), tmp_path / "job" / "small.safetensors")
+    told = FILE.replace('"DnCNN"', '"FSRCNN"\narguments = {scale = 2}')
+    file.write_text(told.replace('task = "DN"', 'task = "SR"\nscale = 2').replace("sigma = 25", ""))
+    job = cem.read_job(file)
+    assert job.networks["small"]().scale == 2 and len(job.maps) == 4
+
+
 BAD = {
     "no toml": ("seed = 5", "seed = ", ": cannot be read"),
     "unknown key": ("seed = 5", "seeds = 5", "unknown key 'seeds'; expected network, scene, plan"),
@@ -173,7 +188,11 @@ BAD = {
     "no network": ("[[network]]", "[[scene]]", ": it has no [[network]]"),
     "single table": ("[[network]]", "[network]", ": network: {"),
     "name": ('"DnCNN"', '"DnNN"', ": [[network]] 1: name: name='DnNN'"),
-    "no name": ('name = "DnCNN"', "", ": [[network]] 1: it has no name"),
+    "no name": ('name = "DnCNN"\nweights = "small.safetensors"', "",
+                ": [[network]] 1: it has no name"),
+    "argument": ('label = "small"', "arguments = {foo = 1}", "arguments: foo=1: DnCNN takes no"),
+    "value": ('name = "DnCNN"', 'name = "EDSR"\narguments = {range = 3}',
+              ": arguments: range=3: expected 1 or 255"),
     "weights": ("small.saf", "smell.saf", ": [[network]] 1: weights: "),
     "no weights": ('weights = "small.safetensors"', "", "dncnn_color_blind.pth"),
     "label": ('"small"', '"../small"', ": [[network]] 1: label: label '../small'"),

@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 from conftest import curved
-from recorded import TASKS, play, recorded_change, recorded_pool
+from recorded import TASKS, play, recorded_change, recorded_pool, whole_map
 
 import cem_jax as cem
 from cem_jax.cli.options import parse_plan
-from cem_jax.map.effect_map import sign_probability
-from cem_jax.plans.estimate import interval
+from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.plan import with_tolerance
 from cem_jax.pool import strata
 
 REPEATS = 25
@@ -44,7 +44,7 @@ def test_intervals_hold_the_true_effect_as_often_as_they_say(plan):
     for task in TASKS:
         change = recorded_change(task)
         effect, error, samples = played(plan, task)[:3]
-        low, high = interval(effect, error, samples - 1.0, 0.95)
+        low, high = interval(effect, error, plan.drawing.degrees(samples), 0.95)
         truth = change.mean(axis=1)
         held = (low <= truth) & (truth <= high)
         # Below 1e-4 dB the rounding of the recording is no smaller than the spread.
@@ -72,14 +72,16 @@ def test_coarse_draws_that_did_not_move_draw_the_effect_to_zero():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_adaptive_is_better_than_the_papers_plan_with_fewer_evaluations(task):
-    truth = recorded_change(task).mean(axis=1)
-    found = {}
+    change, pool = whole_map(task), recorded_pool()
+    truth, found = change.mean(axis=1), {}
     for plan in (cem.CoarseToFine(3, 50), cem.Adaptive()):
-        effect, _, _, _, drawn = played(plan, task)
+        runs = [play(plan, change, pool, seed) for seed in range(REPEATS)]
+        effect = np.stack([run.estimate.effect for run in runs])
+        drawn = np.stack([run.drawn for run in runs])
         wrong = (sides(effect) != sides(truth)).sum(axis=1).mean()
         found[type(plan)] = drawn.sum(axis=1).mean(), np.square(effect - truth).mean(), wrong
     (paper, paper_error, paper_wrong), (ours, our_error, our_wrong) = found.values()
-    assert ours < 0.6 * paper
+    assert ours < 0.8 * paper
     assert our_error < 1.1 * paper_error
     assert our_wrong <= paper_wrong
 
@@ -102,7 +104,7 @@ def test_undecided_blocks_got_all_the_draws_there_are():
     assert undecided.any()
     assert (samples[undecided] == 32).all()
     np.testing.assert_array_equal(samples, drawn)
-    assert set(np.unique(samples)) <= {2, 4, 8, 16, 32}
+    assert set(np.unique(samples)) <= {8, 16, 32}
 
 
 def test_the_map_is_as_precise_as_the_random_draws_it_stands_for():
@@ -120,11 +122,12 @@ def test_the_map_is_as_precise_as_the_random_draws_it_stands_for():
 def test_a_sweep_that_stops_within_a_round_ends_with_the_same_draws(plan):
     change, active = recorded_change("DN"), np.ones(48, bool)
     whole = play(plan, change, recorded_pool(), 0)
-    patches = plan.patches(recorded_pool())
-    if patches is None:
-        random = np.random.default_rng(0).integers(1000, size=(48, plan.capacity))
-        patches = random
-    outcomes = -np.take_along_axis(change, np.broadcast_to(patches, (48, plan.capacity)), axis=1)
+    plan, table = with_tolerance(plan, 0.01), plan.patches(recorded_pool())
+    if table is None:
+        patches = np.random.default_rng(0).integers(1000, size=(48, plan.capacity))
+    else:
+        patches = strata.patches_at(table, *np.indices((48, plan.capacity)))
+    outcomes = -np.take_along_axis(change, patches, axis=1)
     random, values = np.random.default_rng(5), np.full(outcomes.shape, np.nan, np.float32)
     while (missing := plan.wanted(values, 0.0, active) & np.isnan(values)).any():
         done = missing & (random.random(missing.shape) < 0.4)
@@ -162,17 +165,18 @@ def test_sixteen_representatives_do_as_well_as_thirty_two_random_draws(task):
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_every_run_of_a_scrambled_sequence_fills_all_strata(seed):
-    sequence = strata.scrambled_strata(64, seed)
+    sequences = strata.scrambled_strata(64, seed)
     for run in (1, 2, 4, 8, 16, 32, 64):
         for start in range(0, 64, run):
-            part = sequence[start : start + run] * run // 64
-            np.testing.assert_array_equal(np.sort(part), np.arange(run))
+            part = sequences[:, start : start + run] * run // 64
+            assert (np.sort(part, axis=1) == np.arange(run)).all()
 
 
 def test_each_draw_of_a_scrambled_sequence_is_uniform():
-    first = np.stack([strata.scrambled_strata(8, seed) for seed in range(4000)])
+    first = np.concatenate([strata.scrambled_strata(8, seed) for seed in range(4)])
     shares = (first[:, :, None] == np.arange(8)).mean(axis=0)
-    assert np.abs(shares - 1 / 8).max() < 4.5 * np.sqrt(7 / 64 / 4000)
+    assert np.abs(shares - 1 / 8).max() < 4.5 * np.sqrt(7 / 64 / len(first))
+    assert len(first) == 4 * strata.SEQUENCES
 
 
 def test_medoids_stand_for_the_points_near_them():
@@ -191,8 +195,8 @@ def test_patches_of_any_size_are_compared():
     for side in (1, 2, 10, 32):
         pool = cem.PatchPool(random.integers(0, 255, (48, side, side, 3)).astype(np.uint8))
         patches = cem.Stratified(16).patches(pool)
-        assert len(set(patches.tolist())) == 16
-        assert len(set(cem.Quadrature(4).patches(pool).tolist())) == 4
+        assert all(len(set(own)) == 16 for own in patches.tolist())
+        assert len(set(cem.Quadrature(4).patches(pool)[0].tolist())) == 4
 
 
 def test_the_probability_of_a_sign_is_the_share_of_right_ones():
@@ -203,7 +207,7 @@ def test_the_probability_of_a_sign_is_the_share_of_right_ones():
     draws = truth[:, None] + spread[:, None] * random.normal(size=(shape, 3))
     effect, error = draws.mean(axis=1), draws.std(axis=1, ddof=1) / np.sqrt(3)
     here = (error > 0.4) & (error < 0.6) & (np.abs(effect) < 3)  # far from the priors' ends
-    stated = sign_probability(effect[here], error[here], np.full(here.sum(), 3))
+    stated = sign_probability(effect[here], error[here], np.full(here.sum(), 2))
     right = np.sign(effect[here]) == np.sign(truth[here])
     for low, high in ((0.5, 0.6), (0.6, 0.75), (0.75, 0.9), (0.9, 0.97)):
         among = (stated >= low) & (stated < high)
@@ -290,7 +294,7 @@ def test_regions_may_differ_and_draws_may_not(two_maps):
     first, second, make = two_maps
     with pytest.raises(ValueError, match="seed 0 and 1"):
         cem.difference(first, make(seed=1))
-    with pytest.raises(ValueError, match=r"plan .*Fixed.*Stratified"):
+    with pytest.raises(ValueError, match="plan fixed:12 and stratified:8"):
         cem.difference(first, make(plan=cem.Stratified(8)))
     with pytest.raises(ValueError, match="units 'dB' and ''"):
         cem.difference(first, dataclasses.replace(second, unit=""))

@@ -13,6 +13,7 @@ import numpy as np
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
 from cem_jax.plain_text import visible
+from cem_jax.plans.names import plan_text
 from cem_jax.scene.image import in_colour
 from cem_jax.view.report.pack import pack
 
@@ -50,9 +51,14 @@ def network_names(maps: Sequence[EffectMap]) -> list[str]:
     for one, name in zip(maps, names, strict=True):
         same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
         told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
-        facts = [visible(f"{key} {one.provenance.get(key)}") for key in told]
+        facts = [visible(f"{key} {_shown(one, key)}") for key in told]
         result.append(", ".join([name, *facts]))
     return result
+
+
+def _shown(effect_map: EffectMap, key: str) -> str:
+    fact = effect_map.provenance.get(key)
+    return plan_text(fact) if key == "plan" else str(fact)
 
 
 def digits(maps: Sequence[EffectMap]) -> int:
