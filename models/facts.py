@@ -65,8 +65,8 @@ def _described(record: dict[str, Any]) -> Description:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
     }
-    told = tuple(ArgumentFacts(**argument) for argument in values["arguments"])
-    return Description(**(values | {"arguments": told}))
+    values["arguments"] = tuple(ArgumentFacts(**argument) for argument in values["arguments"])
+    return Description(**values)
 
 
 def names() -> tuple[str, ...]:
