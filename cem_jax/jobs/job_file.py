@@ -260,8 +260,7 @@ def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
 
 
 def _pair_scene(clean: Path, degraded: Path, grey: bool, meaning: Meaning) -> Scene:
-    images = (open_image(file, grey=grey) for file in (clean, degraded))
-    return Scene.custom(*images, meaning)
+    return Scene.custom(open_image(clean, grey=grey), open_image(degraded, grey=grey), meaning)
 
 
 def _pool(place: Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
