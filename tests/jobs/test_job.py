@@ -231,10 +231,10 @@ BAD = {
         ": pool: its patches have 8 x 8 pixels; block = 16",
     ),
     "plan": ('"coarse-to-fine"', '"coarse"', ": plan: kind = 'coarse': expected coarse-to-fine"),
-    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected at least 1"),
+    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected 1 .. 10000"),
     "key of plan": ("fine = 3", "fines = 3", ": plan: unknown key 'fines'; expected coarse, fine"),
     "needed": ('"coarse-to-fine", coarse = 2, fine = 3', '"fixed"', ": plan: fixed needs n"),
-    "outcome": ("seed = 5", "outcomes = ['psmr']", ": outcomes: outcome='psmr': expected"),
+    "outcome": ("seed = 5", "outcomes = ['psmr']", ": outcomes: 'psmr': expected psnr"),
     "outcomes": ("seed = 5", "outcomes = ['psnr', 'psnr']", ": outcomes: ['psnr', 'psnr']"),
 }  # fmt: skip
 
