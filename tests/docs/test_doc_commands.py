@@ -130,7 +130,7 @@ ELSEWHERE = {
     "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "
-    "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py takes a few steps",
+    "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
 }
 """Commands that are not run here, and why."""
 
