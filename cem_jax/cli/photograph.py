@@ -37,7 +37,7 @@ def look(
     if degraded is None:
         found.pop("lost")  # nothing is
     write_figure(plot_regions(scene.clean, {name: one.roi for name, one in found.items()}), out)
-    rows = [
+    rows: list[dict[str, float | int | str]] = [
         {"--roi": name, "Y,X,H,W": ",".join(map(str, dataclasses.astuple(roi))), "it is": note}
         for name, (roi, note) in found.items()
     ]

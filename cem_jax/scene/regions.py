@@ -91,11 +91,11 @@ def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Foun
     clean, scale = scene.clean, scene.scale
     sides = _sides(scene)
     if rule == "centre":
-        corner = [
+        y, x = (
             (length - side) // 2 // scale * scale
-            for length, side in zip(clean.shape, sides, strict=False)
-        ]
-        return Found(ROI(*corner, *sides), "the centre")
+            for length, side in zip(clean.shape[:2], sides, strict=True)
+        )
+        return Found(ROI(y, x, *sides), "the centre")
     if rule == "structure":
         amount, why = _variation(clean), "where the clean image has most structure"
     else:
@@ -151,7 +151,8 @@ def _variation(image: np.ndarray) -> np.ndarray:
 def _largest(amount: np.ndarray, sides: Sequence[int], scale: int) -> ROI:
     """The rectangle, its corner on the scale, whose sum is largest; the first of equal ones."""
     height, width = sides
-    total = np.pad(amount.astype(np.float64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    total = np.zeros((amount.shape[0] + 1, amount.shape[1] + 1))
+    total[1:, 1:] = amount.cumsum(axis=0).cumsum(axis=1)
     inside = total[height:, width:] - total[:-height, width:]
     inside -= total[height:, :-width] - total[:-height, :-width]
     inside = inside[::scale, ::scale]

@@ -21,7 +21,7 @@ def _noisy(
     if not grey_noise:
         return Scene.denoising(clean, sigma, seed, name=name)
     scene = Scene.degraded_by(clean, [Noise(sigma, grey=True)], seed, task="DN", name=name)
-    return dataclasses.replace(scene, facts=scene.facts | {"sigma": float(sigma)})
+    return dataclasses.replace(scene, facts={**scene.facts, "sigma": float(sigma)})
 
 
 def _photons(

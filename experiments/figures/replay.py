@@ -1,5 +1,7 @@
 """Plans played again on recorded outcomes."""
 
+import dataclasses
+
 import numpy as np
 
 import cem_jax as cem
@@ -19,6 +21,8 @@ def replay(plan: cem.Plan, recorded: cem.EffectMap) -> tuple[np.ndarray, int]:
         ValueError: the plan may ask for more draws than were recorded, or chooses its patches.
     """
     pool = cem.PatchPool.default()
+    if plan.tolerance is None and dataclasses.is_dataclass(plan):
+        plan = dataclasses.replace(plan, tolerance=recorded.tolerance)  # type: ignore[type-var]
     shape = recorded.effect.shape
     known = recorded.values.reshape(recorded.effect.size, -1)
     if plan.capacity > known.shape[1] or plan.patches(pool) is not None:

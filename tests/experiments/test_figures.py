@@ -145,6 +145,38 @@ def test_masking_the_harmful_blocks_helps_by_what_they_harm():
     assert result["gain"] > 4 * result["single_gain"] > 0
 
 
+def with_halves(effects):
+    """A map of 8 x 8 blocks by four draws, with effects (first half, second half) at some."""
+    network, scene = blurred()
+    found = cem.causal_effect_map(network, scene, ROI, plan=cem.Fixed(4), progress=False)
+    values = np.full(found.values.shape, found.baseline, np.float32)
+    for block, (first, second) in effects.items():
+        values[block] -= np.array([first, first, second, second], np.float32)
+    return network, scene, dataclasses.replace(found, values=values)
+
+
+def test_blocks_are_chosen_by_the_first_half_and_judged_by_the_second():
+    result = masking.masked(*with_halves({(0, 1): (-0.1, -0.2), (5, 6): (-0.1, 0.4)}), draws=1)
+    assert result["blocks"] == 2
+    assert result["harmful_again"] == 50.0
+    assert result["single_gain"] == pytest.approx(-0.1, abs=1e-5)
+
+
+def test_curves_are_ordered_by_the_first_half_alone(monkeypatch):
+    """Of each image that is scored: which block was replaced, if it was one."""
+    network, scene, found = with_halves({(0, 1): (1.0, -5.0), (5, 6): (0.5, 3.0)})
+
+    def replaced_block(network, scene, roi, inputs):
+        changed = np.stack([(one != scene.degraded).any(axis=2) for one in inputs])
+        blocks = changed.reshape(-1, 8, 8, 8, 8).any(axis=(2, 4)).reshape(-1, 64)
+        return np.where(blocks.sum(axis=1) == 1, blocks.argmax(axis=1), -1.0)
+
+    monkeypatch.setattr(masking, "region_psnr", replaced_block)
+    lines = masking.curves(network, scene, found, draws=1)
+    assert masking.SHARES[1] == 0.01  # one of 63 blocks
+    assert lines["deletion"]["effect"][1] == 1  # row 0, column 1
+
+
 def test_replaced_blocks_hold_pool_patches_and_others_stay():
     clean = cem.example_image("cabin")[:64, :64]
     scene = cem.Scene.super_resolution(clean)

@@ -1,0 +1,123 @@
+"""Plans by name and as data."""
+
+import dataclasses
+import json
+import time
+
+import numpy as np
+import pytest
+
+import cem_jax as cem
+from cem_jax.cli.options import PLAN_HELP as TOLD
+from cem_jax.plans.names import PLAN_HELP, as_plan, plan_record, plan_text, recorded_plan
+from cem_jax.plans.plan import with_tolerance
+
+PLANS = (
+    cem.CoarseToFine(),
+    cem.CoarseToFine(2, 7, 0.02),
+    cem.Adaptive(),
+    cem.Adaptive(0.05, 0.9, 64, 30, 7, 0.01),
+    cem.Fixed(9),
+    cem.Stratified(8, seed=3),
+    cem.Quadrature(12, 0.1),
+)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_a_plan_comes_back_from_its_record(plan):
+    record = json.loads(json.dumps(plan_record(plan)))
+    assert as_plan(record) == plan
+    assert recorded_plan(record) == plan
+    assert as_plan(plan) is plan
+
+
+@pytest.mark.parametrize(
+    ("text", "plan"),
+    [
+        ("adaptive", cem.Adaptive()),
+        ("Adaptive:64", cem.Adaptive(most=64)),
+        ("coarse-to-fine", cem.CoarseToFine()),
+        ("COARSE-TO-FINE:3,50", cem.CoarseToFine(3, 50)),
+        ("fixed:10", cem.Fixed(10)),
+        ("quadrature:16", cem.Quadrature(16)),
+        (" stratified:16", cem.Stratified(16)),
+    ],
+)
+def test_names_of_the_command_line(text, plan):
+    assert as_plan(text) == plan
+    assert as_plan(plan_text(plan_record(plan))) == plan
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "fixed", "fixed:", "fixed:1,2", "fixed:0", "fixed:1e3", "fixed:-1", "fixed:1000000000",
+        "fixed:99999999999999999999", "quadrature", "quadrature:100000", "stratified:12",
+        "stratified:1073741824", "adaptive:1", "adaptive:4611686018427387904",
+        "coarse-to-fine:3", "coarse-to-fine:0,50", "coarse-to-fine:3,1000000000", "many", "", ":",
+        cem.Fixed, 3, None, object(), {"plan": "fixed"}, {"plan": "fixed", "n": 1.5}, {"n": 3},
+        {"plan": "fixed", "n": 3, "seed": 1}, {"plan": "adaptive", "confidence": 1},
+        {"plan": "adaptive", "confidence": "high"}, {"plan": "adaptive", "rare": 0},
+        {"plan": "fixed", "n": 3, "tolerance": "small"}, {"plan": 3}, {"plan": ["fixed"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_plan_is_refused_at_once(given):
+    begun = time.perf_counter()
+    with pytest.raises(ValueError, match="plan="):
+        as_plan(given)
+    assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: cem.Fixed(10_001),
+        lambda: cem.Stratified(2**14),
+        lambda: cem.Quadrature(1025),
+        lambda: cem.Adaptive(most=2**14),
+        lambda: cem.Adaptive(seed=2**32),
+        lambda: cem.Adaptive(rare=1.0),
+        lambda: cem.Adaptive(rare="seldom"),
+        lambda: cem.Stratified(8, seed=-1),
+        lambda: cem.CoarseToFine(10_001, 1),
+        lambda: cem.Fixed(3, tolerance="0.01 dB"),
+        lambda: cem.Fixed(3, tolerance=float("inf")),
+    ],
+)
+def test_numbers_out_of_range_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_numbers_of_numpy_become_pythons_own():
+    plan = cem.Adaptive(
+        np.float32(0.01), np.float64(0.9), np.int64(16), np.int8(20), np.uint32(3), np.float32(0.5)
+    )
+    kinds = [type(value) for value in dataclasses.asdict(plan).values()]
+    assert kinds == [float, float, int, int, int, float]
+    assert json.loads(json.dumps(plan_record(plan)))["most"] == 16
+    assert cem.Fixed(np.int64(3)) == cem.Fixed(3)
+
+
+def test_older_maps_tell_their_plan_in_words():
+    written = "Adaptive(tolerance=0.01, confidence=0.95, most=32, equivalent=40, seed=0)"
+    assert recorded_plan(written) == cem.Adaptive(0.01)
+    written = "CoarseToFine(coarse=3, fine=50, tolerance=0.01)"
+    assert recorded_plan(written) == cem.CoarseToFine(3, 50, 0.01)
+    for other in ("Census(capacity=3)", "Fixed(n=__import__('os'))", "Fixed(3)", "Fixed(", 3, None):
+        assert recorded_plan(other) is None
+    assert plan_text("Census(capacity=3)") == "Census(capacity=3)"
+
+
+def test_the_command_line_tells_the_names():
+    assert set(TOLD.replace(" or", ",").split(", ")) == set(
+        PLAN_HELP.replace(" or", ",").split(", ")
+    )
+
+
+def test_a_tolerance_of_the_user_is_kept():
+    assert with_tolerance(cem.Fixed(3), 0.5) == cem.Fixed(3, 0.5)
+    assert with_tolerance(cem.Fixed(3, 0.0), 0.5) == cem.Fixed(3, 0.0)
+    with pytest.raises(ValueError, match="tolerance=None"):
+        cem.Fixed(3).estimate(np.zeros((1, 3)), 0.0, cem.PatchPool.default())
