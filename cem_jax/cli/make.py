@@ -1,6 +1,7 @@
 """Commands that make maps: `demo`, `map`, `sweep`."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +9,15 @@ import typer
 
 import cem_jax as cem
 from cem_jax.cli.options import (
+    FACTS,
     MODEL,
+    OUTCOME_HELP,
     PLAN_HELP,
     SCENE_SET,
     SET,
     Task,
     check_name,
+    check_outcome,
     check_roi,
     parse_plan,
     parse_scene,
@@ -89,10 +93,18 @@ def map_command(
         ),
     ] = None,
     told: Annotated[list[str] | None, SET] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --model, a function that makes the network: package.file:factory or "
+            "file.py:factory. --set says its scale, receptive_radius, size_multiple."
+        ),
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="What the network is called in the map; else its name.")
     ] = None,
     plan: Annotated[str, typer.Option(help=f"{PLAN_HELP}.")] = "coarse-to-fine",
+    outcome: Annotated[str, typer.Option(help=f"{OUTCOME_HELP}.")] = "psnr",
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
     ] = None,
@@ -113,8 +125,8 @@ def map_command(
 ) -> None:
     """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
 
-    --model or --weights, --image, --roi, and --task or --degraded with --do are needed, or
-    --reference-config alone.
+    --model, --weights or --module, --image, --roi, and --task or --degraded with --do are needed,
+    or --reference-config alone.
     """
     if reference_config is not None:
         from cem_jax.jobs.reference_config import read_reference_config
@@ -122,24 +134,22 @@ def map_command(
         start_jax(context)
         run_job(read_reference_config(reference_config, weights), out, json)
         return
-    known = model or weights
-    if known is None or image is None or (task is None) == (degraded is None):
+    if image is None or (task is None) == (degraded is None):
         raise ValueError(
-            "--model or --weights, --image, and either --task or --degraded are needed, or "
-            "--reference-config"
+            "--model, --weights or --module, --image, and either --task or --degraded are needed, "
+            "or --reference-config"
         )
     if (do is None) != (degraded is None):
         raise ValueError("--degraded and --do go together: residual, degraded-pool or FILE.py:NAME")
     check_roi("auto" if roi is None else roi)
-    draws, arguments, about = parse_plan(plan), parse_set(told or ()), parse_scene(said or ())
-    if model is not None:
-        check_name(model)
+    draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
+    load = _network(model, weights, module, label, parse_set(told or ()))
     patches = _pool(pool, block)
     clean = cem.open_image(image)
     start_jax(context)
     from cem_jax.scene.regions import missing_roi
 
-    network = cem.load(known, weights if model else None, label=label, **arguments)
+    network = load()
     grey = grey or network.channels == 1
     clean = cem.to_grey(clean) if grey else clean
     if degraded is not None:
@@ -154,14 +164,43 @@ def map_command(
         where = ",".join(map(str, dataclasses.astuple(region)))
         typer.echo(f"cem-jax: region {where}: {note}", err=True)
     effect_map = cem.causal_effect_map(
-        network, scene, region, pool=patches, block=block, plan=draws, seed=seed, directory=out,
-        rounded=rounded,
+        network, scene, region, pool=patches, block=block, plan=draws, outcome=score,
+        seed=seed, directory=out, rounded=rounded,
     )  # fmt: skip
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
     place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
     text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
+
+
+def _network(
+    model: str | None,
+    weights: Path | None,
+    module: str | None,
+    label: str | None,
+    arguments: dict[str, Any],
+) -> "Callable[[], cem.Network]":
+    """How the network is loaded; what can be known beforehand is checked here."""
+    if module is not None:
+        if model is not None or weights is not None:
+            raise ValueError("--module makes the whole network: expected no --model and --weights")
+        unknown = [key for key in arguments if key not in FACTS]
+        if unknown:
+            raise ValueError(f"--set {unknown[0]}: --module is told {', '.join(FACTS)}")
+
+        def make() -> "cem.Network":
+            from cem_jax.network.factory import made_by
+
+            return made_by(module, label=label, **arguments)
+
+        return make
+    if model is not None:
+        check_name(model)
+        return lambda: cem.load(model, weights, label=label, **arguments)
+    if weights is not None:
+        return lambda: cem.load(weights, label=label, **arguments)
+    raise ValueError("--model, --weights or --module: one of them is needed")
 
 
 def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":

@@ -65,7 +65,7 @@ def models(
     show([dataclasses.asdict(one) for one in found], text, json)
 
 
-def _told(found: Sequence[cem.models.Description]) -> list[dict[str, str]]:
+def _told(found: Sequence[cem.models.Description]) -> list[dict[str, float | int | str]]:
     """What networks can be told, each argument once for all to which it means the same.
 
     Bundled networks are told what those are that they are small forms of.
@@ -76,7 +76,7 @@ def _told(found: Sequence[cem.models.Description]) -> list[dict[str, str]]:
             default = "" if argument.name == "noise_level" else str(argument.default)
             row = (argument.name, argument.accepted, default, argument.meaning)
             rows.setdefault(row, []).append(one)
-    table = []
+    table: list[dict[str, float | int | str]] = []
     for (name, accepted, default, meaning), networks in sorted(rows.items()):
         full = [one.name for one in networks if not one.bundled] or [one.name for one in networks]
         table.append(

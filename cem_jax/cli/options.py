@@ -47,6 +47,8 @@ def check_name(name: str) -> str:
 SET = typer.Option(
     "--set", help="What the weights do not tell, KEY=VALUE; see `cem-jax models --json`."
 )
+FACTS = ("scale", "receptive_radius", "size_multiple")
+"""What `--set` tells of a network that `--module` makes."""
 _OWN = ("name", "weights", "part", "label")
 """What `cem.load` itself calls its arguments."""
 
@@ -109,6 +111,23 @@ def check_roi(text: str) -> str:
         split_roi(text)
     except ValueError as error:
         raise ValueError(f"--roi {_given(text)}: {str(error).split(': ', 1)[1]}") from error
+    return text
+
+
+SCORES = ("psnr", "psnr_y", "ssim", "negative_mse", "negative_l1", "removal", "background")
+"""Outcomes by their names; here, because the functions themselves need JAX."""
+OUTCOME_HELP = f"The score whose change is mapped: {', '.join(SCORES)}, or these with -crop4"
+
+
+def check_outcome(text: str) -> str:
+    """The name of an outcome.
+
+    Raises:
+        ValueError: another name.
+    """
+    name, crop, border = text.partition("-crop")
+    if name not in SCORES or (crop and not border.isdecimal()):
+        raise ValueError(f"--outcome {_given(text)}: expected {', '.join(SCORES)}, or with -crop4")
     return text
 
 

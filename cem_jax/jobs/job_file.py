@@ -1,6 +1,5 @@
 """A job from a TOML file, checked as a whole before any work starts (see `docs/sweeps.md`)."""
 
-import dataclasses
 import functools
 import glob
 import inspect
@@ -11,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cem_jax import models
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
+from cem_jax.jobs.network_table import read_network
+from cem_jax.jobs.tables import Place, tables
 from cem_jax.network.network import Network
-from cem_jax.network.zoo import load
 from cem_jax.outcome import NAMES, Outcome, as_outcome
-from cem_jax.plans.names import PLANS
+from cem_jax.plans.names import PLANS, as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
@@ -27,9 +26,8 @@ from cem_jax.scene.regions import parse_roi
 from cem_jax.scene.scene import Scene
 from cem_jax.scene.tasks import TASKS, find_task, from_levels, make_scene, task_arguments
 
-_JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
+_JOB = {"network": list, "scene": list, "plan": (dict, str), "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
-_NETWORK = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict}
 _COMMON = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
            "degraded": str, "do": str, "grey": bool}  # fmt: skip
 _KNOWN = ("SR", "DN", "DR")
@@ -47,43 +45,6 @@ _TASKS = {task: {key: _kinds(default) for key, default in task_arguments(task).i
 _SCENE = _COMMON | {key: kinds for keys in _TASKS.values() for key, kinds in keys.items()}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """Where in a file something stands, for messages."""
-
-    text: str
-
-    def at(self, key: str) -> "_Place":
-        return _Place(f"{self.text}: {key}")
-
-    def wrong(self, message: object) -> ValueError:
-        return ValueError(f"{self.text}: {message}")
-
-    def table(self, value: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
-        """A table with known keys of the right kinds."""
-        if not isinstance(value, dict):
-            raise self.wrong(f"{value!r}: expected a table")
-        for key, found in value.items():
-            if key not in keys:
-                raise self.wrong(f"unknown key {key!r}; expected {', '.join(keys)}")
-            kinds = keys[key] if isinstance(keys[key], tuple) else (keys[key],)
-            if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-                named = " or ".join(_KINDS[kind] for kind in kinds)
-                raise self.at(key).wrong(f"{found!r}: expected {named}")
-        return value
-
-    def checked(self, make: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """What `make` returns; its complaint with the place in front."""
-        try:
-            return make(*args, **more)
-        except ValueError as error:
-            raise self.wrong(error) from error
-
-
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
-          list: "a list", dict: "a table"}  # fmt: skip
-
-
 def read_job(path: str | Path) -> Job:
     """Reads and checks a job's file; the paths in it are relative to it.
 
@@ -98,7 +59,7 @@ def read_job(path: str | Path) -> Job:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
-    file, folder = _Place(str(path)), path.parent
+    file, folder = Place(str(path)), path.parent
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:
@@ -106,15 +67,15 @@ def read_job(path: str | Path) -> Job:
 
     networks: dict[str, Callable[[], Network]] = {}
     suits: dict[str, tuple[tuple[str, ...], int]] = {}
-    for place, table in _tables(file, found, "network"):
-        label, make, tasks, scale = _network(place, table, folder)
+    for place, table in tables(file, found, "network"):
+        label, make, tasks, scale = read_network(place, table, folder)
         if label in networks:
             raise place.at("label").wrong(f"{label!r} is taken; give this network another label")
         networks[label], suits[label] = make, (tasks, scale)
 
     scenes: dict[str, Callable[[], Scene]] = {}
     maps: dict[str, list[MapOf]] = {label: [] for label in networks}
-    for place, table in _tables(file, found, "scene"):
+    for place, table in tables(file, found, "scene"):
         task, scale, factor = _task(place, table)
         for label, image, make, pair in _images(place, table, folder):
             if label in scenes:
@@ -148,52 +109,7 @@ def read_job(path: str | Path) -> Job:
     )  # fmt: skip
 
 
-def _tables(file: _Place, found: Mapping[str, Any], name: str) -> list[tuple[_Place, Any]]:
-    if not found.get(name):
-        raise file.wrong(f"it has no [[{name}]]")
-    return [(file.at(f"[[{name}]] {n}"), table) for n, table in enumerate(found[name], 1)]
-
-
-def _network(
-    place: _Place, table: Any, folder: Path
-) -> tuple[str, Callable[[], Network], tuple[str, ...], int]:
-    table = place.table(table, _NETWORK)
-    weights, part, told = None, table.get("part"), table.get("arguments", {})
-    if "weights" in table:
-        weights = folder / table["weights"]
-        if not weights.exists():
-            raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
-    if "name" in table:
-        name = table["name"]
-    elif weights is not None:
-        read = place.at("weights").checked(models.read_state_dict, weights, part)
-        name = place.at("weights").checked(models.choose, read, **told)
-    else:
-        raise place.wrong("it has no name; see `cem-jax models`")
-    facts = place.at("name").checked(models.describe, name)
-    if weights is None and not facts.bundled:
-        place.at("weights").checked(load, name)  # says which official file fits
-    place.at("arguments").checked(models.check_arguments, name, told)
-    label = table.get("label", name)
-    place.at("label").checked(check_label, label)
-    make = functools.partial(load, name, weights, part=part, label=label, **told)
-    return label, make, facts.tasks, _scale(make, facts.scale, weights is None and not told)
-
-
-def _scale(make: Callable[[], Network], usual: int, as_named: bool) -> int:
-    """The scale of a network, which another file or an argument may change.
-
-    A network that cannot be loaded is told with its maps.
-    """
-    if as_named:
-        return usual
-    try:
-        return make().scale
-    except ValueError:
-        return usual
-
-
-def _task(place: _Place, table: Any) -> tuple[str, int, int]:
+def _task(place: Place, table: Any) -> tuple[str, int, int]:
     """Task and scale of the networks that a scene suits, and the factor of its reduction."""
     table = place.table(table, _SCENE)
     if "degraded" in table:
@@ -248,7 +164,7 @@ def _ratio(clean: tuple[int, int], degraded: tuple[int, int]) -> int:
 
 
 def _images(
-    place: _Place, table: Mapping[str, Any], folder: Path
+    place: Place, table: Mapping[str, Any], folder: Path
 ) -> list[tuple[str, Any, Callable[[], Scene], Path | None]]:
     """Label, size or file, and maker of scenes; a pattern stands for several.
 
@@ -283,7 +199,7 @@ def _images(
     return found
 
 
-def _files(place: _Place, pattern: Path) -> list[Path]:
+def _files(place: Place, pattern: Path) -> list[Path]:
     """The files that a pattern stands for, sorted."""
     found = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
     if not found:
@@ -291,7 +207,7 @@ def _files(place: _Place, pattern: Path) -> list[Path]:
     return found
 
 
-def _pairs(place: _Place, table: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
+def _pairs(place: Place, table: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
     """Clean and degraded photographs; of patterns, those whose names agree before the dot."""
     clean = _files(place.at("image"), folder / table["image"])
     degraded = _files(place.at("degraded"), folder / table["degraded"])
@@ -308,7 +224,7 @@ def _example(name: str, grey: bool) -> Any:
     return to_grey(example_image(name)) if grey else example_image(name)
 
 
-def _sides(place: _Place, image: Any) -> tuple[int, int]:
+def _sides(place: Place, image: Any) -> tuple[int, int]:
     """Height and width, from the file's head alone."""
     if isinstance(image, tuple):
         return image
@@ -316,7 +232,7 @@ def _sides(place: _Place, image: Any) -> tuple[int, int]:
 
 
 def _regions(
-    place: _Place, found: Any, height: int, width: int, make: Callable[[], Scene]
+    place: Place, found: Any, height: int, width: int, make: Callable[[], Scene]
 ) -> list[ROI]:
     """Listed regions, or all of a side that tile the image from its upper left corner."""
     if isinstance(found, dict):
@@ -347,7 +263,7 @@ def _pair_scene(clean: Path, degraded: Path, grey: bool, meaning: Meaning) -> Sc
     return Scene.custom(open_image(clean, grey=grey), open_image(degraded, grey=grey), meaning)
 
 
-def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
+def _pool(place: Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
     """The pool, of the right patch size; read now, since all maps need it."""
     if found is None:
         pool = place.checked(PatchPool.default, block)
@@ -360,7 +276,9 @@ def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPo
     return None if found is None else pool
 
 
-def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
+def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:
+    if isinstance(found, str):
+        return place.checked(as_plan, found)
     kind, rest = found.get("kind"), {key: found[key] for key in found if key != "kind"}
     if not isinstance(kind, str) or kind not in PLANS:
         raise place.wrong(f"kind = {kind!r}: expected {', '.join(PLANS)}")
@@ -374,7 +292,7 @@ def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
     return place.checked(plan, **rest)
 
 
-def _outcomes(place: _Place, found: list[Any]) -> list[Outcome]:
+def _outcomes(place: Place, found: list[Any]) -> list[Outcome]:
     if not found or len(set(map(str, found))) < len(found):
         raise place.wrong(f"{found!r}: expected different names")
     for name in found:

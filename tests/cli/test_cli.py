@@ -18,8 +18,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import cem_jax as cem
+from cem_jax import outcome
 from cem_jax.cli import cli, options
 from cem_jax.cli.make import run_job
+from cem_jax.cli.options import SCORES
 from cem_jax.rows import as_json
 from cem_jax.scene.image import open_image
 
@@ -60,6 +62,23 @@ def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograp
     scene = cem.Scene.preupsampled(open_image(photograph), 4)
     np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
     assert (found.task, found.scale) == ("SR", 1)
+
+
+def test_a_function_of_the_user_makes_the_network(photograph, tmp_path):
+    (tmp_path / "own.py").write_text("def darker():\n    return lambda x: 0.9 * x\n")
+    done = call(
+        "map", "--module", "own.py:darker", "--set", "receptive_radius=0", "--task", "DN",
+        "--image", photograph, "--roi", "24,24,16,16", "--plan", "fixed:1", "--outcome", "ssim",
+        "--label", "$dark$", "--out", "out", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    assert (found.outcome, found.provenance["network"]) == ("ssim", "$dark$")
+    assert sum(found.counts) == found.counts.zero
+
+
+def test_the_scores_are_those_of_the_api():
+    assert list(SCORES) == list(outcome.NAMES)
 
 
 BAD = {

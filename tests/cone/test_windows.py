@@ -14,6 +14,7 @@ from test_local_networks import build, compare
 from window_networks import window_layers, window_network
 
 from cem_jax import cone as cones
+from cem_jax.cone import factors, trace
 
 GRID = np.stack(np.meshgrid(np.arange(0, 64, 4), np.arange(0, 64, 4), indexing="ij"), -1)
 GRID = GRID.reshape(-1, 2)
@@ -146,3 +147,18 @@ def test_the_cone_of_a_transformer_is_made_of_windows():
     share = plan.multiply_adds.cone.mean() / plan.multiply_adds.dense
     assert share < 0.02
     assert not plan.dense
+
+
+@pytest.mark.parametrize("name", ["DnCNN-compact", "EDSR-compact", "RCAN-compact"])
+def test_a_network_that_merges_no_axes_keeps_its_graph(name, monkeypatch):
+    kept = []
+
+    def apart(graph):
+        found = factors.apart(graph)
+        kept.append(found is graph)
+        return found
+
+    monkeypatch.setattr(trace, "apart", apart)
+    _, apply, params = build(name)
+    cones.receptive_radius(apply, (1, 16, 16, 3), params)
+    assert kept and all(kept)

@@ -20,7 +20,7 @@ from small_denoiser import write_small_denoiser
 import cem_jax as cem
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.jobs import job as jobs
-from cem_jax.jobs import job_file
+from cem_jax.jobs import job_file, network_table
 from cem_jax.store.lock import Locks
 
 ROI = cem.ROI(0, 0, 16, 16)
@@ -53,6 +53,7 @@ def written(tmp_path_factory) -> Path:
     for name in ("cabin", "pagoda"):
         Image.fromarray(cem.example_image(name)[:64, :72]).save(folder / f"photos/{name}.png")
     write_small_denoiser(folder / "small.safetensors")
+    cem.PatchPool(cem.PatchPool.default().patches[:9]).save(folder / "pool.npz")
     (folder / "job.toml").write_text(FILE)
     return folder
 
@@ -147,7 +148,7 @@ def test_the_page_shows_a_job_that_can_be_read_and_one_that_runs(written, tmp_pa
 
 def test_the_page_names_every_key():
     text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
-    for key in {**job_file._JOB, **job_file._NETWORK, **job_file._SCENE}:
+    for key in {**job_file._JOB, **network_table.KEYS, **job_file._SCENE}:
         assert f"`{key}`" in text or f"`[[{key}]]`" in text, key
 
 
@@ -157,6 +158,8 @@ def test_the_page_names_every_key():
         ('{kind = "fixed", n = 4, tolerance = 0.5}', cem.Fixed(4, 0.5)),
         ('{kind = "quadrature", n = 16}', cem.Quadrature(16)),
         ('{kind = "adaptive", most = 32}', cem.Adaptive(most=32)),
+        ('"coarse-to-fine:4,5"', cem.CoarseToFine(4, 5)),
+        ('"fixed:6"', cem.Fixed(6)),
     ],
 )
 def test_every_plan_can_be_asked_for(written_as, plan, written):
@@ -194,6 +197,11 @@ BAD = {
     "value": ('name = "DnCNN"', 'name = "EDSR"\narguments = {range = 3}',
               ": arguments: range=3: expected 1 or 255"),
     "weights": ("small.saf", "smell.saf", ": [[network]] 1: weights: "),
+    "named plan": ('{kind = "coarse-to-fine", coarse = 2, fine = 3}', "'fixd:2'",
+                   ": plan: plan='fixd:2': expected coarse-to-fine"),
+    "module and name": ("[[network]]", "[[network]]\nmodule = 'a:b'",
+                        ": [[network]] 1: name: a network with module has none"),
+    "tasks": ("[[network]]", "[[network]]\ntasks = ['DN']", ": tasks: only a network with module"),
     "no weights": ('weights = "small.safetensors"', "", "dncnn_color_blind.pth"),
     "label": ('"small"', '"../small"', ": [[network]] 1: label: label '../small'"),
     "two labels": ("[[scene]]", '[[network]]\nname = "DnCNN-compact"\nlabel = "small"\n[[scene]]',
@@ -223,7 +231,7 @@ BAD = {
         ": pool: its patches have 8 x 8 pixels; block = 16",
     ),
     "plan": ('"coarse-to-fine"', '"coarse"', ": plan: kind = 'coarse': expected coarse-to-fine"),
-    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected at least 1"),
+    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected 1 .. 10000"),
     "key of plan": ("fine = 3", "fines = 3", ": plan: unknown key 'fines'; expected coarse, fine"),
     "needed": ('"coarse-to-fine", coarse = 2, fine = 3', '"fixed"', ": plan: fixed needs n"),
     "outcome": ("seed = 5", "outcomes = ['psmr']", ": outcomes: 'psmr': expected psnr"),
@@ -242,6 +250,76 @@ def test_a_faulty_file_is_refused_with_its_place(case, written, tmp_path):
         cem.read_job(file)
     assert str(found.value).startswith(str(file)) and message in str(found.value)
     assert "\n" not in str(found.value)
+
+
+OWN_FILE = """
+seed = 5
+plan = "fixed:1"
+outcomes = ["ssim"]
+
+[[network]]
+module = "own.py:darker"
+tasks = ["DN"]
+arguments = {receptive_radius = 0}
+
+[[scene]]
+task = "DN"
+image = "photos/cabin.png"
+rois = [[16, 24, 16, 16]]
+"""
+
+
+@pytest.fixture
+def own(written, tmp_path) -> Path:
+    """A job's file with a network that a function of the user makes."""
+    shutil.copytree(written / "photos", tmp_path / "photos")
+    (tmp_path / "own.py").write_text("def darker():\n    return lambda x: 0.9 * x\n")
+    (tmp_path / "own.toml").write_text(OWN_FILE)
+    return tmp_path / "own.toml"
+
+
+def test_a_function_of_the_user_makes_a_jobs_network(own, tmp_path):
+    (result,) = cem.run_job(cem.read_job(own), tmp_path / "out", progress=False)
+    assert not result.problem
+    found = cem.EffectMap.load(tmp_path / "out/darker/cabin/y16-x24-16x16/map.npz")
+    assert (found.outcome, found.provenance["network"]) == ("ssim", "darker")
+    assert found.counts.positive == found.counts.negative == 0  # of radius 0
+
+
+OWN_BAD = {
+    "form": ("own.py:darker", "own.py", ": [[network]] 1: module: 'own.py': expected package.mod"),
+    "file": ("own.py", "one.py", "one.py' does not exist"),
+    "no tasks": ('["DN"]', "[]", ": [[network]] 1: tasks: []: expected a list of SR, DN"),
+    "task": ('["DN"]', '["DX"]', ": [[network]] 1: tasks: ['DX']: expected a list of SR, DN, DR"),
+    "argument": ("receptive_radius", "radius", ": arguments: unknown key 'radius'; expected scale"),
+    "scale": ("receptive_radius = 0", "scale = 2", "does DN at scale 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OWN_BAD)
+def test_a_faulty_function_of_the_user_is_refused_with_its_place(case, own):
+    old, new, message = OWN_BAD[case]
+    own.write_text(OWN_FILE.replace(old, new, 1))
+    with pytest.raises(ValueError) as found:
+        cem.read_job(own)
+    assert str(found.value).startswith(str(own)) and message in str(found.value)
+
+
+@pytest.mark.parametrize("body", ["1 // 0", "raise SystemExit(3)", "return 5"])
+def test_a_function_of_the_user_that_fails_is_told_with_its_map(body, own, tmp_path):
+    (tmp_path / "own.py").write_text(f"def darker():\n    {body}\n")
+    (result,) = cem.run_job(cem.read_job(own), tmp_path / "out", progress=False)
+    assert "own.py:darker" in result.problem
+
+
+def test_plans_and_outcomes_of_a_job_have_names(clean, pool, local):
+    job = dataclasses.replace(
+        small_job(clean, pool, local), plan="adaptive:64", outcomes=("ssim", cem.psnr)
+    )
+    assert (job.plan, job.outcomes) == (cem.Adaptive(most=64), (cem.ssim, cem.psnr))
+    for wrong in ({"plan": "many"}, {"plan": 3}, {"outcomes": ["psmr"]}):
+        with pytest.raises(ValueError, match=r"plan=|outcome="):
+            dataclasses.replace(job, **wrong)
 
 
 def small_job(clean, pool, local, **more) -> cem.Job:
