@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from cem_jax import models
 from cem_jax.arguments import as_text, whole_number
+from cem_jax.models.layers import Told
 from cem_jax.network.compiler_options import jitted
 
 _FARTHEST = 0.01
@@ -37,8 +37,8 @@ class Network:
         anchor: period of the network's grid (strides, windows) in input pixels: a crop that begins
             on it sees the same grid. None: only the whole image may be computed.
         channels: channels of the image that it takes; None if unknown.
-        noise_level: deviation of the noise that it was told, in [0, 1]; None if it is told that of
-            the scene, or none at all.
+        noise_level: deviation of the noise that it was told, for pixels in [0, 1]; None if it is
+            told that of the scene, or none at all.
         reference: what `apply` was made from, in the same form, for `check`; it ignores `params`.
 
     Raises:
@@ -67,11 +67,14 @@ class Network:
         """This network told a noise level, if it takes one and its user told none.
 
         Args:
-            sigma: deviation of the noise, in [0, 1].
+            sigma: deviation of the noise, where pixels are in [0, 1].
+
+        Returns:
+            The network itself, or one with other parameters.
         """
         if self.noise_level is not None or not isinstance(self.params, nnx.State):
             return self
-        told = nnx.to_flat_state(nnx.filter_state(self.params, models.Told))
+        told = nnx.to_flat_state(nnx.filter_state(self.params, Told))
         if not told:
             return self
         level = nnx.from_flat_state([(path, one.replace(jnp.float32(sigma))) for path, one in told])
@@ -90,8 +93,8 @@ class Network:
             x: float32 [n, h, w, c] in [0, 1].
 
         Returns:
-            Largest absolute difference of the two outputs; None if there is nothing to compare
-            with: a network of JAX, or one that is called on the host.
+            Largest absolute difference between pixels of the two outputs; None if there is nothing
+            to compare with: a network of JAX, or one that is called on the host.
 
         Raises:
             ValueError: x has another rank, or the outputs differ by more than 0.01.

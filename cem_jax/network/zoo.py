@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from cem_jax import models
+from cem_jax.models.entry import Misfit
+from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
@@ -30,9 +32,9 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
     entry = models.find(name)
     try:
         built = models.build(name, state_dict, **arguments)
-    except models.Misfit as error:
-        hint = models.hint(name, state_dict)
-        raise ValueError(f"{error}; {hint}" if hint else str(error)) from error
+    except Misfit as error:
+        said = hint(name, state_dict)
+        raise ValueError(f"{error}; {said}" if said else str(error)) from error
     facts = (built.receptive_radius, built.anchor)
     module = Module(built.graph, tuple(built.config.items()), name, facts)
     apply = of_any_size(module, built.scale, built.size_multiple, entry.size_minimum)
