@@ -71,6 +71,11 @@ def torch_forwards(network: cem.Network, image: np.ndarray) -> dict[str, Callabl
     }
 
 
+def _unseen(x: jax.Array) -> jax.Array:
+    """The same images; that they are is not seen before it runs."""
+    return jax.lax.cond(x[0, 0, 0, 0] < jnp.inf, lambda x: x, lambda x: -x, x)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Opaque:
     """A function that hides on which input pixels an output pixel depends."""
@@ -78,7 +83,7 @@ class _Opaque:
     apply: Apply
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
-        return jax.lax.optimization_barrier(self.apply(params, jax.lax.optimization_barrier(x)))
+        return _unseen(self.apply(params, _unseen(x)))
 
 
 def without_locality(network: cem.Network) -> cem.Network:

@@ -23,7 +23,8 @@ from torch_subjects import SUBJECTS, build
 
 import cem_jax as cem
 from cem_jax import cone as cones
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.network import Network
+from cem_jax.network.wrap import wrap
 
 PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "EDSR": ("", "EDSR", {}, 4),

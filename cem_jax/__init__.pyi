@@ -28,12 +28,12 @@ from cem_jax.map.noise import shares_without_noise as shares_without_noise
 from cem_jax.map.summary import input_psnr as input_psnr
 from cem_jax.map.summary import summarise as summarise
 from cem_jax.network.network import Network as Network
-from cem_jax.network.network import from_torch as from_torch
-from cem_jax.network.network import load as load
-from cem_jax.network.network import to_torch as to_torch
-from cem_jax.network.network import wrap as wrap
 from cem_jax.network.onnx import wrap_onnx as wrap_onnx
 from cem_jax.network.torch import wrap_torch as wrap_torch
+from cem_jax.network.wrap import wrap as wrap
+from cem_jax.network.zoo import from_torch as from_torch
+from cem_jax.network.zoo import load as load
+from cem_jax.network.zoo import to_torch as to_torch
 from cem_jax.outcome import background as background
 from cem_jax.outcome import cropped as cropped
 from cem_jax.outcome import negative_l1 as negative_l1
@@ -60,6 +60,7 @@ from cem_jax.scene.degrade.low_light import LowLight as LowLight
 from cem_jax.scene.degrade.noise import Noise as Noise
 from cem_jax.scene.degrade.noise import PoissonGaussian as PoissonGaussian
 from cem_jax.scene.degrade.rain import Rain as Rain
+from cem_jax.scene.degrade.step import Degradation as Degradation
 from cem_jax.scene.examples import example_image as example_image
 from cem_jax.scene.examples import example_names as example_names
 from cem_jax.scene.image import open_image as open_image

@@ -11,10 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "argument": ["ArgumentFacts"],
         "checkpoint": ["read_state_dict"],
-        "entry": ["Misfit"],
         "facts": ["Description", "bundled_weights", "describe", "names"],
-        "layers": ["Told"],
-        "recognition": ["choose", "hint", "recognise"],
+        "recognition": ["choose", "recognise"],
         "registry": ["Built", "build", "check_arguments", "find", "to_torch"],
         "written_anew": ["export"],
     },

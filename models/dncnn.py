@@ -4,6 +4,7 @@ Also FDnCNN, which is told the noise level. Batch normalisation is folded into t
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -155,7 +156,7 @@ class FDnCNN(nnx.Module):
         return nb
 
 
-_KAIR = {"published_at": "github.com/cszn/KAIR", "licence": "KAIR model zoo, MIT"}
+_KAIR: dict[str, Any] = {"published_at": "github.com/cszn/KAIR", "licence": "KAIR model zoo, MIT"}
 
 ENTRIES = (
     Entry("DnCNN", DnCNN, tasks=("DN",), official_files=("dncnn_color_blind.pth",), **_KAIR),

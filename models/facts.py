@@ -9,6 +9,7 @@ import functools
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from .argument import ArgumentFacts
 from .words import escaped
@@ -60,12 +61,12 @@ def _known() -> dict[str, Description]:
     return {record["name"]: _described(record) for record in records}
 
 
-def _described(record: dict) -> Description:
-    values = {
+def _described(record: dict[str, Any]) -> Description:
+    values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
     }
-    told = tuple(ArgumentFacts(**argument) for argument in values["arguments"])
-    return Description(**(values | {"arguments": told}))
+    values["arguments"] = tuple(ArgumentFacts(**argument) for argument in values["arguments"])
+    return Description(**values)
 
 
 def names() -> tuple[str, ...]:

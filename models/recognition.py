@@ -14,6 +14,7 @@ from .facts import bundled_weights
 from .families import family
 from .layout import arrays, without_prefixes
 from .registry import (
+    CHANNELS,
     abstract,
     arguments,
     config_of,
@@ -24,6 +25,8 @@ from .registry import (
 )
 from .words import listed
 
+_OUTPUTS = ("out_nc", "num_out_ch", "out_channels", "output_channel")
+"""What the papers' code calls the argument for the channels of the output."""
 _OWN = "cem.wrap_torch takes the authors' own module"
 
 
@@ -36,8 +39,12 @@ def _by_architecture() -> dict[Any, list[Entry]]:
     return found
 
 
-def _published(entry: Entry, config: Mapping[str, Any]) -> bool:
-    """Whether arguments that were read off tensors are those of a name, up to rounding."""
+_EXACT, _BUT_FOR_CHANNELS, _OF_OTHER_SIZES = range(3)
+"""How near a state dict is to what is published under a name."""
+
+
+def _distance(entry: Entry, config: Mapping[str, Any]) -> int:
+    """How near arguments that were read off tensors are to those of a name, up to rounding."""
     told = {one.keyword for one in arguments(entry.architecture)}
 
     def same(keyword: str) -> bool:
@@ -46,7 +53,10 @@ def _published(entry: Entry, config: Mapping[str, Any]) -> bool:
             return math.isclose(one, other, rel_tol=0.01)
         return one == other
 
-    return all(same(keyword) for keyword in config if keyword not in told)
+    other = {keyword for keyword in config if keyword not in told and not same(keyword)}
+    if not other:
+        return _EXACT
+    return _BUT_FOR_CHANNELS if other <= {*CHANNELS, *_OUTPUTS} else _OF_OTHER_SIZES
 
 
 def _filled(
@@ -80,25 +90,25 @@ def _is_bundled(entry: Entry, state_dict: Mapping[str, np.ndarray]) -> bool:
     )
 
 
-def _groups(state_dict: Mapping[str, Any]) -> list[tuple[bool, list[str]]]:
-    """The names that fit, those of one network together, and whether one has these very sizes.
+def _groups(state_dict: Mapping[str, Any]) -> list[tuple[int, list[str]]]:
+    """The names that fit, those of one network together, and how near the nearest of them is.
 
     Bundled networks are variants of others, which their weights alone tell.
     """
     weights = without_prefixes(arrays(state_dict))
     groups = []
     for several in _by_architecture().values():
-        fitting: dict[Any, list[tuple[bool, str]]] = {}
+        fitting: dict[Any, list[tuple[int, str]]] = {}
         for entry in several:
             if (network := _filled(entry, weights)) is None:
                 continue
             graph, config = network
             if not entry.bundled:
-                fitting.setdefault(graph, []).append((_published(entry, config), entry.name))
+                fitting.setdefault(graph, []).append((_distance(entry, config), entry.name))
             elif _is_bundled(entry, weights):
-                return [(True, [entry.name])]
+                return [(_EXACT, [entry.name])]
         for named in fitting.values():
-            named.sort(key=lambda one: not one[0])
+            named.sort(key=lambda one: one[0])
             groups.append((named[0][0], [name for _, name in named]))
     return groups
 
@@ -115,7 +125,7 @@ def recognise(state_dict: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         ValueError: it holds something else than arrays of numbers.
     """
-    groups = sorted(_groups(state_dict), key=lambda group: not group[0])
+    groups = sorted(_groups(state_dict), key=lambda group: group[0])
     return tuple(name for _, group in groups for name in group)
 
 
@@ -141,8 +151,10 @@ def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
             not tell.
     """
     groups = _groups(state_dict)
-    exact = [group for published, group in groups if published]
-    fitting = exact if len(exact) == 1 else [group for _, group in groups]
+    fitting = [group for _, group in groups]
+    nearest = min((distance for distance, _ in groups), default=_OF_OTHER_SIZES)
+    near = [group for distance, group in groups if distance == nearest < _OF_OTHER_SIZES]
+    fitting = near if len(near) == 1 else fitting
     if len(fitting) > 1 and told:
         fitting = [group for group in fitting if _as_told(group[0], told)] or fitting
     if len(fitting) == 1:

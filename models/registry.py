@@ -114,7 +114,7 @@ _MODULES = (
 )
 _FACTORS = ("factor", "factors", "scale_factor", "upscaling_factor", "upscale", "scale")
 """What the papers' code calls the argument for the output pixels per input pixel."""
-_CHANNELS = (
+CHANNELS = (
     "num_channels", "in_nc", "in_chans", "num_in_ch", "inp_channels", "in_chn", "input_channel",
     "n_colors", "in_channels", "channels", "colours",
 )  # fmt: skip
@@ -339,7 +339,7 @@ def build(name: str, state_dict: Mapping[str, Any], **told: Any) -> Built:
         scale,
         architecture.receptive_radius(**config),
         config,
-        _of(_CHANNELS, architecture, config, 3),
+        _of(CHANNELS, architecture, config, 3),
         multiple,
         None if anchor is None else max(multiple, anchor),
     )

@@ -51,7 +51,7 @@ def test_a_network_without_locality_is_computed_whole(benchmarks):
     scene, network = subjects.scene(1, 64), cem.load("DnCNN-compact")
     network = rates.without_locality(network)
     subject = rates.Subject.make(network, scene, cem.ROI(24, 24, 16, 16))
-    assert subject.sweep.note.startswith("dense")
+    assert subject.sweep.layout.note.startswith("dense")
     assert (subject.exact == subject.whole).all()
     assert len(subject.reaching) == 64 - 4
 

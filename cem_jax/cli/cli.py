@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from cem_jax.cli import figures, look, make, networks
+from cem_jax.cli import figures, look, make, networks, photograph
 from cem_jax.plain_text import told, visible
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (make, look, networks, figures):
+for group in (make, photograph, look, networks, figures):
     app.add_typer(group.app)
 
 

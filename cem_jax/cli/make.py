@@ -1,6 +1,7 @@
 """Commands that make maps: `demo`, `map`, `sweep`."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,13 +9,18 @@ import typer
 
 import cem_jax as cem
 from cem_jax.cli.options import (
+    FACTS,
     MODEL,
+    OUTCOME_HELP,
     PLAN_HELP,
+    SCENE_SET,
     SET,
     Task,
     check_name,
+    check_outcome,
+    check_roi,
     parse_plan,
-    parse_roi,
+    parse_scene,
     parse_set,
 )
 from cem_jax.cli.output import Json, show
@@ -55,14 +61,30 @@ def map_command(
     task: Annotated[
         Task | None,
         typer.Option(
+            case_sensitive=False,
             help="What the network restores; for SR, networks of scale 1 receive the reduced "
-            "photograph (by 4) enlarged again."
+            "photograph (by 4) enlarged again.",
         ),
     ] = None,
     image: Annotated[Path | None, typer.Option(help="The clean photograph.")] = None,
     roi: Annotated[
-        str | None, typer.Option(help="Region of interest Y,X,H,W in output pixels.")
+        str | None,
+        typer.Option(help="Region of interest Y,X,H,W in output pixels or percent, or auto."),
     ] = None,
+    degraded: Annotated[
+        Path | None, typer.Option(help="The degraded photograph instead of --task; needs --do.")
+    ] = None,
+    do: Annotated[
+        str | None,
+        typer.Option(
+            help="What a pool patch becomes there: residual, degraded-pool, or "
+            "FILE.py:FUNCTION, which degrades a whole image."
+        ),
+    ] = None,
+    said: Annotated[list[str] | None, SCENE_SET] = None,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Make the photographs grey; networks of one channel do.")
+    ] = False,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -71,10 +93,18 @@ def map_command(
         ),
     ] = None,
     told: Annotated[list[str] | None, SET] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --model, a function that makes the network: package.file:factory or "
+            "file.py:factory. --set says its scale, receptive_radius, size_multiple."
+        ),
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="What the network is called in the map; else its name.")
     ] = None,
     plan: Annotated[str, typer.Option(help=f"{PLAN_HELP}.")] = "coarse-to-fine",
+    outcome: Annotated[str, typer.Option(help=f"{OUTCOME_HELP}.")] = "psnr",
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
     ] = None,
@@ -95,7 +125,8 @@ def map_command(
 ) -> None:
     """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
 
-    --model or --weights, --task, --image and --roi are needed, or --reference-config alone.
+    --model, --weights or --module, --image, --roi, and --task or --degraded with --do are needed,
+    or --reference-config alone.
     """
     if reference_config is not None:
         from cem_jax.jobs.reference_config import read_reference_config
@@ -103,30 +134,73 @@ def map_command(
         start_jax(context)
         run_job(read_reference_config(reference_config, weights), out, json)
         return
-    known = model or weights
-    if known is None or task is None or image is None or roi is None:
+    if image is None or (task is None) == (degraded is None):
         raise ValueError(
-            "--model or --weights, --task, --image and --roi are needed, or --reference-config"
+            "--model, --weights or --module, --image, and either --task or --degraded are needed, "
+            "or --reference-config"
         )
-    region, draws, arguments = parse_roi(roi), parse_plan(plan), parse_set(told or ())
-    if model is not None:
-        check_name(model)
+    if (do is None) != (degraded is None):
+        raise ValueError("--degraded and --do go together: residual, degraded-pool or FILE.py:NAME")
+    check_roi("auto" if roi is None else roi)
+    draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
+    load = _network(model, weights, module, label, parse_set(told or ()))
     patches = _pool(pool, block)
-    from cem_jax.scene.image import open_image
-
-    clean = open_image(image)
+    clean = cem.open_image(image)
     start_jax(context)
-    network = cem.load(known, weights if model else None, label=label, **arguments)
-    scene = _scene(task, clean, network.scale, sigma / 255, seed, image.stem)
+    from cem_jax.scene.regions import missing_roi
+
+    network = load()
+    grey = grey or network.channels == 1
+    clean = cem.to_grey(clean) if grey else clean
+    if degraded is not None:
+        scene = _pair(clean, cem.open_image(degraded, grey=grey), str(do), image.stem)
+    else:
+        shared = {"sigma": sigma, "seed": seed}
+        scene = _scene(str(task), clean, network.scale, shared, about, image.stem)
+    if roi is None:
+        raise missing_roi(scene)
+    region, note = cem.parse_roi(roi, scene)
+    if note:
+        where = ",".join(map(str, dataclasses.astuple(region)))
+        typer.echo(f"cem-jax: region {where}: {note}", err=True)
     effect_map = cem.causal_effect_map(
-        network, scene, region, pool=patches, block=block, plan=draws, seed=seed, directory=out,
-        rounded=rounded,
+        network, scene, region, pool=patches, block=block, plan=draws, outcome=score,
+        seed=seed, directory=out, rounded=rounded,
     )  # fmt: skip
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
     place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
     text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
+
+
+def _network(
+    model: str | None,
+    weights: Path | None,
+    module: str | None,
+    label: str | None,
+    arguments: dict[str, Any],
+) -> "Callable[[], cem.Network]":
+    """How the network is loaded; what can be known beforehand is checked here."""
+    if module is not None:
+        if model is not None or weights is not None:
+            raise ValueError("--module makes the whole network: expected no --model and --weights")
+        unknown = [key for key in arguments if key not in FACTS]
+        if unknown:
+            raise ValueError(f"--set {unknown[0]}: --module is told {', '.join(FACTS)}")
+
+        def make() -> "cem.Network":
+            from cem_jax.network.factory import made_by
+
+            return made_by(module, label=label, **arguments)
+
+        return make
+    if model is not None:
+        check_name(model)
+        return lambda: cem.load(model, weights, label=label, **arguments)
+    if weights is not None:
+        return lambda: cem.load(weights, label=label, **arguments)
+    raise ValueError("--model, --weights or --module: one of them is needed")
 
 
 def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
@@ -136,15 +210,43 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
     return cem.PatchPool.from_images(path, block) if path.is_dir() else cem.PatchPool.load(path)
 
 
-def _scene(task: Task, clean: Any, scale: int, sigma: float, seed: int, name: str) -> "cem.Scene":
-    """The scene of a task on a photograph, for a network of a scale."""
-    if task is Task.SR and scale == 1:
-        return cem.Scene.preupsampled(clean, name=name)
-    if task is Task.SR:
-        return cem.Scene.super_resolution(clean, scale, name=name)
-    if task is Task.DN:
-        return cem.Scene.denoising(clean, sigma, seed, name=name)
-    return cem.Scene.deraining(clean, seed, name=name)
+def _scene(
+    task: str,
+    clean: Any,
+    scale: int,
+    shared: dict[str, Any],
+    about: dict[str, Any],
+    name: str,
+) -> "cem.Scene":
+    """The scene of a task on a photograph, for a network of a scale.
+
+    Args:
+        task: its name.
+        clean: the photograph.
+        scale: of the network; the scene follows it.
+        shared: what several tasks are told by options of their own.
+        about: what this scene is told.
+        name: what it is called.
+    """
+    from cem_jax.scene.tasks import find_task, from_levels, task_arguments
+
+    task = find_task(task)
+    if task == "SR" and scale == 1:
+        task = "preupsampled"
+    known = task_arguments(task)
+    told = {key: value for key, value in shared.items() if key in known}
+    if task != "DN":
+        told.pop("sigma", None)  # the option is of DN alone
+    if "scale" in known and scale != 1:
+        told["scale"] = scale
+    return cem.make_scene(task, clean, name=name, **from_levels(told | about))
+
+
+def _pair(clean: Any, degraded: Any, do: str, name: str) -> "cem.Scene":
+    """A scene of two photographs."""
+    from cem_jax.scene.pairs import meaning_of
+
+    return cem.Scene.custom(clean, degraded, meaning_of(do), name=name)
 
 
 def _write_map(effect_map: "cem.EffectMap", out: Path) -> None:

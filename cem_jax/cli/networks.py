@@ -1,6 +1,7 @@
 """Commands about networks: `convert`, `models`."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,4 +59,28 @@ def models(
                 "licence of the weights": one.licence or "none stated",
             }
         rows.append(row)
-    show([dataclasses.asdict(one) for one in found], cem.markdown_table(rows), json)
+    text = cem.markdown_table(rows)
+    if details:
+        text += f"\n\n{cem.markdown_table(_told(found))}"
+    show([dataclasses.asdict(one) for one in found], text, json)
+
+
+def _told(found: Sequence[cem.models.Description]) -> list[dict[str, float | int | str]]:
+    """What networks can be told, each argument once for all to which it means the same.
+
+    Bundled networks are told what those are that they are small forms of.
+    """
+    rows: dict[tuple[str, ...], list[cem.models.Description]] = {}
+    for one in found:
+        for argument in one.arguments:
+            default = "" if argument.name == "noise_level" else str(argument.default)
+            row = (argument.name, argument.accepted, default, argument.meaning)
+            rows.setdefault(row, []).append(one)
+    table: list[dict[str, float | int | str]] = []
+    for (name, accepted, default, meaning), networks in sorted(rows.items()):
+        full = [one.name for one in networks if not one.bundled] or [one.name for one in networks]
+        table.append(
+            {"argument": name, "networks": ", ".join(full), "accepted": accepted,
+             "default": default, "what it is": meaning}
+        )  # fmt: skip
+    return table

@@ -2,19 +2,28 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import typer
 
 import cem_jax as cem
 from cem_jax.plain_text import shortened, visible
+from cem_jax.scene.roi_text import split_roi
 
 
 class Task(StrEnum):
-    """What the network restores."""
+    """What the network restores; the names of `cem.task_names`, which JAX is needed to ask for."""
 
     SR = "SR"
     DN = "DN"
     DR = "DR"
+    preupsampled = "preupsampled"
+    photon_noise = "photon-noise"
+    blur = "blur"
+    motion_blur = "motion-blur"
+    JPEG = "JPEG"
+    haze = "haze"
+    low_light = "low-light"
 
 
 def names_like(incomplete: str) -> list[str]:
@@ -38,6 +47,8 @@ def check_name(name: str) -> str:
 SET = typer.Option(
     "--set", help="What the weights do not tell, KEY=VALUE; see `cem-jax models --json`."
 )
+FACTS = ("scale", "receptive_radius", "size_multiple")
+"""What `--set` tells of a network that `--module` makes."""
 _OWN = ("name", "weights", "part", "label")
 """What `cem.load` itself calls its arguments."""
 
@@ -70,17 +81,54 @@ def _given(text: str) -> str:
     return repr(shortened(visible(text), 60))
 
 
-def parse_roi(text: str) -> "cem.ROI":
-    """A region from `Y,X,H,W` in output pixels.
+SCENE_SET = typer.Option(
+    "--scene", help="What a scene of the task is told, KEY=VALUE; see docs/scenes.md."
+)
+
+
+def parse_scene(texts: Sequence[str]) -> dict[str, Any]:
+    """What a scene is told, from texts KEY=VALUE; noise in grey levels of 255.
 
     Raises:
-        ValueError: not four whole numbers, or no region.
+        ValueError: another form, or one key twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key.isidentifier() and equals and value) or key in (*found, "clean", "name"):
+            raise ValueError(f"--scene {_given(text)}: expected KEY=VALUE, every key once")
+        found[key] = {"true": True, "false": False}.get(value.lower(), _number(value))
+    return found
+
+
+def check_roi(text: str) -> str:
+    """A region's text, before anything slow is imported; its image is not known yet.
+
+    Raises:
+        ValueError: another text.
     """
     try:
-        y, x, height, width = (int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--roi {_given(text)}: expected Y,X,H,W in output pixels") from None
-    return cem.ROI(y, x, height, width)
+        split_roi(text)
+    except ValueError as error:
+        raise ValueError(f"--roi {_given(text)}: {str(error).split(': ', 1)[1]}") from error
+    return text
+
+
+SCORES = ("psnr", "psnr_y", "ssim", "negative_mse", "negative_l1", "removal", "background")
+"""Outcomes by their names; here, because the functions themselves need JAX."""
+OUTCOME_HELP = f"The score whose change is mapped: {', '.join(SCORES)}, or these with -crop4"
+
+
+def check_outcome(text: str) -> str:
+    """The name of an outcome.
+
+    Raises:
+        ValueError: another name.
+    """
+    name, crop, border = text.partition("-crop")
+    if name not in SCORES or (crop and not border.isdecimal()):
+        raise ValueError(f"--outcome {_given(text)}: expected {', '.join(SCORES)}, or with -crop4")
+    return text
 
 
 PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from .builder import Builder
+from .factors import apart
 from .graph import Graph, Known
 from .jaxpr import Loop, binder, called, is_literal, loop, misread, opened, outputs
 from .rewrite import REWRITES
@@ -152,7 +153,8 @@ def trace(
     (output,) = builder.inline(closed.jaxpr, closed.consts, [*leaves, inner])
     if not isinstance(output, int) or not builder.depends[output]:
         raise ValueError(f"f={f!r}: the result does not depend on x")
-    return Graph(
+    graph = Graph(
         builder.equations, builder.shapes, builder.dtypes, builder.depends, tuple(leaves),
         builder.constants, raw, inner, output,
     )  # fmt: skip
+    return apart(graph)

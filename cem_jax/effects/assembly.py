@@ -11,6 +11,7 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes, extreme_draws
 from cem_jax.outcome import tolerance, unit
 from cem_jax.scene.image import to_bytes
+from cem_jax.sweep.facts import difference_from_original
 from cem_jax.sweep.sweep import Sweep
 
 _EXTREME_BYTES = 2**24
@@ -43,6 +44,9 @@ def estimated_maps(
         "devices": drawn.devices,
         "versions": versions(),
     }
+    difference = difference_from_original(request.network, scene)
+    if difference is not None:
+        provenance["difference_from_original"] = difference
     maps = {}
     for index, (name, score) in enumerate(request.scores.items()):
         own, start = values[..., index], float(drawn.baseline[number, index])

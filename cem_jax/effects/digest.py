@@ -47,7 +47,7 @@ class _Hash:
         self._hash.update(repr(parts).encode())
 
     def array(self, value: Any) -> None:
-        if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
             self.text("key", str(value.dtype))
             value = jax.random.key_data(value)
         value = np.asarray(value)

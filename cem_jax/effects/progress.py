@@ -24,7 +24,9 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from cem_jax.arguments import positive_number
+from cem_jax.plain_text import shortened, visible
 
+_LONGEST_NAME = 32
 _WAIT = 0.5
 """Seconds between two pictures of the map."""
 
@@ -80,7 +82,14 @@ class NoProgress:
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Iterator[Callable[[State], None]]:
-        """Does nothing."""
+        """Does nothing.
+
+        Args:
+            name: what is being swept.
+
+        Returns:
+            See `Progress.follow`.
+        """
         yield lambda state: None
 
 
@@ -102,8 +111,15 @@ class TextProgress:
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Iterator[Callable[[State], None]]:
-        """Writes lines."""
-        last = time.monotonic()
+        """Writes lines.
+
+        Args:
+            name: what is being swept.
+
+        Returns:
+            See `Progress.follow`.
+        """
+        last, name = time.monotonic(), _shown(name)
 
         def show(state: State) -> None:
             nonlocal last
@@ -112,6 +128,11 @@ class TextProgress:
                 print(f"{name}, {state.words}", file=sys.stderr, flush=True)
 
         yield show
+
+
+def _shown(name: str) -> str:
+    """A name as a line can show it."""
+    return shortened(visible(name), _LONGEST_NAME)
 
 
 class _Rate(ProgressColumn):
@@ -127,7 +148,14 @@ class TerminalProgress:
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Iterator[Callable[[State], None]]:
-        """Draws both; nothing where stderr is no terminal."""
+        """Draws both; nothing where stderr is no terminal.
+
+        Args:
+            name: what is being swept.
+
+        Returns:
+            See `Progress.follow`.
+        """
         console = Console(stderr=True)
         if not console.is_terminal:
             yield lambda state: None
@@ -144,7 +172,7 @@ class TerminalProgress:
             def show(state: State) -> None:
                 nonlocal drawn
                 if state.stage not in tasks:
-                    title = f"{name}, stage {state.stage}"
+                    title = f"{_shown(name)}, stage {state.stage}"
                     tasks[state.stage] = bar.add_task(title, total=state.total)
                 bar.update(tasks[state.stage], completed=state.done)
                 if state.done == state.total or time.monotonic() - drawn > _WAIT:
@@ -167,7 +195,14 @@ class NotebookProgress:
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Iterator[Callable[[State], None]]:
-        """Shows both, and takes them away at the end."""
+        """Shows both, and takes them away at the end.
+
+        Args:
+            name: what is being swept.
+
+        Returns:
+            See `Progress.follow`.
+        """
         from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]
 
         handle = display(HTML(""), display_id=True)
@@ -177,7 +212,9 @@ class NotebookProgress:
             nonlocal drawn
             if state.done == state.total or time.monotonic() - drawn > _WAIT:
                 drawn = time.monotonic()
-                handle.update(HTML(_html(f"{name}, {state.words}", draw_map(state.effects()))))
+                handle.update(
+                    HTML(_html(f"{_shown(name)}, {state.words}", draw_map(state.effects())))
+                )
 
         try:
             yield show

@@ -19,8 +19,9 @@ from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.grid import ROI
 from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
-from cem_jax.outcome import Outcome, psnr
+from cem_jax.outcome import Outcome, as_outcome, psnr
 from cem_jax.plain_text import told
+from cem_jax.plans.names import as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.rows import as_json
@@ -73,8 +74,10 @@ class Job:
             loaded and compiled for one serves the next.
         pool: patches of `block` x `block` pixels; None takes the default pool.
         block: side of a block, in output pixels.
-        plan: how many draws each block gets; None takes the paper's `CoarseToFine()`.
-        outcomes: scores of (restored region, true region); the first one steers the plan.
+        plan: how many draws each block gets, or its name as in "adaptive:64"; None takes the
+            paper's `CoarseToFine()`.
+        outcomes: scores of (restored region, true region), or their names; the first one steers the
+            plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
 
@@ -88,8 +91,8 @@ class Job:
     maps: Sequence[MapOf]
     pool: PatchPool | None = None
     block: int = 8
-    plan: Plan | None = None
-    outcomes: Sequence[Outcome] = (psnr,)
+    plan: Plan | str | None = None
+    outcomes: Sequence[Outcome | str] = (psnr,)
     seed: int = 0
     rounded: bool = False
 
@@ -98,6 +101,9 @@ class Job:
             check_label(label)
         object.__setattr__(self, "block", whole_number("block", self.block, 1))
         object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
+        if self.plan is not None:
+            object.__setattr__(self, "plan", as_plan(self.plan))
+        object.__setattr__(self, "outcomes", tuple(map(as_outcome, self.outcomes)))
         if not self.maps:
             raise ValueError("maps: there is none to make")
         seen = set()

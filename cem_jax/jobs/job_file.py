@@ -1,6 +1,5 @@
 """A job from a TOML file, checked as a whole before any work starts (see `docs/sweeps.md`)."""
 
-import dataclasses
 import functools
 import glob
 import inspect
@@ -9,68 +8,41 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cem_jax import models, outcome
+import numpy as np
+
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf, check_label
-from cem_jax.network.network import Network, load
-from cem_jax.plans.names import PLANS
+from cem_jax.jobs.network_table import read_network
+from cem_jax.jobs.tables import Place, tables
+from cem_jax.network.network import Network
+from cem_jax.outcome import NAMES, Outcome, as_outcome
+from cem_jax.plans.names import PLANS, as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.examples import example_image, example_names
-from cem_jax.scene.image import image_size, open_image
+from cem_jax.scene.image import image_size, open_image, to_grey
+from cem_jax.scene.pairs import Meaning, meaning_of
+from cem_jax.scene.regions import parse_roi
 from cem_jax.scene.scene import Scene
+from cem_jax.scene.tasks import TASKS, find_task, from_levels, make_scene, task_arguments
 
-_OUTCOMES = {
-    function.__name__: function
-    for function in (
-        outcome.psnr, outcome.psnr_y, outcome.ssim, outcome.negative_mse, outcome.negative_l1
-    )
-}  # fmt: skip
-
-_JOB = {"network": list, "scene": list, "plan": dict, "pool": str, "block": int, "seed": int,
+_JOB = {"network": list, "scene": list, "plan": (dict, str), "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
-_NETWORK = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict}
-_SCENE = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
-          "scale": int, "factor": int, "sigma": (int, float), "seed": int}  # fmt: skip
-_TASKS = {"SR": ("scale",), "DN": ("sigma", "seed"), "DR": ("seed",), "preupsampled": ("factor",)}
+_COMMON = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
+           "degraded": str, "do": str, "grey": bool}  # fmt: skip
+_KNOWN = ("SR", "DN", "DR")
+"""Tasks by which networks are told apart; others are tried with every network of their scale."""
+
+
+def _kinds(default: Any) -> Any:
+    """What a task's argument may be, by its default."""
+    return (int, float) if default is None or isinstance(default, float) else type(default)
+
+
+_TASKS = {task: {key: _kinds(default) for key, default in task_arguments(task).items()}
+          for task in TASKS}  # fmt: skip
 """The keys that a task's scenes have beside the common ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """Where in a file something stands, for messages."""
-
-    text: str
-
-    def at(self, key: str) -> "_Place":
-        return _Place(f"{self.text}: {key}")
-
-    def wrong(self, message: object) -> ValueError:
-        return ValueError(f"{self.text}: {message}")
-
-    def table(self, value: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
-        """A table with known keys of the right kinds."""
-        if not isinstance(value, dict):
-            raise self.wrong(f"{value!r}: expected a table")
-        for key, found in value.items():
-            if key not in keys:
-                raise self.wrong(f"unknown key {key!r}; expected {', '.join(keys)}")
-            kinds = keys[key] if isinstance(keys[key], tuple) else (keys[key],)
-            if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-                named = " or ".join(_KINDS[kind] for kind in kinds)
-                raise self.at(key).wrong(f"{found!r}: expected {named}")
-        return value
-
-    def checked(self, make: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """What `make` returns; its complaint with the place in front."""
-        try:
-            return make(*args, **more)
-        except ValueError as error:
-            raise self.wrong(error) from error
-
-
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
-          list: "a list", dict: "a table"}  # fmt: skip
+_SCENE = _COMMON | {key: kinds for keys in _TASKS.values() for key, kinds in keys.items()}
 
 
 def read_job(path: str | Path) -> Job:
@@ -87,7 +59,7 @@ def read_job(path: str | Path) -> Job:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
-    file, folder = _Place(str(path)), path.parent
+    file, folder = Place(str(path)), path.parent
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:
@@ -95,26 +67,33 @@ def read_job(path: str | Path) -> Job:
 
     networks: dict[str, Callable[[], Network]] = {}
     suits: dict[str, tuple[tuple[str, ...], int]] = {}
-    for place, table in _tables(file, found, "network"):
-        label, make, tasks, scale = _network(place, table, folder)
+    for place, table in tables(file, found, "network"):
+        label, make, tasks, scale = read_network(place, table, folder)
         if label in networks:
             raise place.at("label").wrong(f"{label!r} is taken; give this network another label")
         networks[label], suits[label] = make, (tasks, scale)
 
     scenes: dict[str, Callable[[], Scene]] = {}
     maps: dict[str, list[MapOf]] = {label: [] for label in networks}
-    for place, table in _tables(file, found, "scene"):
+    for place, table in tables(file, found, "scene"):
         task, scale, factor = _task(place, table)
-        able = [label for label, suit in suits.items() if task in suit[0] and scale == suit[1]]
-        if not able:
-            raise place.at("task").wrong(f"no network of the file does {task} at scale {scale}")
-        for label, image, read in _images(place, table, folder):
+        for label, image, make, pair in _images(place, table, folder):
             if label in scenes:
                 raise place.at("label").wrong(f"{label!r} is taken; give this scene another label")
-            scenes[label] = functools.partial(_scene, table, read)
-            height, width = (side // factor * factor for side in _sides(place, image))
+            scenes[label] = make
+            sides = _sides(place, image)
+            if pair is not None:
+                scale = factor = place.at("degraded").checked(_ratio, sides, _sides(place, pair))
+            able = [
+                label
+                for label, (tasks, own) in suits.items()
+                if scale == own and (task in tasks or task not in _KNOWN)
+            ]
+            if not able:
+                raise place.at("task").wrong(f"no network of the file does {task} at scale {scale}")
+            height, width = (side // factor * factor for side in sides)
             place.at("block").checked(Grid.make, height // factor, width // factor, block, factor)
-            for roi in _regions(place.at("rois"), table.get("rois"), height, width):
+            for roi in _regions(place.at("rois"), table.get("rois"), height, width, make):
                 place.at("rois").checked(roi.check, height, width, scale)
                 for network in able:
                     maps[network].append(MapOf(network, label, roi))
@@ -130,109 +109,131 @@ def read_job(path: str | Path) -> Job:
     )  # fmt: skip
 
 
-def _tables(file: _Place, found: Mapping[str, Any], name: str) -> list[tuple[_Place, Any]]:
-    if not found.get(name):
-        raise file.wrong(f"it has no [[{name}]]")
-    return [(file.at(f"[[{name}]] {n}"), table) for n, table in enumerate(found[name], 1)]
-
-
-def _network(
-    place: _Place, table: Any, folder: Path
-) -> tuple[str, Callable[[], Network], tuple[str, ...], int]:
-    table = place.table(table, _NETWORK)
-    weights, part, told = None, table.get("part"), table.get("arguments", {})
-    if "weights" in table:
-        weights = folder / table["weights"]
-        if not weights.exists():
-            raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
-    if "name" in table:
-        name = table["name"]
-    elif weights is not None:
-        read = place.at("weights").checked(models.read_state_dict, weights, part)
-        name = place.at("weights").checked(models.choose, read, **told)
-    else:
-        raise place.wrong("it has no name; see `cem-jax models`")
-    facts = place.at("name").checked(models.describe, name)
-    if weights is None and not facts.bundled:
-        place.at("weights").checked(load, name)  # says which official file fits
-    place.at("arguments").checked(models.check_arguments, name, told)
-    label = table.get("label", name)
-    place.at("label").checked(check_label, label)
-    make = functools.partial(load, name, weights, part=part, label=label, **told)
-    return label, make, facts.tasks, _scale(make, facts.scale, weights is None and not told)
-
-
-def _scale(make: Callable[[], Network], usual: int, as_named: bool) -> int:
-    """The scale of a network, which another file or an argument may change.
-
-    A network that cannot be loaded is told with its maps.
-    """
-    if as_named:
-        return usual
-    try:
-        return make().scale
-    except ValueError:
-        return usual
-
-
-def _task(place: _Place, table: Any) -> tuple[str, int, int]:
+def _task(place: Place, table: Any) -> tuple[str, int, int]:
     """Task and scale of the networks that a scene suits, and the factor of its reduction."""
     table = place.table(table, _SCENE)
-    task = table.get("task")
-    if task not in _TASKS:
-        raise place.at("task").wrong(f"{task!r}: expected {', '.join(_TASKS)}")
-    for other in {key for keys in _TASKS.values() for key in keys} - set(_TASKS[task]):
+    if "degraded" in table:
+        for other in ("task", *sorted(_SCENE.keys() - _COMMON.keys())):
+            if other in table:
+                raise place.at(other).wrong("a scene with a degraded photograph has none")
+        return "custom", 1, 1
+    if "do" in table:
+        raise place.at("do").wrong("it goes with degraded")
+    task = place.at("task").checked(_named, table.get("task"))
+    for other in sorted(_SCENE.keys() - _COMMON.keys() - _TASKS[task].keys()):
         if other in table:
             raise place.at(other).wrong(f"a scene of task {task} has none")
-    scale, factor = table.get("scale", 4), table.get("factor", 4)
-    for key, value, least in (
-        ("scale", scale, 2), ("factor", factor, 2), ("seed", table.get("seed", 0), 0)
+    least = 1 if task in ("blur", "motion blur") else 2
+    usual = task_arguments(task)
+    scale, factor = table.get("scale", usual.get("scale", 1)), table.get("factor", 4)
+    for key, value, smallest in (
+        ("scale", scale, least if "scale" in usual else 1), ("factor", factor, 2),
+        ("seed", table.get("seed", 0), 0),
     ):  # fmt: skip
-        if value < least:
-            raise place.at(key).wrong(f"{value}: expected at least {least}")
+        if value < smallest:
+            raise place.at(key).wrong(f"{value}: expected at least {smallest}")
     if not 0 <= table.get("sigma", 50) <= 2550:
         raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels of 255, 0 or more")
+    if task not in (*_KNOWN, "preupsampled"):  # what else is out of range is told by a small scene
+        side = 8 * scale
+        place.checked(make_scene, task, np.zeros((side, side, 1), np.uint8), **_told(table))
     if task == "preupsampled":
         return "SR", 1, factor
-    return (task, scale, scale) if task == "SR" else (task, 1, 1)
+    return task, scale, scale
+
+
+def _named(task: Any) -> str:
+    """A task as it is written in the registry; messages of files show the value alone."""
+    try:
+        return find_task(task)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("task=")) from error
+
+
+def _told(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scene is told beside its photograph."""
+    return from_levels({key: table[key] for key in table if key not in _COMMON})
+
+
+def _ratio(clean: tuple[int, int], degraded: tuple[int, int]) -> int:
+    """Output pixels per input pixel of a pair."""
+    scale = clean[0] // degraded[0]
+    if scale < 1 or clean != tuple(scale * side for side in degraded):
+        raise ValueError(f"it has {degraded} pixels; those of image, {clean}, must be a multiple")
+    return scale
 
 
 def _images(
-    place: _Place, table: Mapping[str, Any], folder: Path
-) -> list[tuple[str, Any, Callable[[], Any]]]:
-    """Label, size or file, and reader of a scene's images; a pattern stands for several."""
+    place: Place, table: Mapping[str, Any], folder: Path
+) -> list[tuple[str, Any, Callable[[], Scene], Path | None]]:
+    """Label, size or file, and maker of scenes; a pattern stands for several.
+
+    With them goes the degraded photograph, if there is one.
+    """
     if ("image" in table) == ("example" in table):
         raise place.wrong("expected either image, a file or a pattern such as photos/*.png, or "
                           f"example, one of {', '.join(example_names())}")  # fmt: skip
-    found: list[tuple[str, Any, Callable[[], Any]]] = []
+    grey, found = table.get("grey", False), []
     if "example" in table:
+        if "degraded" in table:
+            raise place.at("degraded").wrong("it goes with image")
         name = table["example"]
         image = place.at("example").checked(example_image, name)
-        found.append((name, image.shape[:2], functools.partial(example_image, name)))
+        make = functools.partial(_scene, table, functools.partial(_example, name, grey))
+        found.append((name, image.shape[:2], make, None))
+    elif "degraded" in table:
+        meaning = place.at("do").checked(meaning_of, table.get("do", ""), folder)
+        for file, pair in _pairs(place, table, folder):
+            make = functools.partial(_pair_scene, file, pair, grey, meaning)
+            found.append((file.stem, file, make, pair))
     else:
-        pattern = folder / table["image"]
-        files = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
-        if not files:
-            raise place.at("image").wrong(f"{str(pattern)!r}: there is no such file")
-        found += [(file.stem, file, functools.partial(open_image, file)) for file in files]
+        for file in _files(place.at("image"), folder / table["image"]):
+            read = functools.partial(open_image, file, grey=grey)
+            found.append((file.stem, file, functools.partial(_scene, table, read), None))
     if "label" in table:
         if len(found) > 1:
             raise place.at("label").wrong(f"one label for {len(found)} images")
-        _, image, read = found[0]
-        found = [(table["label"], image, read)]
+        found = [(table["label"], *found[0][1:])]
     for label, *_ in found:
         place.at("label").checked(check_label, label)
     return found
 
 
-def _sides(place: _Place, image: Any) -> tuple[int, int]:
+def _files(place: Place, pattern: Path) -> list[Path]:
+    """The files that a pattern stands for, sorted."""
+    found = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
+    if not found:
+        raise place.wrong(f"{str(pattern)!r}: there is no such file")
+    return found
+
+
+def _pairs(place: Place, table: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
+    """Clean and degraded photographs; of patterns, those whose names agree before the dot."""
+    clean = _files(place.at("image"), folder / table["image"])
+    degraded = _files(place.at("degraded"), folder / table["degraded"])
+    if len(clean) == len(degraded) == 1:
+        return [(clean[0], degraded[0])]
+    by_name = {file.stem: file for file in degraded}
+    for file in clean:
+        if file.stem not in by_name:
+            raise place.at("degraded").wrong(f"none is named {file.stem!r} as {str(file)!r} is")
+    return [(file, by_name[file.stem]) for file in clean]
+
+
+def _example(name: str, grey: bool) -> Any:
+    return to_grey(example_image(name)) if grey else example_image(name)
+
+
+def _sides(place: Place, image: Any) -> tuple[int, int]:
     """Height and width, from the file's head alone."""
     if isinstance(image, tuple):
         return image
     return place.at("image").checked(image_size, image)
 
 
-def _regions(place: _Place, found: Any, height: int, width: int) -> list[ROI]:
+def _regions(
+    place: Place, found: Any, height: int, width: int, make: Callable[[], Scene]
+) -> list[ROI]:
     """Listed regions, or all of a side that tile the image from its upper left corner."""
     if isinstance(found, dict):
         side = place.table(found, {"grid": int}).get("grid", 0)
@@ -241,23 +242,28 @@ def _regions(place: _Place, found: Any, height: int, width: int) -> list[ROI]:
         corners = [(y, x) for y in range(0, height - side + 1, side)
                    for x in range(0, width - side + 1, side)]  # fmt: skip
         return [ROI(y, x, side, side) for y, x in corners]
-    for four in found or [None]:
-        if not isinstance(four, list) or len(four) != 4:
-            raise place.wrong(f"{four!r}: expected [[y, x, height, width], ...] or {{grid = 32}}")
-    return [place.checked(ROI, *four) for four in found]
+    regions = []
+    for one in found or [None]:
+        if isinstance(one, str):  # of which the photograph must be seen
+            regions.append(place.checked(parse_roi, one, place.checked(make)).roi)
+        elif isinstance(one, list) and len(one) == 4:
+            regions.append(place.checked(ROI, *one))
+        else:
+            raise place.wrong(
+                f'{one!r}: expected [[y, x, height, width], ...], ["auto"] or {{grid = 32}}'
+            )
+    return regions
 
 
 def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
-    if table["task"] == "SR":
-        return Scene.super_resolution(read(), table.get("scale", 4))
-    if table["task"] == "preupsampled":
-        return Scene.preupsampled(read(), table.get("factor", 4))
-    if table["task"] == "DN":
-        return Scene.denoising(read(), table.get("sigma", 50) / 255, table.get("seed", 0))
-    return Scene.deraining(read(), table.get("seed", 0))
+    return make_scene(table["task"], read(), **_told(table))
 
 
-def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
+def _pair_scene(clean: Path, degraded: Path, grey: bool, meaning: Meaning) -> Scene:
+    return Scene.custom(open_image(clean, grey=grey), open_image(degraded, grey=grey), meaning)
+
+
+def _pool(place: Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
     """The pool, of the right patch size; read now, since all maps need it."""
     if found is None:
         pool = place.checked(PatchPool.default, block)
@@ -270,7 +276,9 @@ def _pool(place: _Place, found: str | None, folder: Path, block: int) -> PatchPo
     return None if found is None else pool
 
 
-def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
+def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:
+    if isinstance(found, str):
+        return place.checked(as_plan, found)
     kind, rest = found.get("kind"), {key: found[key] for key in found if key != "kind"}
     if not isinstance(kind, str) or kind not in PLANS:
         raise place.wrong(f"kind = {kind!r}: expected {', '.join(PLANS)}")
@@ -284,10 +292,17 @@ def _plan(place: _Place, found: Mapping[str, Any]) -> Plan:
     return place.checked(plan, **rest)
 
 
-def _outcomes(place: _Place, found: list[Any]) -> list[outcome.Outcome]:
+def _outcomes(place: Place, found: list[Any]) -> list[Outcome]:
     if not found or len(set(map(str, found))) < len(found):
         raise place.wrong(f"{found!r}: expected different names")
     for name in found:
-        if not isinstance(name, str) or name not in _OUTCOMES:
-            raise place.wrong(f"{name!r}: expected {', '.join(_OUTCOMES)}")
-    return [_OUTCOMES[name] for name in found]
+        if not isinstance(name, str):
+            raise place.wrong(f"{name!r}: expected {', '.join(NAMES)}")
+    return [place.checked(_outcome, name) for name in found]
+
+
+def _outcome(name: str) -> Outcome:
+    try:
+        return as_outcome(name)
+    except ValueError as error:
+        raise ValueError(f"{name!r}: expected {', '.join(NAMES)}, or psnr_y-crop4") from error

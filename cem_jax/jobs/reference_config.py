@@ -12,7 +12,8 @@ import yaml
 from cem_jax import models
 from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf
-from cem_jax.network.network import Network, load
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import load
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.image import open_image

@@ -116,7 +116,7 @@ _DEFAULTS = {"outcome": "psnr", "unit": "dB"}
 
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of a record, each of its kind."""
-    record = _DEFAULTS | record
+    record = {**_DEFAULTS, **record}
     missing = [name for name in (*_FACTS, "roi") if name not in record]
     unknown = [name for name in record if name not in (*_FACTS, "roi")]
     if missing or unknown:

@@ -1,17 +1,25 @@
 """Networks named by the function that makes them: `package.file:factory`."""
 
+import dataclasses
 import importlib
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
-from cem_jax.network.network import Network, wrap
+from cem_jax.network.network import Network
 from cem_jax.network.torch import wrap_torch
+from cem_jax.network.wrap import wrap
+from cem_jax.plain_text import shortened, told
 
 
 def made_by(
-    factory: str, *, scale: int = 1, receptive_radius: int | None = None, size_multiple: int = 1
+    factory: str,
+    *,
+    scale: int = 1,
+    receptive_radius: int | None = None,
+    size_multiple: int = 1,
+    label: str | None = None,
 ) -> Network:
     """A network that a function of the user makes; the function's module is executed.
 
@@ -22,9 +30,10 @@ def made_by(
         scale: output pixels per input pixel.
         receptive_radius: farthest input pixel that reaches an output pixel; None if unknown.
         size_multiple: of which it needs an image's sides, in input pixels; see `wrap`.
+        label: what it is called; by default by the factory's name, a `Network` by its own.
 
     Returns:
-        The network, called by the factory's name.
+        The network.
 
     Raises:
         ValueError: factory has another form, or what it names is missing, fails, or makes nothing
@@ -36,13 +45,12 @@ def made_by(
     try:
         function = getattr(_imported(where), name)
         made = function()
-    except Exception as error:  # the user's code may fail in any way
-        text = " ".join(str(error).split())[:300]
-        raise ValueError(f"factory={factory!r}: {type(error).__name__}: {text}") from error
+    except (Exception, SystemExit) as error:  # the user's code may fail in any way
+        raise ValueError(f"factory={factory!r}: {shortened(told(error), 300)}") from error
     if isinstance(made, Network):
-        return made
+        return made if label is None else dataclasses.replace(made, name=label)
     own: dict[str, Any] = {
-        "scale": scale, "name": name, "receptive_radius": receptive_radius,
+        "scale": scale, "name": label or name, "receptive_radius": receptive_radius,
         "size_multiple": size_multiple,
     }  # fmt: skip
     torch = sys.modules.get("torch")

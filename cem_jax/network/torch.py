@@ -142,7 +142,7 @@ class _Function:
         if reasons:
             return (
                 f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
-                "no counterpart in JAX; as a function of JAX such networks run several times faster"
+                "no counterpart in JAX"
             )
         return "a function of JAX, from torch.export"
 

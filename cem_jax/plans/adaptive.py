@@ -89,7 +89,14 @@ class Adaptive(Drawn):
         return StratifiedDraws(self.most, self.seed)
 
     def first(self, blocks: int) -> int:
-        """Draws of every block before the first look at a map of so many blocks."""
+        """Draws of every block before the first look at a map.
+
+        Args:
+            blocks: how many the map has that are drawn.
+
+        Returns:
+            A power of two.
+        """
         least = 1 / (2 * (1 - self.confidence) * self.rare) / max(blocks, 1)
         return int(min(max(2 ** math.ceil(math.log2(least)), _FEWEST), self.most))
 

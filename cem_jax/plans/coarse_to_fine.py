@@ -66,12 +66,26 @@ class CoarseToFine(Drawn):
         return wanted
 
     def counted(self, values: np.ndarray) -> np.ndarray:
-        """The fine draws where there are any, else the coarse ones."""
+        """The fine draws where there are any, else the coarse ones.
+
+        Args:
+            values: outcomes, float [cells, draws], NaN where there are none.
+
+        Returns:
+            bool [cells, draws].
+        """
         drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
         return drawn & np.equal(fine, (drawn & fine).any(axis=1, keepdims=True))
 
     def selected(self, values: np.ndarray) -> np.ndarray:
-        """Cells that were left to their coarse draws, bool [cells]."""
+        """Cells that were left to their coarse draws.
+
+        Args:
+            values: outcomes, float [cells, draws], NaN where there are none.
+
+        Returns:
+            bool [cells].
+        """
         drawn = np.isfinite(values)
         return drawn.any(axis=1) & ~drawn[:, self.coarse :].any(axis=1)

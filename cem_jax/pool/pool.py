@@ -14,7 +14,7 @@ from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
-from cem_jax.scene.image import as_image, open_image, to_bytes, to_grey
+from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import read_npz, text_of
 
@@ -123,8 +123,8 @@ class PatchPool:
         """The same patches in grey, see `to_grey`."""
         if self.channels == 1:
             return self
-        rows = self.patches.reshape(-1, self.size, 3)
-        return PatchPool(to_grey(rows).reshape(*self.patches.shape[:3], 1), f"{self.name} in grey")
+        patches = luma_of(self.patches)
+        return dataclasses.replace(self, patches=patches, name=f"{self.name} in grey")
 
     @classmethod
     def default(cls, size: int = _BUNDLED) -> "PatchPool":

@@ -95,14 +95,16 @@ def to_grey(image: object) -> np.ndarray:
         (256, 256, 1)
     """
     array = _with_channels("image", image)
-    if array.dtype != np.uint8:
-        array = as_unit("image", array)
-        luma = np.minimum(array @ np.float32(_GREY) / 65536, 1) if array.shape[2] == 3 else array
-        return luma.reshape(*array.shape[:2], 1)
-    if array.shape[2] == 1:
-        return array
-    luma = array.astype(np.int64) @ np.array(_GREY) + 32768 >> 16
-    return luma.astype(np.uint8)[:, :, None]
+    array = array if array.dtype == np.uint8 else as_unit("image", array)
+    return luma_of(array) if array.shape[2] == 3 else array
+
+
+def luma_of(pixels: np.ndarray) -> np.ndarray:
+    """The luma [..., 1] of pixels [..., 3], uint8 or float32 in [0, 1]."""
+    if pixels.dtype == np.uint8:
+        luma = pixels.astype(np.int64) @ np.array(_GREY) + 32768 >> 16
+        return luma.astype(np.uint8)[..., None]
+    return np.minimum(pixels @ np.asarray(_GREY, np.float32) / 65536, 1)[..., None]
 
 
 @contextlib.contextmanager
@@ -182,11 +184,11 @@ def _pixels(image: Image.Image, scaled: bool) -> np.ndarray:
 
 def _with_channels(name: str, image: object) -> np.ndarray:
     """[h, w, 1 or 3]."""
-    array = np.asarray(image)
-    array = array[:, :, None] if array.ndim == 2 else array
+    given = np.asarray(image)
+    array = given[:, :, None] if given.ndim == 2 else given
     if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
         raise ValueError(
-            f"{name} has shape {np.shape(image)}; expected [height, width, 3], or grey "
+            f"{name} has shape {given.shape}; expected [height, width, 3], or grey "
             "[height, width, 1] or [height, width]"
         )
     return array

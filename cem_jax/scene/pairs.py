@@ -5,7 +5,9 @@ would have become, see `docs/scenes.md`.
 """
 
 import dataclasses
+import runpy
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -56,6 +58,12 @@ def again(function: Callable[[Any], Any], reach: int | None = None) -> Meaning:
         reach: pixels of the result by which a change exceeds the block; None: any pixel may change,
             and no causal cone is smaller than the image.
 
+    Returns:
+        What `Scene.custom` takes as `intervene`.
+
+    Raises:
+        ValueError: no function, or no whole number; the rest is found when the scene is made.
+
     Examples:
         >>> import cem_jax as cem
         >>> clean = cem.example_image("dog") / 255
@@ -75,6 +83,9 @@ def residual() -> Meaning:
     Right where the degradation adds something that does not depend on the image: noise, rain,
     stripes, dust. The same realisation falls on the patch. In scenes of a larger scale the patch is
     first shrunk bicubically.
+
+    Returns:
+        What `Scene.custom` takes as `intervene`.
     """
     return _Residual()
 
@@ -85,8 +96,37 @@ def from_degraded_pool() -> Meaning:
     Right where the degradation cannot be repeated at all, as of real photographs, and photographs
     degraded in the same way are at hand: `PatchPool.from_images(folder_of_degraded, size=block)`.
     In scenes of a larger scale a corner of block / scale pixels is taken of each patch.
+
+    Returns:
+        What `Scene.custom` takes as `intervene`.
     """
     return _FromDegradedPool()
+
+
+def meaning_of(text: str, folder: Path = Path()) -> Meaning:
+    """What do() means, as command line and job files say it.
+
+    Args:
+        text: "residual", "degraded-pool", or `FILE.py:NAME` for `again` of that function, which may
+            have an attribute `reach`.
+        folder: to which FILE.py is relative.
+
+    Raises:
+        ValueError: another text, or no such function.
+    """
+    named = {"residual": residual, "degraded-pool": from_degraded_pool}
+    if text in named:
+        return named[text]()
+    file, colon, name = text.rpartition(":")
+    if not colon or not file.endswith(".py"):
+        raise ValueError(f"do={text!r}: expected {', '.join(named)}, or FILE.py:FUNCTION")
+    path = folder / file
+    if not path.is_file():
+        raise ValueError(f"do={text!r}: there is no file {str(path)!r}")
+    function = runpy.run_path(str(path)).get(name)
+    if not callable(function):
+        raise ValueError(f"do={text!r}: {str(path)!r} has no function {name!r}")
+    return again(function, getattr(function, "reach", None))
 
 
 @dataclasses.dataclass(frozen=True)

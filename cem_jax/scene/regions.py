@@ -1,7 +1,6 @@
 """Regions of interest without counting pixels: by rules, in percent, and snapped to the scale."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,16 +9,11 @@ import numpy as np
 from cem_jax.grid import ROI
 from cem_jax.scene.degrade.bicubic import upsample
 from cem_jax.scene.image import to_bytes
+from cem_jax.scene.roi_text import AUTO, RULES, split_roi
 from cem_jax.scene.scene import Scene
 
-RULES = ("structure", "centre", "lost")
-"""Where the clean image varies most; its middle; where the input has lost most."""
 SIDE = 32
 """Side of the regions that rules give, in output pixels, as in the paper."""
-_EXPECTED = (
-    "expected Y,X,H,W in output pixels or percent (96,112,32,32 or 40%,30%,32,32), auto, "
-    f"{', '.join(RULES)}"
-)
 
 
 class Found(NamedTuple):
@@ -54,16 +48,16 @@ def parse_roi(text: str, scene: Scene, restored: np.ndarray | None = None) -> Fo
         (ROI(y=104, x=76, height=32, width=32), 'moved from y 102, x 77 to whole input pixels (4)')
     """
     height, width = scene.clean.shape[:2]
-    rule = text.strip().lower()
-    if rule == "auto":
-        rule = "structure" if restored is None else "lost"
-    if rule in RULES:
-        return by_rule(scene, rule, restored)
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 4:
-        raise ValueError(f"roi={text!r}: {_EXPECTED}")
+    parts = split_roi(text)
+    if parts == AUTO:
+        parts = "structure" if restored is None else "lost"
+    if isinstance(parts, str):
+        return by_rule(scene, parts, restored)
     lengths = (height, width, height, width)
-    asked = [_pixels(text, part, length) for part, length in zip(parts, lengths, strict=True)]
+    asked = [
+        round(part * length) if isinstance(part, float) else part
+        for part, length in zip(parts, lengths, strict=True)
+    ]
     ROI(*asked)  # says what is no rectangle
     scale = scene.scale
     snapped = [scale * round(value / scale) for value in asked]
@@ -78,16 +72,6 @@ def parse_roi(text: str, scene: Scene, restored: np.ndarray | None = None) -> Fo
     moved = [f"{n} {a}" for n, a, s in zip(names, asked, snapped, strict=True) if a != s]
     note = f"moved from {', '.join(moved)} to whole input pixels ({scale})" if moved else ""
     return Found(roi, note)
-
-
-def _pixels(text: str, part: str, length: int) -> int:
-    """A number of pixels, or a share of a length."""
-    share = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", part)
-    if share:
-        return round(float(share[1]) / 100 * length)
-    if re.fullmatch(r"-?[0-9]{1,9}", part):
-        return int(part)
-    raise ValueError(f"roi={text!r}: {_EXPECTED}")
 
 
 def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Found:
@@ -107,11 +91,11 @@ def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Foun
     clean, scale = scene.clean, scene.scale
     sides = _sides(scene)
     if rule == "centre":
-        corner = [
+        y, x = (
             (length - side) // 2 // scale * scale
-            for length, side in zip(clean.shape, sides, strict=False)
-        ]
-        return Found(ROI(*corner, *sides), "the centre")
+            for length, side in zip(clean.shape[:2], sides, strict=True)
+        )
+        return Found(ROI(y, x, *sides), "the centre")
     if rule == "structure":
         amount, why = _variation(clean), "where the clean image has most structure"
     else:
@@ -167,7 +151,8 @@ def _variation(image: np.ndarray) -> np.ndarray:
 def _largest(amount: np.ndarray, sides: Sequence[int], scale: int) -> ROI:
     """The rectangle, its corner on the scale, whose sum is largest; the first of equal ones."""
     height, width = sides
-    total = np.pad(amount.astype(np.float64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    total = np.zeros((amount.shape[0] + 1, amount.shape[1] + 1))
+    total[1:, 1:] = amount.cumsum(axis=0).cumsum(axis=1)
     inside = total[height:, width:] - total[:-height, width:]
     inside -= total[height:, :-width] - total[:-height, :-width]
     inside = inside[::scale, ::scale]

@@ -49,6 +49,9 @@ class Scene:
         intervene: how a pool patch enters; None: only `outcomes` is possible.
         facts: parameters of the degradation, for the record.
         name: what it is called in records and reports; no outcome depends on it.
+
+    Raises:
+        ValueError: the name is no text.
     """
 
     clean: np.ndarray

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cem_jax.scene.degrade.bicubic import Reduce
@@ -21,7 +21,7 @@ def _noisy(
     if not grey_noise:
         return Scene.denoising(clean, sigma, seed, name=name)
     scene = Scene.degraded_by(clean, [Noise(sigma, grey=True)], seed, task="DN", name=name)
-    return dataclasses.replace(scene, facts=scene.facts | {"sigma": float(sigma)})
+    return dataclasses.replace(scene, facts={**scene.facts, "sigma": float(sigma)})
 
 
 def _photons(
@@ -107,10 +107,10 @@ def _dark(
 
 TASKS: dict[str, Callable[..., Scene]] = {
     "SR": Scene.super_resolution,
-    "preupsampled": Scene.preupsampled,
     "DN": _noisy,
-    "photon noise": _photons,
     "DR": _rainy,
+    "preupsampled": Scene.preupsampled,
+    "photon noise": _photons,
     "blur": _blurred,
     "motion blur": _shaken,
     "JPEG": _coded,
@@ -119,6 +119,9 @@ TASKS: dict[str, Callable[..., Scene]] = {
 }
 """How a task's scenes are made. The defaults of haze and low light are the middle of what the
 bundled networks of seven tasks are trained on."""
+
+_IN_LEVELS = ("sigma", "noise")
+"""Arguments that command line and job files give in grey levels of 255, as the field does."""
 
 
 def task_names() -> tuple[str, ...]:
@@ -181,6 +184,18 @@ def make_scene(task_name: str, clean: object, **arguments: Any) -> Scene:
         if key not in known and key != "name":
             raise ValueError(f"{key}={arguments[key]!r}: {task} takes {', '.join(known)}")
     return TASKS[task](clean, **arguments)
+
+
+def from_levels(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as command lines and job files give them, for `make_scene`.
+
+    Args:
+        arguments: standard deviations of noise in grey levels of 255.
+    """
+    return {
+        key: value / 255 if key in _IN_LEVELS and isinstance(value, int | float) else value
+        for key, value in arguments.items()
+    }
 
 
 def _plain(name: str) -> str:

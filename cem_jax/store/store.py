@@ -91,6 +91,8 @@ def holds(directory: str | Path, configuration: Mapping[str, Any]) -> bool:
     found = read_record(folder)
     if found is None:
         _check_empty(folder)
+        found = read_record(folder)  # another process may have made it since
+    if found is None:
         return False
     different = differences(found, as_record(configuration))
     if different:
@@ -112,7 +114,7 @@ def _check_empty(folder: Path) -> None:
         ]
     except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
-    if other:
+    if other and not (folder / CONFIGURATION).exists():
         raise ValueError(f"directory={str(folder)!r} is not empty and holds no sweep")
 
 

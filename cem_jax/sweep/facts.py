@@ -11,7 +11,8 @@ import numpy as np
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop
-from cem_jax.network.network import Network, has_known_facts
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.scene.scene import Scene
 
 _AGREEMENT = {"cpu": 1e-4}
@@ -31,6 +32,12 @@ _restored: weakref.WeakKeyDictionary[Network, weakref.WeakKeyDictionary[Scene, n
     weakref.WeakKeyDictionary()
 )
 """Whole images that networks with declared facts restored, for as long as both are in use."""
+
+
+_differences: weakref.WeakKeyDictionary[Network, weakref.WeakKeyDictionary[Scene, float | None]] = (
+    weakref.WeakKeyDictionary()
+)
+"""How far networks are from what they were made from, for as long as they are in use."""
 
 
 @contextlib.contextmanager
@@ -155,6 +162,25 @@ def _whole(network: Network, scene: Scene) -> np.ndarray:
     own = _restored.setdefault(network, weakref.WeakKeyDictionary())
     if scene not in own:
         own[scene] = np.asarray(network(scene.degraded[None]))[0]
+    return own[scene]
+
+
+def difference_from_original(network: Network, scene: Scene) -> float | None:
+    """How far a network of another framework is from what it was made from, on the scene's input.
+
+    Args:
+        network: the network.
+        scene: for its input.
+
+    Returns:
+        Largest absolute difference of a pixel; None for a network of JAX, and for one on the host.
+
+    Raises:
+        ValueError: it is too far; see `Network.check`.
+    """
+    own = _differences.setdefault(network, weakref.WeakKeyDictionary())
+    if scene not in own:
+        own[scene] = network.check(scene.degraded[None])
     return own[scene]
 
 

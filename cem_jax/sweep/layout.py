@@ -179,16 +179,18 @@ class Layout:
         """What is computed for an intervention, and what could lessen it, in words."""
         if not self.reach.any():
             return "no block outside the region can reach it: nothing is computed"
-        whole = max(self.work.dense, 1.0)
         if self.dense:
+            share = _percent(self.work.crop, self.work.dense)
             return (
-                f"dense: every intervention computes {self.work.crop / whole:.0%} of the network "
-                f"on {self._where}; {self._advice} ({self.plan.note})"
+                f"dense: every intervention computes {share} on {self._where}; {self._advice} "
+                f"({self.plan.note})"
             )
-        shares = self.work.programs[self.plan.program_of >= 0] / whole
+        each = self.work.programs[self.plan.program_of >= 0]
+        share = _percent(float(each.mean()), self.work.dense)
+        most = _percent(float(each.max()), self.work.dense)
         return (
-            f"cone: an intervention computes {shares.mean():.2%} of the network on {self._where} "
-            f"in the mean, {shares.max():.2%} at most ({self.plan.note})"
+            f"cone: an intervention computes {share} on {self._where} in the mean, {most} at most "
+            f"({self.plan.note})"
         )
 
     @property
@@ -204,3 +206,8 @@ class Layout:
         if self.network.receptive_radius is None:
             return "if the network is local, declaring its receptive_radius lessens that"
         return "a larger image, or a smaller region, would gain more from the network's locality"
+
+
+def _percent(work: float, whole: float) -> str:
+    """A share of a network's multiply-adds, in words."""
+    return f"{100 * work / whole:.3g} % of the network" if whole else "no multiply-adds"

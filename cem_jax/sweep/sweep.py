@@ -18,7 +18,7 @@ from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
-from cem_jax.sweep.facts import check_crop, check_range
+from cem_jax.sweep.facts import check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local
 from cem_jax.sweep.score import Target
@@ -130,7 +130,10 @@ class Sweep:
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
     def check(self, restored: np.ndarray) -> None:
-        """Refuses a network whose declared facts do not hold here, or with another range.
+        """Refuses a network that is not what it is said to be, here.
+
+        Declared facts are compared with the whole image, the output with its range, and a network
+        of another framework with what it was made from.
 
         Args:
             restored: what is scored, from `baseline`.
@@ -143,6 +146,7 @@ class Sweep:
         check_crop(layout.network, layout.scene, layout.crop, region)
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
+        difference_from_original(layout.network, layout.scene)
 
     def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Outcomes of interventions at blocks that reach a region.

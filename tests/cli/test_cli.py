@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+import zoo
 from command_line import call, status
 from PIL import Image
+from safetensors.numpy import save_file
 
 import cem_jax as cem
-from cem_jax.cli import cli
+from cem_jax import outcome
+from cem_jax.cli import cli, options
 from cem_jax.cli.make import run_job
+from cem_jax.cli.options import SCORES
 from cem_jax.rows import as_json
 from cem_jax.scene.image import open_image
 
@@ -58,6 +62,23 @@ def test_a_network_of_scale_1_receives_the_reduced_photograph_enlarged(photograp
     scene = cem.Scene.preupsampled(open_image(photograph), 4)
     np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
     assert (found.task, found.scale) == ("SR", 1)
+
+
+def test_a_function_of_the_user_makes_the_network(photograph, tmp_path):
+    (tmp_path / "own.py").write_text("def darker():\n    return lambda x: 0.9 * x\n")
+    done = call(
+        "map", "--module", "own.py:darker", "--set", "receptive_radius=0", "--task", "DN",
+        "--image", photograph, "--roi", "24,24,16,16", "--plan", "fixed:1", "--outcome", "ssim",
+        "--label", "$dark$", "--out", "out", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = cem.EffectMap.load(tmp_path / "out" / "map.npz")
+    assert (found.outcome, found.provenance["network"]) == ("ssim", "$dark$")
+    assert sum(found.counts) == found.counts.zero
+
+
+def test_the_scores_are_those_of_the_api():
+    assert list(SCORES) == list(outcome.NAMES)
 
 
 BAD = {
@@ -231,3 +252,25 @@ main.main()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr == "cem-jax: interrupted; the same command continues\n"
+
+
+def test_what_a_network_is_told_is_read_from_texts():
+    read = options.parse_set(["res_scale=0.1", "range=255", "variant=PReNet_LSTM"])
+    assert read == {"res_scale": 0.1, "range": 255, "variant": "PReNet_LSTM"}
+    assert type(read["range"]) is int
+    for wrong in (["range"], ["=1"], ["range="], ["range=1", "range=255"], ["weights=x.pth"]):
+        with pytest.raises(ValueError, match=r"--set .*expected KEY=VALUE"):
+            options.parse_set(wrong)
+
+
+def test_a_map_is_made_of_a_recognised_file_that_is_told(capsys, monkeypatch, photograph, tmp_path):
+    save_file(zoo.state_dict("FFDNet", zoo.small("FFDNet")), tmp_path / "mine.safetensors")
+    asked = ("map", "--weights", str(tmp_path / "mine.safetensors"), "--task", "DN")
+    asked += ("--image", photograph, "--roi", "24,24,8,8", "--plan", "fixed:1", "--sigma", "15")
+    told = {"scene": (), "15": ("--set", "noise_level=15"), "50": ("--set", "noise_level=50")}
+    made = {}
+    for level, more in told.items():
+        out = ("--out", str(tmp_path / level), "--json")
+        (made[level],) = json.loads(called(capsys, monkeypatch, *asked, *more, *out))
+    assert made["scene"]["network"] == "FFDNet mine"
+    assert made["scene"]["psnr_out"] == made["15"]["psnr_out"] != made["50"]["psnr_out"]

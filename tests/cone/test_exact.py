@@ -8,13 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from networks import layers, network
 
 from cem_jax import cone as cones
 
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+QUIET = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+    "phases": [Phase.explicit, Phase.generate],  # a smaller failure would take minutes to find
+}
 SECONDS = float(os.environ.get("CEM_JAX_CONE_TEST_SECONDS", "20"))
 """How long other networks are drawn in every run."""
 

@@ -36,6 +36,7 @@ _DEMO = ("cem-demo/report.html", "cem-demo/teaser.png", "cem-demo/DN/map.npz")
 _OFFICIAL = "results/DnCNN/demo_2.png/y152-x96-32x32/map.npz"
 
 QUICK = {
+    "cem-jax look photo.png --out look.png": ("look.png",),
     "cem-jax models": (),
     "cem-jax models --json": (),
     "cem-jax map --help": (),
@@ -62,6 +63,14 @@ SLOW = {
     "--roi 96,112,32,32 --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
     "cem-jax map --model DnCNN-compact --task DN --image photo.png --roi 96,112,32,32 "
     "--plan adaptive --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
+    "cem-jax map --model SRResNet_MIO-compact --task jpeg --scene quality=10 --image photo.png "
+    "--roi auto --plan fixed:4 --out results/jpeg": ("results/jpeg/map.npz",),
+    "cem-jax map --model SRResNet_MIO-compact --image photo.png --degraded degraded.png "
+    "--do residual --roi auto --plan fixed:4 --out results/pair": ("results/pair/map.npz",),
+    "cem-jax map --model SRResNet_MIO-compact --image photo.png --degraded degraded.png "
+    "--do simulator.py:degrade --roi auto --plan fixed:4 --out results/again": (
+        "results/again/map.npz",
+    ),
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
@@ -87,7 +96,7 @@ SLOW = {
 
 _FRESH = "installs from a package index: .ci/run does so in a fresh environment"
 _CI = ".ci/run runs it"
-_FIGURES = "takes minutes to hours; tests/test_figures.py makes every figure under `long`"
+_FIGURES = "takes minutes to hours; tests/experiments/test_figures.py makes all under `long`"
 ELSEWHERE = {
     "python3 -m venv .venv": _FRESH,
     "python -m venv .venv": _FRESH,
@@ -103,24 +112,25 @@ ELSEWHERE = {
     "export GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:"
     "glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000:"
     "glibc.malloc.top_pad=400000000": "is of a machine with glibc",
-    "cem-jax --install-completion": "changes the reader's shell; tests/test_cli.py completes",
+    "cem-jax --install-completion": "changes the reader's shell; tests/cli/test_cli.py completes",
     "pip install 'jax[cuda13]'": "needs a GPU",
     "pip install 'jax[tpu]'": "needs a TPU",
     ".venv/bin/pytest": "is this suite",
     "pytest": "is this suite",
     "pytest -m long": "is this suite",
-    "pytest tests/test_models.py -k YourNet": "the reader's own network, in this suite",
+    "pytest tests/models/test_models.py -k YourNet": "the reader's own network, in this suite",
+    "python -m cem_jax.models.write_facts": "tests/models/test_facts.py compares what it writes",
     "ruff check .": _CI,
     "ruff format --check .": _CI,
     ".ci/run": "is where the others run",
     "mkdocs serve": "never ends; .ci/run builds the same site",
-    "cem-jax models --details": "is compared with docs/zoo.md by tests/test_cli.py",
+    "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
     "cem-jax figures sr dn --preset compact": _FIGURES,
     "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "
-    "--photos PHOTOS --out RUNS": "takes hours; tests/test_training.py trains for a few steps",
+    "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
 }
 """Commands that are not run here, and why."""
 
@@ -231,6 +241,8 @@ def bring(folder: Path) -> None:
         (folder / name / "dncnn_color_blind.pth").write_bytes(weights)
     for name in ("photo.png", "photos/one.png", "images/demo_2.png"):
         photograph.save(folder / name)
+    photograph.point(lambda level: level // 2).save(folder / "degraded.png")
+    (folder / "simulator.py").write_text("def degrade(image):\n    return image / 2\n")
     photograph.crop((0, 0, 64, 64)).save(folder / "PHOTOS/val/one.png")
     photograph.save(folder / source / "one.png")
     digest = hashlib.sha256((folder / source / "one.png").read_bytes()).hexdigest()

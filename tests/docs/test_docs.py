@@ -73,8 +73,10 @@ def public_names() -> dict[str, object]:
                 continue
             found[f"{place.__name__}.{name}"] = value
             if isinstance(value, type):
+                above = vars(cem.Degradation) if issubclass(value, cem.Degradation) else {}
+                told = above if value is not cem.Degradation else {}  # once for all of them
                 for inner, member in vars(value).items():
-                    if not inner.startswith("_"):
+                    if not inner.startswith("_") and inner not in told:
                         found[f"{place.__name__}.{name}.{inner}"] = member
     return found
 
@@ -159,7 +161,7 @@ def complaints(name: str, value: object) -> list[str]:
         wrong += [
             f"argument {one}"
             for one in parameters(value)
-            if not re.search(rf"^    {one}: \S", args, re.MULTILINE)
+            if not re.search(rf"^    \*{{0,2}}{one}: \S", args, re.MULTILINE)
         ]
         returns = "" if isinstance(value, type) else _returned(value)
         if returns not in ("", "None", *CLASSES) and "Returns" not in found:
@@ -171,7 +173,7 @@ def complaints(name: str, value: object) -> list[str]:
 
 
 ARRAY = r"(numpy\.ndarray|jax\.Array|jax\.jaxlib\._jax\.Array)( \| None)?"
-SHAPE, UNIT = r"\[|shape", r"dB|unit|pixel|level|between|share|0 or more"
+SHAPE, UNIT = r"\[|shape", r"dB|unit|pixel|degrees|level|between|share|0 or more"
 
 
 def unmeasured(value: object, found: dict[str, str]) -> list[str]:

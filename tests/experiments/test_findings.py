@@ -39,14 +39,17 @@ def test_findings_follow_the_results(tmp_path):
     assert ["supported" in line for line in lines] == [True, True, False]
     assert "refuted" in lines[2]  # 1 pixel of reach is less than half a block
     # Reach grows as much in denoising as in SR here, and neither more nor less is no verdict.
-    assert "Verdict at this scale: undecided" in text
+    assert "Verdict at this scale: undecided, preliminary" in text
+    assert "could hardly fail" in text
     tasks["SR"]["CA"] = variant(30.2, 40, 31)
     store.write("channel-attention", record)
     found = findings.headlines(store)["findings"]
-    assert found.startswith("- *Channel attention brings little in denoising*: **supported**")
+    assert found.startswith(
+        "- *Channel attention brings little in denoising*: **supported, preliminary**. "
+    )
     tasks["DN"]["CA"] = variant(28.2, 10, 8)
     store.write("channel-attention", record)
-    assert "**refuted**" in findings.headlines(store)["findings"]
+    assert "**refuted, preliminary**" in findings.headlines(store)["findings"]
     store.write("channel-attention", {**record, "preset": "quick"})
     assert findings.headlines(store) == findings.sections(store) == {}
 

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zoo
 from PIL import Image
+from safetensors.numpy import save_file
 from small_denoiser import write_small_denoiser
 
 import cem_jax as cem
 from cem_jax.effects.effect import causal_effect_maps
 from cem_jax.jobs import job as jobs
-from cem_jax.jobs import job_file
+from cem_jax.jobs import job_file, network_table
 from cem_jax.store.lock import Locks
 
 ROI = cem.ROI(0, 0, 16, 16)
@@ -40,6 +42,8 @@ sigma = 25
 rois = [[16, 24, 16, 16], [32, 8, 16, 16]]
 """
 
+_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
@@ -49,6 +53,7 @@ def written(tmp_path_factory) -> Path:
     for name in ("cabin", "pagoda"):
         Image.fromarray(cem.example_image(name)[:64, :72]).save(folder / f"photos/{name}.png")
     write_small_denoiser(folder / "small.safetensors")
+    cem.PatchPool(cem.PatchPool.default().patches[:9]).save(folder / "pool.npz")
     (folder / "job.toml").write_text(FILE)
     return folder
 
@@ -87,9 +92,6 @@ def test_networks_meet_the_scenes_of_their_task_and_scale(written):
     ]  # fmt: skip
     assert job.plan == cem.Fixed(2, 0.5)
     assert list(job.outcomes) == [cem.negative_l1, cem.ssim]
-
-
-_POOL = Path(cem.__file__).parent / "data" / "pool_8.npz"
 
 
 def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkeypatch):
@@ -146,7 +148,7 @@ def test_the_page_shows_a_job_that_can_be_read_and_one_that_runs(written, tmp_pa
 
 def test_the_page_names_every_key():
     text = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
-    for key in {**job_file._JOB, **job_file._NETWORK, **job_file._SCENE}:
+    for key in {**job_file._JOB, **network_table.KEYS, **job_file._SCENE}:
         assert f"`{key}`" in text or f"`[[{key}]]`" in text, key
 
 
@@ -156,6 +158,8 @@ def test_the_page_names_every_key():
         ('{kind = "fixed", n = 4, tolerance = 0.5}', cem.Fixed(4, 0.5)),
         ('{kind = "quadrature", n = 16}', cem.Quadrature(16)),
         ('{kind = "adaptive", most = 32}', cem.Adaptive(most=32)),
+        ('"coarse-to-fine:4,5"', cem.CoarseToFine(4, 5)),
+        ('"fixed:6"', cem.Fixed(6)),
     ],
 )
 def test_every_plan_can_be_asked_for(written_as, plan, written):
@@ -163,6 +167,19 @@ def test_every_plan_can_be_asked_for(written_as, plan, written):
     file = written / "plan.toml"
     file.write_text(FILE.replace(asked, written_as))
     assert cem.read_job(file).plan == plan
+
+
+def test_a_network_is_recognised_and_told(written, tmp_path):
+    shutil.copytree(written, tmp_path / "job")
+    file = tmp_path / "job" / "job.toml"
+    file.write_text(FILE.replace('name = "DnCNN"\n', ""))
+    assert cem.read_job(file).networks["small"]().name == "small"
+    scales = {**zoo.small("FSRCNN"), "scale_factor": 2}
+    save_file(zoo.state_dict("FSRCNN", scales), tmp_path / "job" / "small.safetensors")
+    told = FILE.replace('"DnCNN"', '"FSRCNN"\narguments = {scale = 2}')
+    file.write_text(told.replace('task = "DN"', 'task = "SR"\nscale = 2').replace("sigma = 25", ""))
+    job = cem.read_job(file)
+    assert job.networks["small"]().scale == 2 and len(job.maps) == 4
 
 
 BAD = {
@@ -174,8 +191,17 @@ BAD = {
     "no network": ("[[network]]", "[[scene]]", ": it has no [[network]]"),
     "single table": ("[[network]]", "[network]", ": network: {"),
     "name": ('"DnCNN"', '"DnNN"', ": [[network]] 1: name: name='DnNN'"),
-    "no name": ('name = "DnCNN"', "", ": [[network]] 1: it has no name"),
+    "no name": ('name = "DnCNN"\nweights = "small.safetensors"', "",
+                ": [[network]] 1: it has no name"),
+    "argument": ('label = "small"', "arguments = {foo = 1}", "arguments: foo=1: DnCNN takes no"),
+    "value": ('name = "DnCNN"', 'name = "EDSR"\narguments = {range = 3}',
+              ": arguments: range=3: expected 1 or 255"),
     "weights": ("small.saf", "smell.saf", ": [[network]] 1: weights: "),
+    "named plan": ('{kind = "coarse-to-fine", coarse = 2, fine = 3}', "'fixd:2'",
+                   ": plan: plan='fixd:2': expected coarse-to-fine"),
+    "module and name": ("[[network]]", "[[network]]\nmodule = 'a:b'",
+                        ": [[network]] 1: name: a network with module has none"),
+    "tasks": ("[[network]]", "[[network]]\ntasks = ['DN']", ": tasks: only a network with module"),
     "no weights": ('weights = "small.safetensors"', "", "dncnn_color_blind.pth"),
     "label": ('"small"', '"../small"', ": [[network]] 1: label: label '../small'"),
     "two labels": ("[[scene]]", '[[network]]\nname = "DnCNN-compact"\nlabel = "small"\n[[scene]]',
@@ -200,9 +226,12 @@ BAD = {
     "grid key": ("[[16, 24, 16, 16], [32, 8, 16, 16]]", "{step = 8}", ": rois: unknown key 'step'"),
     "block": ("seed = 5", "block = 0", ": [[scene]] 1: block: block=0"),
     "pool": ("seed = 5", "pool = 'none.npz'", ": pool: path="),
-    "patches": ("seed = 5", "block = 16", ": pool: its patches have 8 x 8 pixels; block = 16"),
+    "patches": (
+        "seed = 5", f"block = 16\npool = '{_POOL}'",
+        ": pool: its patches have 8 x 8 pixels; block = 16",
+    ),
     "plan": ('"coarse-to-fine"', '"coarse"', ": plan: kind = 'coarse': expected coarse-to-fine"),
-    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected at least 1"),
+    "draws": ("fine = 3", "fine = 0", ": plan: fine=0: expected 1 .. 10000"),
     "key of plan": ("fine = 3", "fines = 3", ": plan: unknown key 'fines'; expected coarse, fine"),
     "needed": ('"coarse-to-fine", coarse = 2, fine = 3', '"fixed"', ": plan: fixed needs n"),
     "outcome": ("seed = 5", "outcomes = ['psmr']", ": outcomes: 'psmr': expected psnr"),
@@ -221,6 +250,76 @@ def test_a_faulty_file_is_refused_with_its_place(case, written, tmp_path):
         cem.read_job(file)
     assert str(found.value).startswith(str(file)) and message in str(found.value)
     assert "\n" not in str(found.value)
+
+
+OWN_FILE = """
+seed = 5
+plan = "fixed:1"
+outcomes = ["ssim"]
+
+[[network]]
+module = "own.py:darker"
+tasks = ["DN"]
+arguments = {receptive_radius = 0}
+
+[[scene]]
+task = "DN"
+image = "photos/cabin.png"
+rois = [[16, 24, 16, 16]]
+"""
+
+
+@pytest.fixture
+def own(written, tmp_path) -> Path:
+    """A job's file with a network that a function of the user makes."""
+    shutil.copytree(written / "photos", tmp_path / "photos")
+    (tmp_path / "own.py").write_text("def darker():\n    return lambda x: 0.9 * x\n")
+    (tmp_path / "own.toml").write_text(OWN_FILE)
+    return tmp_path / "own.toml"
+
+
+def test_a_function_of_the_user_makes_a_jobs_network(own, tmp_path):
+    (result,) = cem.run_job(cem.read_job(own), tmp_path / "out", progress=False)
+    assert not result.problem
+    found = cem.EffectMap.load(tmp_path / "out/darker/cabin/y16-x24-16x16/map.npz")
+    assert (found.outcome, found.provenance["network"]) == ("ssim", "darker")
+    assert found.counts.positive == found.counts.negative == 0  # of radius 0
+
+
+OWN_BAD = {
+    "form": ("own.py:darker", "own.py", ": [[network]] 1: module: 'own.py': expected package.mod"),
+    "file": ("own.py", "one.py", "one.py' does not exist"),
+    "no tasks": ('["DN"]', "[]", ": [[network]] 1: tasks: []: expected a list of SR, DN"),
+    "task": ('["DN"]', '["DX"]', ": [[network]] 1: tasks: ['DX']: expected a list of SR, DN, DR"),
+    "argument": ("receptive_radius", "radius", ": arguments: unknown key 'radius'; expected scale"),
+    "scale": ("receptive_radius = 0", "scale = 2", "does DN at scale 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OWN_BAD)
+def test_a_faulty_function_of_the_user_is_refused_with_its_place(case, own):
+    old, new, message = OWN_BAD[case]
+    own.write_text(OWN_FILE.replace(old, new, 1))
+    with pytest.raises(ValueError) as found:
+        cem.read_job(own)
+    assert str(found.value).startswith(str(own)) and message in str(found.value)
+
+
+@pytest.mark.parametrize("body", ["1 // 0", "raise SystemExit(3)", "return 5"])
+def test_a_function_of_the_user_that_fails_is_told_with_its_map(body, own, tmp_path):
+    (tmp_path / "own.py").write_text(f"def darker():\n    {body}\n")
+    (result,) = cem.run_job(cem.read_job(own), tmp_path / "out", progress=False)
+    assert "own.py:darker" in result.problem
+
+
+def test_plans_and_outcomes_of_a_job_have_names(clean, pool, local):
+    job = dataclasses.replace(
+        small_job(clean, pool, local), plan="adaptive:64", outcomes=("ssim", cem.psnr)
+    )
+    assert (job.plan, job.outcomes) == (cem.Adaptive(most=64), (cem.ssim, cem.psnr))
+    for wrong in ({"plan": "many"}, {"plan": 3}, {"outcomes": ["psmr"]}):
+        with pytest.raises(ValueError, match=r"plan=|outcome="):
+            dataclasses.replace(job, **wrong)
 
 
 def small_job(clean, pool, local, **more) -> cem.Job:

@@ -71,7 +71,7 @@ def test_a_map_comes_back(tmp_path):
             assert ours.dtype == theirs.dtype
         else:
             assert ours == theirs
-    assert found.effect.flags.writeable
+    assert not found.effect.flags.writeable
 
 
 def test_numbers_of_numpy_are_saved_as_python_has_them(tmp_path):

@@ -14,6 +14,7 @@ FIRST = {registry.find(name).architecture: name for name in reversed(cem.models.
 DIFFERENT = {
     "RCAN": "a name says how attention pools", "CARNM": "a name says the factor",
     "XRestormer": "a name says the factor", "MPRNet": "one name limits the output",
+    "IRCNN": "DnCNN has as many convolutions, without dilation",
 }  # fmt: skip
 """Architectures whose names differ in what tensors do not tell."""
 
@@ -43,6 +44,13 @@ def test_bundled_weights_are_known_by_their_values(name):
     assert recognise(state) == (name,)
     first = next(iter(state))
     assert name not in recognise({**state, first: state[first] + 1})
+
+
+def test_channels_are_no_size():
+    grey = {"in_nc": 1, "out_nc": 1}
+    assert choose(zoo.state_dict("IRCNN", grey)) == "IRCNN"
+    with pytest.raises(ValueError, match="fit DnCNN, IRCNN, which are different networks"):
+        choose(zoo.state_dict("IRCNN", {**grey, "nc": 8}))
 
 
 def test_different_networks_of_equal_shapes_are_named():

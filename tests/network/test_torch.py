@@ -116,6 +116,21 @@ def test_a_module_is_compared_with_torch_on_request(windows):
     assert cem.wrap(lambda x: x).check(random(1, 4, 4, 3)) is None
 
 
+def test_a_map_tells_how_far_a_module_is_from_torch(windows):
+    clean = cem.example_image("facade")[:32, :32]
+    scene = cem.Scene.super_resolution(clean, 2)
+    network = cem.wrap_torch(windows, scale=2)
+    roi, plan = cem.ROI(8, 8, 16, 16), cem.Fixed(2)
+    found = cem.causal_effect_map(network, scene, roi, plan=plan, progress=False)
+    assert 0 <= found.provenance["difference_from_original"] < 1e-5
+    params = {**network.params, "tail.bias": network.params["tail.bias"] + 0.1}
+    import dataclasses
+
+    with pytest.raises(ValueError, match=r"network=Windows.*off by 0.1"):
+        changed = dataclasses.replace(network, params=params)
+        cem.causal_effect_map(changed, scene, roi, plan=plan, progress=False)
+
+
 class Unknown(nn.Module):
     def forward(self, x):
         return torch.linalg.qr(x)[0] * 0 + x

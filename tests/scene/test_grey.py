@@ -1,5 +1,7 @@
 """Grey scenes from file to map, report and picture."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
@@ -94,13 +96,7 @@ def test_the_pool_becomes_grey_with_the_scene(pool):
 
 
 def test_channels_that_do_not_fit_are_refused_with_the_remedy(clean, grey, pool, local):
-    class OneChannel(cem.Network):
-        channels = 1
-
-    fields = {
-        name: getattr(local, name) for name in ("name", "apply", "params", "receptive_radius")
-    }
-    network = OneChannel(**fields)
+    network = dataclasses.replace(local, channels=1)
     with pytest.raises(ValueError, match=r"takes images of 1 channels.*has 3.*to_grey"):
         cem.causal_effect_map(network, cem.Scene.denoising(clean), ROI, pool=pool)
     cem.causal_effect_map(

@@ -13,7 +13,7 @@ from report_maps import made_map
 from test_report import Page
 
 import cem_jax as cem
-from cem_jax.effects.progress import show_progress
+from cem_jax.effects.progress import State, TerminalProgress
 from cem_jax.plain_text import shortened, told, visible
 from cem_jax.view.figure_file import figure_bytes, write_figure
 
@@ -93,9 +93,8 @@ def test_any_text_is_a_name_in_a_map_that_is_saved(case, tmp_path):
 def test_any_text_is_a_name_on_a_terminal(case, monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    with show_progress(NAMES[case], (2, 2)) as bar:
-        assert bar is not None
-        bar.advance(1, 2, np.full((4, 1), 20.0), 20.0)
+    with TerminalProgress().follow(NAMES[case]) as show:
+        show(State(1, 1, 2, 1.0, lambda: np.zeros((2, 2))))
     shown = capsys.readouterr().err
     assert f"{shortened(visible(NAMES[case]), 32)}, stage 1".strip() in re.sub(
         r"\x1b\[[0-9;?]*[A-Za-z]", "", shown

@@ -1,5 +1,7 @@
 """A torch module as a program, by torch's own export."""
 
+import contextlib
+import io
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -54,7 +56,9 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> Program:
     """
     import torch
 
-    with warnings.catch_warnings(), torch.no_grad():
+    # torch prints what it had exported before it fails; the reason alone goes to the caller.
+    quiet = contextlib.redirect_stderr(io.StringIO())
+    with warnings.catch_warnings(), torch.no_grad(), quiet:
         warnings.simplefilter("ignore")
         try:
             image = torch.zeros(tuple(shape), dtype=dtype)
@@ -66,7 +70,9 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> Program:
             exported = exported.run_decompositions(table)
         except Exception as error:  # torch has as many as modules have reasons
             text = str(error).strip().split("\n")[0][:200]
-            raise NotNative(f"torch.export ({type(error).__name__}: {text})") from error
+            raise NotNative(
+                f"what torch.export refuses ({type(error).__name__}: {text})"
+            ) from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             return _Reader(torch, exported).program(str(dtype).removeprefix("torch."))

@@ -122,6 +122,7 @@ def _cumulative(function: Callable[..., Any]) -> Operation:
 
 
 def _sort(x: Any, *args: Any, stable: bool | None = None, dim: int = -1, descending: bool = False):
+    """Equal elements keep their order; torch leaves theirs open unless asked for a stable sort."""
     positional = [value for value in args if value is not None]
     if positional and not isinstance(positional[0], bool):
         dim = positional.pop(0)

@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from .layout import Laid, aligned
-from .operation import Operation, pair, plain
+from .operation import Operation, channels_last, images, pair, plain
 
 _TO_THE_END = 2**62
 
@@ -217,51 +218,66 @@ def _unfold(x: Laid, axis: int, size: int, step: int) -> Laid:
     """All windows along a counted axis, counted by a new last one."""
     axis %= x.ndim
     count = (x.shape[axis] - size) // step + 1
+    if count < size:
+        whole = [cut(x, axis, k * step, k * step + size).inserted(axis) for k in range(count)]
+        order = [k for k in range(x.ndim + 1) if k != axis + 1]
+        return cat(whole, axis).permuted([*order, axis + 1])
     span = (count - 1) * step + 1
     parts = [cut(x, axis, k, k + span, step).inserted(x.ndim) for k in range(size)]
     return cat(parts, x.ndim)
+
+
+def _windows(x: jax.Array, axis: int, taps: int, step: int, dilation: int) -> jax.Array:
+    """All windows along an axis, which becomes two: taps, then windows."""
+    count = (x.shape[axis] - dilation * (taps - 1) - 1) // step + 1
+    if count < taps and dilation == 1:
+        whole = [lax.slice_in_dim(x, k * step, k * step + taps, axis=axis) for k in range(count)]
+        return jnp.stack(whole, axis + 1)
+    span = (count - 1) * step + 1
+    starts = [k * dilation for k in range(taps)]
+    return jnp.stack([lax.slice_in_dim(x, k, k + span, step, axis) for k in starts], axis)
+
+
+def _overlapped(x: jax.Array, axis: int, length: int, step: int, dilation: int) -> jax.Array:
+    """The adjoint of `_windows`: the sum of all windows, each where it came from."""
+    taps, count = x.shape[axis : axis + 2]
+    by_window = count < taps and dilation == 1
+    total: Any = None
+    for k in range(count if by_window else taps):
+        part = lax.index_in_dim(x, k, axis + 1 if by_window else axis, keepdims=False)
+        low, between = (k * step, 1) if by_window else (k * dilation, step)
+        high = length - low - (part.shape[axis] - 1) * between - 1
+        config = [(0, 0, 0)] * part.ndim
+        config[axis] = (low, high, between - 1)
+        part = lax.pad(part, jnp.zeros((), x.dtype), config)
+        total = part if total is None else total + part
+    return total
 
 
 def _im2col(x: Laid, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Laid:
     """Every window's elements as one axis [n, c * taps, windows], as shifted images."""
     (ph, pw), (kh, kw) = pair(padding), pair(kernel)
     (dh, dw), (sh, sw) = pair(dilation), pair(stride)
-    x = pad(x, (pw, pw, ph, ph))
-    n, c, h, w = x.shape
-    oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
-    parts = []
-    for row in range(kh):
-        shifted = cut(x, 2, row * dh, row * dh + (oh - 1) * sh + 1, sh)
-        for column in range(kw):
-            start = column * dw
-            parts.append(cut(shifted, 3, start, start + (ow - 1) * sw + 1, sw).inserted(2))
-    return cat(parts, 2).viewed((n, c * kh * kw, oh * ow))
+    image = channels_last(pad(x, (pw, pw, ph, ph)))
+    rows = _windows(image, 1, kh, sh, dh)
+    parts = _windows(rows, 3, kw, sw, dw)
+    n, _, oh, _, ow, c = parts.shape
+    return Laid.of(parts, (0, 2, 4, 3, 5, 1)).viewed((n, c * kh * kw, oh * ow))
 
 
 def _col2im(
     x: Laid, size: Sequence[int], kernel: Any, dilation: Any, padding: Any, stride: Any
 ) -> Laid:
-    """The adjoint of `_im2col`: every tap's image laid out at its stride, and their sum."""
+    """The adjoint of `_im2col`, along one axis after the other."""
     (ph, pw), (kh, kw) = pair(padding), pair(kernel)
     (dh, dw), (sh, sw) = pair(dilation), pair(stride)
     h, w = size[0] + 2 * ph, size[1] + 2 * pw
     oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
     n, taps, _ = x.shape
-    parts = x.viewed((n, taps // (kh * kw), kh, kw, oh, ow)).arranged((2, 3, 0, 4, 5, 1))
-    total: Any = 0
-    zero = jnp.zeros((), x.dtype)
-    for row in range(kh):
-        for column in range(kw):
-            top, left = row * dh, column * dw
-            config = [
-                (0, 0, 0),
-                (top, h - top - (oh - 1) * sh - 1, sh - 1),
-                (left, w - left - (ow - 1) * sw - 1, sw - 1),
-                (0, 0, 0),
-            ]
-            total = total + lax.pad(parts[row, column], zero, config)
-    inside = total[:, ph : ph + size[0], pw : pw + size[1]]
-    return Laid.of(inside, (0, 2, 3, 1))
+    parts = x.viewed((n, taps // (kh * kw), kh, kw, oh, ow)).arranged((0, 2, 4, 3, 5, 1))
+    rows = _overlapped(parts, 3, w, sw, dw)
+    image = _overlapped(rows, 1, h, sh, dh)
+    return images(image[:, ph : ph + size[0], pw : pw + size[1]])
 
 
 def _pixel_shuffle(x: Laid, factor: int) -> Laid:

@@ -48,9 +48,9 @@ class Haze(Degradation):
     clean * t + light * (1 - t) with the transmission t = exp(-depth), rounded to 8 bits.
 
     Args:
-        light: brightness of the air, 0 .. 1.
-        depth: optical depth in the middle of the image.
-        slope: how much it grows across the image.
+        light: brightness of the air, as a share of white.
+        depth: optical depth in the middle of the image, without unit.
+        slope: how much it grows across the image, without unit.
         angle: towards which side, in degrees: 0 to the right, 90 downwards.
 
     Raises:

@@ -17,7 +17,8 @@ def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """
     kh, kw = kernel.shape
     top, left = kh // 2, kw // 2
-    padded = np.pad(image, ((top, kh - 1 - top), (left, kw - 1 - left)), mode="reflect")
+    room = [(top, kh - 1 - top), (left, kw - 1 - left)]
+    padded = np.pad(image, room, mode="reflect")
     shape = (padded.shape[0] + kh - 1, padded.shape[1] + kw - 1)
     product = np.fft.rfft2(padded, shape) * np.fft.rfft2(kernel[::-1, ::-1], shape)
     full = np.fft.irfft2(product, shape)

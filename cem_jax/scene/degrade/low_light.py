@@ -26,7 +26,7 @@ class LowLight(Degradation):
     """Low light: light * clean^gamma, rounded to 8 bits.
 
     Args:
-        gamma: above 1 darkens.
+        gamma: an exponent, without unit; above 1 darkens.
         light: share of it that is left, 0 .. 1.
 
     Raises:

@@ -95,7 +95,7 @@ class PoissonGaussian(Degradation):
     2008). Rounded to 8 bits. do() draws it anew inside the block.
 
     Args:
-        photons: that white stands for.
+        photons: how many white stands for, a number without unit.
         sigma: standard deviation of the reading, in units of [0, 1].
 
     Raises:

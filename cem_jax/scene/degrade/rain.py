@@ -23,7 +23,7 @@ class Rain(Degradation):
         width: side of the Gaussian that widens the streak, in pixels (1, 3, 5, 7 or 9).
         length: length of a streak, in pixels.
         angle: degrees that a streak leans from the vertical, counter-clockwise.
-        beta: weight with which the layer is added to the image.
+        beta: weight with which the layer is added to the image, without unit.
 
     Raises:
         ValueError: numbers out of range.
@@ -63,7 +63,15 @@ class Rain(Degradation):
         return rain if angle is None else dataclasses.replace(rain, angle=angle)
 
     def layer(self, random: np.random.RandomState, shape: tuple[int, int]) -> np.ndarray:
-        """The streaks: uint8 [h, w], the minimum 0 and the maximum 255."""
+        """The streaks alone.
+
+        Args:
+            random: source of the drops.
+            shape: height and width of the image.
+
+        Returns:
+            uint8 [h, w], the minimum 0 and the maximum 255.
+        """
         drops = random.uniform(0, 256, shape)
         drops[drops < 256 - self.amount * 256] = 0
         layer = correlate(correlate(drops, _DROP), _streak(self))

@@ -36,24 +36,51 @@ class Degradation:
         return Fraction(1)
 
     def changed(self, low: int, high: int) -> tuple[int, int]:
-        """The rows (columns) of the result that can change with rows low .. high - 1."""
+        """What of the result can change with rows (columns) low .. high - 1 of the input.
+
+        Args:
+            low: the first one.
+            high: the one behind the last.
+
+        Returns:
+            First row of the result, and the one behind the last; they may lie outside.
+        """
         return low, high
 
     def needed(self, low: int, high: int) -> tuple[int, int]:
-        """The rows (columns) of the input on which rows low .. high - 1 of the result depend."""
+        """What of the input rows (columns) low .. high - 1 of the result depend on.
+
+        Args:
+            low: the first one.
+            high: the one behind the last.
+
+        Returns:
+            First row of the input, and the one behind the last; they may lie outside.
+        """
         return low, high
 
     def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
-        """What does not depend on the image: a pytree of arrays [h, w, ...].
+        """What does not depend on the image.
 
         Args:
             random: source of all that is random.
             shape: of the input, [h, w, c].
+
+        Returns:
+            A pytree of arrays [h, w, ...].
         """
         return ()
 
     def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
-        """The same on the device, for a block; only where `renewed`."""
+        """The same on the device, for a block; only where `renewed`.
+
+        Args:
+            key: random key, of shape [].
+            shape: of the block in the input, [side, side, c].
+
+        Returns:
+            A pytree of arrays [side, side, ...].
+        """
         raise NotImplementedError
 
     def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
@@ -64,7 +91,7 @@ class Degradation:
             drawn: of `drawn`, for the same pixels.
 
         Returns:
-            int32 0 .. 255.
+            int32 0 .. 255, [h', w', c].
         """
         raise NotImplementedError
 

@@ -55,7 +55,7 @@ def test_names_of_the_command_line(text, plan):
         "fixed:99999999999999999999", "quadrature", "quadrature:100000", "stratified:12",
         "stratified:1073741824", "adaptive:1", "adaptive:4611686018427387904",
         "coarse-to-fine:3", "coarse-to-fine:0,50", "coarse-to-fine:3,1000000000", "many", "", ":",
-        cem.Fixed, 3, None, object(), {"plan": "fixed"}, {"plan": "fixed", "n": 1.5}, {"n": 3},
+        cem.Fixed, 3, None, frozenset(), {"plan": "fixed"}, {"plan": "fixed", "n": 1.5}, {"n": 3},
         {"plan": "fixed", "n": 3, "seed": 1}, {"plan": "adaptive", "confidence": 1},
         {"plan": "adaptive", "confidence": "high"}, {"plan": "adaptive", "rare": 0},
         {"plan": "fixed", "n": 3, "tolerance": "small"}, {"plan": 3}, {"plan": ["fixed"]},

@@ -1,0 +1,46 @@
+"""The command that shows a photograph before any map: `look`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import cem_jax as cem
+from cem_jax.cli.output import Json, show
+from cem_jax.cli.start import start_jax
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: cem-jax look photo.png --out look.png")
+def look(
+    context: typer.Context,
+    image: Annotated[Path, typer.Argument(help="The clean photograph.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .png, .pdf, .svg.")] = Path(
+        "look.png"
+    ),
+    degraded: Annotated[
+        Path | None, typer.Option(help="Its degraded version, for the region that lost most.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """A photograph with a grid of its pixels, and the regions that --roi can name."""
+    clean = cem.open_image(image)
+    start_jax(context)
+    from cem_jax.scene.regions import suggestions
+    from cem_jax.view.figure_file import write_figure
+    from cem_jax.view.look import plot_regions
+
+    scene = cem.Scene.custom(clean, clean if degraded is None else cem.open_image(degraded))
+    found = suggestions(scene)
+    if degraded is None:
+        found.pop("lost")  # nothing is
+    write_figure(plot_regions(scene.clean, {name: one.roi for name, one in found.items()}), out)
+    rows: list[dict[str, float | int | str]] = [
+        {"--roi": name, "Y,X,H,W": ",".join(map(str, dataclasses.astuple(roi))), "it is": note}
+        for name, (roi, note) in found.items()
+    ]
+    height, width = scene.clean.shape[:2]
+    text = f"{height} x {width} pixels\n\n{cem.markdown_table(rows)}\n\nWritten: {out}"
+    show(rows, text, json)

@@ -1,0 +1,112 @@
+"""A job's networks: of the zoo by name, of a file of weights, or made by a function of the user."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cem_jax import models
+from cem_jax.jobs.job import check_label
+from cem_jax.jobs.tables import Place
+from cem_jax.network.factory import made_by
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import load
+
+KEYS = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict, "module": str,
+        "tasks": list}  # fmt: skip
+_TASKS = ("SR", "DN", "DR")
+_FACTS = {"scale": int, "receptive_radius": int, "size_multiple": int}
+"""What a function of the user is given as `arguments`."""
+
+
+class Asked(NamedTuple):
+    """A network that a job asks for.
+
+    Args:
+        label: what it is called in the results.
+        make: loads it.
+        tasks: whose scenes it gets.
+        scale: output pixels per input pixel.
+    """
+
+    label: str
+    make: Callable[[], Network]
+    tasks: tuple[str, ...]
+    scale: int
+
+
+def read_network(place: Place, table: Any, folder: Path) -> Asked:
+    """A table `[[network]]`, checked.
+
+    Args:
+        place: where it stands.
+        table: what stands there.
+        folder: of the job's file, to which paths are relative.
+
+    Raises:
+        ValueError: the message names the place and what is accepted.
+    """
+    table = place.table(table, KEYS)
+    found = _own(place, table, folder) if "module" in table else _of_the_zoo(place, table, folder)
+    place.at("label").checked(check_label, found.label)
+    return found
+
+
+def _own(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
+    """A network that a function of the user makes."""
+    for key in ("name", "weights", "part"):
+        if key in table:
+            raise place.at(key).wrong("a network with module has none")
+    where, _, function = table["module"].rpartition(":")
+    if not where or not function.isidentifier():
+        raise place.at("module").wrong(
+            f"{table['module']!r}: expected package.module:function or file.py:function"
+        )
+    if where.endswith(".py"):
+        where = str(folder / where)
+        if not Path(where).is_file():
+            raise place.at("module").wrong(f"{where!r} does not exist")
+    tasks = table.get("tasks", list(_TASKS))
+    if not tasks or any(task not in _TASKS for task in tasks):
+        raise place.at("tasks").wrong(f"{tasks!r}: expected a list of {', '.join(_TASKS)}")
+    facts = place.at("arguments").table(table.get("arguments", {}), _FACTS)
+    label = table.get("label", function)
+    make = functools.partial(made_by, f"{where}:{function}", label=label, **facts)
+    return Asked(label, make, tuple(tasks), _scale(make, facts.get("scale", 1)))
+
+
+def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
+    """A network of the zoo, by its name or recognised by its weights."""
+    if "tasks" in table:
+        raise place.at("tasks").wrong("only a network with module has them")
+    weights, part, told = None, table.get("part"), table.get("arguments", {})
+    if "weights" in table:
+        weights = folder / table["weights"]
+        if not weights.exists():
+            raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
+    if "name" in table:
+        name = table["name"]
+    elif weights is not None:
+        read = place.at("weights").checked(models.read_state_dict, weights, part)
+        name = place.at("weights").checked(models.choose, read, **told)
+    else:
+        raise place.wrong("it has no name; see `cem-jax models`")
+    facts = place.at("name").checked(models.describe, name)
+    if weights is None and not facts.bundled:
+        place.at("weights").checked(load, name)  # says which official file fits
+    place.at("arguments").checked(models.check_arguments, name, told)
+    label = table.get("label", name)
+    make = functools.partial(load, name, weights, part=part, label=label, **told)
+    as_named = weights is None and not told
+    return Asked(label, make, facts.tasks, facts.scale if as_named else _scale(make, facts.scale))
+
+
+def _scale(make: Callable[[], Network], usual: int) -> int:
+    """The scale of a network, which its file or its arguments may change.
+
+    A network that cannot be loaded is told with its maps.
+    """
+    try:
+        return make().scale
+    except ValueError:
+        return usual

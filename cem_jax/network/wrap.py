@@ -1,0 +1,138 @@
+"""Functions and modules of JAX as networks."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from cem_jax.arguments import as_text, whole_number
+from cem_jax.network.module import Module
+from cem_jax.network.network import Apply, Network, of_any_size
+
+_ARRAYS = (jax.Array, np.ndarray)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tree:
+    """A callable pytree as `apply`: its arrays are the parameters, all else stays as it is."""
+
+    structure: Any
+    rest: tuple[Any, ...]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        arrays = iter(params)
+        leaves = [next(arrays) if leaf is None else leaf for leaf in self.rest]
+        return jax.tree.unflatten(self.structure, leaves)(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithoutParams:
+    """A function of the image alone, as `apply`."""
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        return self.function(x)
+
+
+def _refuse_others(fn: Any) -> None:
+    """Names the right call for what `wrap` does not take."""
+    kinds = [(kind.__module__.partition(".")[0], kind.__qualname__) for kind in type(fn).__mro__]
+    named = type(fn).__name__
+    if ("torch", "Module") in kinds:
+        raise ValueError(f"fn={named}: a torch module; call cem_jax.wrap_torch(module)")
+    if ("flax", "Module") in kinds and not isinstance(fn, nnx.Module):
+        raise ValueError(
+            f"fn={named}: a Linen module; call cem_jax.wrap(module.apply, params=variables)"
+        )
+    if isinstance(fn, nnx.Module):
+        for path, part in nnx.iter_graph(fn):
+            if not isinstance(part, nnx.Module):
+                continue
+            drops = getattr(part, "deterministic", None) is False and getattr(part, "rate", 1)
+            if drops or getattr(part, "use_running_average", None) is False:
+                place = ".".join(map(str, path)) or named
+                raise ValueError(
+                    f"fn={named}: its {type(part).__name__} ({place}) is in training mode; call "
+                    "module.eval() first"
+                )
+
+
+def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
+    """Refuses a function that makes numpy arrays of its image; other errors may be the size's."""
+    side = -(-32 // multiple) * multiple
+    try:
+        jax.eval_shape(apply, params, jax.ShapeDtypeStruct((1, side, side, 3), np.float32))
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        text = str(error).strip().split("\n")[0][:200]
+        raise ValueError(
+            f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text})"
+        ) from error
+    except Exception:  # an image of this size or of these channels may be none that it takes
+        return
+
+
+def wrap(
+    fn: Callable[..., Any],
+    *,
+    scale: int = 1,
+    name: str | None = None,
+    params: Any = None,
+    receptive_radius: int | None = None,
+    size_multiple: int = 1,
+) -> Network:
+    """Any JAX function as a network.
+
+    Args:
+        fn: `f(x)`, or `f(params, x)` where params are given, NHWC in [0, 1] in and out; an NNX
+            module, or a callable pytree such as an Equinox module, is taken apart into its
+            function and its arrays.
+        scale: output pixels per input pixel.
+        name: what it is called; by default the function's own name.
+        params: a pytree of parameters, passed through to `f(params, x)`.
+        receptive_radius: farthest input pixel that reaches an output pixel; None if unknown: the
+            function's locality is then found where its operations show it.
+        size_multiple: of which the function needs an image's sides, in input pixels (strides,
+            windows): others are padded by reflection, and crops begin on it.
+
+    Raises:
+        ValueError: fn is no function of JAX (the message names what to call for a torch or a Linen
+            module), is in training mode, or cannot be hashed; or scale, receptive_radius or
+            size_multiple is out of range.
+
+    Examples:
+        >>> import cem_jax as cem
+        >>> import numpy as np
+        >>> network = cem.wrap(lambda x: x.repeat(2, 1).repeat(2, 2), scale=2, receptive_radius=0)
+        >>> network(np.zeros((1, 8, 8, 3))).shape
+        (1, 16, 16, 3)
+    """
+    _refuse_others(fn)
+    if not callable(fn):
+        raise ValueError(f"fn={fn!r}: expected a function of an image")
+    scale = whole_number("scale", scale, 1)
+    multiple = whole_number("size_multiple", size_multiple, 1)
+    own = getattr(fn, "__name__", type(fn).__name__)
+    called = own if name is None else as_text("name", name)
+    apply: Apply
+    if isinstance(fn, nnx.Module):
+        graph, params = nnx.split(fn)
+        apply = Module(graph)
+    elif params is None and not jax.tree_util.all_leaves([fn]):
+        leaves, structure = jax.tree.flatten(fn)
+        params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]
+        rest = tuple(None if isinstance(leaf, _ARRAYS) else leaf for leaf in leaves)
+        apply = _Tree(structure, rest)
+    else:
+        apply = fn if params is not None else _WithoutParams(fn)
+    try:
+        hash(apply)
+    except TypeError as error:
+        raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
+    if apply is fn or isinstance(apply, _WithoutParams):
+        _refuse_numpy(called, apply, params, multiple)
+    apply = of_any_size(apply, scale, multiple)
+    return Network(called, apply, params, scale, receptive_radius, anchor=multiple)

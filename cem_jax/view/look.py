@@ -1,0 +1,52 @@
+"""A photograph with a grid of pixels and the regions that rules suggest."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cem_jax.grid import ROI
+from cem_jax.scene.image import in_colour
+from cem_jax.view.plot import outline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LINES = 8
+"""Lines of the grid along the longer side, at most."""
+_WIDTH = 9.0
+"""Inches of the longer side."""
+
+
+def plot_regions(image: np.ndarray, regions: Mapping[str, ROI]) -> "Figure":
+    """Draws a photograph with a grid whose ticks are pixels, and regions by their names.
+
+    Args:
+        image: [h, w, c] in [0, 1].
+        regions: what is outlined.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    height, width = image.shape[:2]
+    step = 8
+    while max(height, width) / step > _LINES:
+        step *= 2
+    inches = _WIDTH / max(height, width)
+    figure = Figure(figsize=(width * inches + 1, height * inches + 1), layout="constrained")
+    ax = figure.add_subplot()
+    ax.imshow(in_colour(image), vmin=0, vmax=1)
+    ax.set_xticks(np.arange(0, width, step))
+    ax.set_yticks(np.arange(0, height, step))
+    ax.grid(color="white", alpha=0.5, linewidth=0.6)
+    ax.set_xlabel(f"x in pixels, {width} in all")
+    ax.set_ylabel(f"y in pixels, {height} in all")
+    for name, roi in regions.items():
+        outline(roi, ax, 2.0)
+        ax.text(
+            roi.x + 1, roi.y + 1, name, color="black", fontsize="small", verticalalignment="top",
+            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
+        )  # fmt: skip
+    return figure
