@@ -1,6 +1,6 @@
 """Plans compared on recorded outcomes: evaluations, errors, decisions, coverage.
 
-    python benchmarks/plans.py [--repeats 60]
+    python benchmarks/plans.py [--repeats 30]
 
 Each plan is played again and again, with other seeds, on three recorded maps whose true effects are
 known (tests/recorded.py): no network runs. Figures are for the whole map.
@@ -94,7 +94,7 @@ def compare(task: str, plan: cem.Plan, repeats: int, pool: cem.PatchPool) -> dic
 def main() -> None:
     """Prints a table for each recorded map."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=30)
     repeats, pool = parser.parse_args().repeats, recorded_pool()
     for task in TASKS:
         print(f"\n{task}: {len(whole_map(task))} blocks, {repeats} repeats, errors in dB\n")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from deceptive import CASES, TAlone, deceptive_pool
 from recorded import play, recorded_change, recorded_pool
+from scipy import stats
 
 import cem_jax as cem
 from cem_jax.plans.surprise import scales, surprise
@@ -112,3 +113,32 @@ def test_costly_patches_are_not_shared_by_blocks():
     error = found.effect - change.mean(axis=1)
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(400)
     assert abs(np.corrcoef(error[:-1], error[1:])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blocks_are_decided_by_t_intervals_widened_by_surprise(seed):
+    """By the formula, for blocks of different scales after 16 and after 32 draws (two looks)."""
+    random, plan, pool = np.random.default_rng(seed), cem.Adaptive(0.01), recorded_pool()
+    scale = np.geomspace(1e-4, 0.03, 24)[:, None]
+    change = random.normal(random.choice([0, 0.01, 0.03], (24, 1)), scale, (24, 32))
+    change[3, 5] += 0.1
+    change[20, 25] -= 0.3
+    change = change.astype(np.float32).astype(np.float64)
+    samples = np.where(np.arange(24) % 2, 16, 32)
+    values = np.where(np.arange(32) < samples[:, None], -change, np.nan)
+    found = plan.estimate(values, 0.0, pool)
+    assert plan.first(24) == 16
+    undecided = []
+    for cell, n in enumerate(samples):
+        own, rows = change[cell, :n], samples >= n
+        unit = own.std(ddof=1) + 1e-4
+        above, below = (
+            surprise(sign * np.where(np.isnan(values), np.nan, change)[rows], n, 1e-4)
+            for sign in (1, -1)
+        )
+        half = stats.t.ppf(1 - 0.025 / 2 / 2, n - n // 4) * found.standard_error[cell]
+        low = own.mean() - half - unit * below / 0.025
+        high = own.mean() + half + unit * above / 0.025
+        undecided.append(not (low >= 0.01 or high <= -0.01 or (low > -0.01 and high < 0.01)))
+    np.testing.assert_array_equal(found.undecided, undecided)
+    assert 0 < sum(undecided) < 24
