@@ -121,3 +121,24 @@ def test_a_tolerance_of_the_user_is_kept():
     assert with_tolerance(cem.Fixed(3, 0.0), 0.5) == cem.Fixed(3, 0.0)
     with pytest.raises(ValueError, match="tolerance=None"):
         cem.Fixed(3).estimate(np.zeros((1, 3)), 0.0, cem.PatchPool.default())
+
+
+def test_the_least_numbers_are_accepted():
+    for plan in (
+        cem.CoarseToFine(1, 1, 0.0),
+        cem.Fixed(1),
+        cem.Stratified(2),
+        cem.Quadrature(1),
+        cem.Adaptive(most=2, equivalent=1),
+        cem.Stratified(2, seed=2**32 - 1),
+    ):
+        assert as_plan(json.loads(json.dumps(plan_record(plan)))) == plan
+
+
+@pytest.mark.parametrize("plan", [cem.CoarseToFine(2, 3), cem.Adaptive(), cem.Fixed(4)], ids=str)
+def test_the_first_draws_need_no_tolerance(plan):
+    nothing = np.full((6, plan.capacity), np.nan)
+    first = plan.wanted(nothing, 0.0, np.arange(6) < 4).sum(axis=1)
+    expected = {cem.CoarseToFine: 2, cem.Adaptive: 32, cem.Fixed: 4}[type(plan)]
+    np.testing.assert_array_equal(first, [expected] * 4 + [0, 0])
+    assert not plan.wanted(nothing, 0.0, np.zeros(6, bool)).any()
