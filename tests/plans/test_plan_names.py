@@ -142,3 +142,26 @@ def test_the_first_draws_need_no_tolerance(plan):
     expected = {cem.CoarseToFine: 2, cem.Adaptive: 32, cem.Fixed: 4}[type(plan)]
     np.testing.assert_array_equal(first, [expected] * 4 + [0, 0])
     assert not plan.wanted(nothing, 0.0, np.zeros(6, bool)).any()
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [cem.CoarseToFine(2, 3, 0.01), cem.Adaptive(0.01, most=8), cem.Fixed(4, 0.01),
+     cem.Stratified(4, 0.01), cem.Quadrature(4, 0.01)],
+    ids=str,
+)  # fmt: skip
+def test_plans_look_at_changes_from_the_baseline(plan):
+    """Outcomes of 28 dB less something say the same as those of 0 dB less it."""
+    random, pool = np.random.default_rng(0), cem.PatchPool.default()
+    scale = np.geomspace(1e-4, 0.1, 30)[:, None]
+    change = 0.015 * random.integers(-1, 2, (30, 1)) + scale * random.normal(
+        size=(30, plan.capacity)
+    )
+    change[:, plan.capacity // 2 :][::3] = np.nan
+    active = np.ones(30, bool)
+    at_zero, at_28 = (plan.estimate(base - change, base, pool) for base in (0.0, 28.0))
+    for field in dataclasses.fields(at_zero):
+        ours, theirs = getattr(at_zero, field.name), getattr(at_28, field.name)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    wanted = [plan.wanted(base - change, base, active) for base in (0.0, 28.0)]
+    np.testing.assert_array_equal(*wanted)
