@@ -52,6 +52,15 @@ def test_the_interval_over_scenes_is_that_of_a_t_test():
     np.testing.assert_allclose([found[k] for k in ("mean", "low", "high")], [8.5 / 3, low, high])
 
 
+def test_fewer_than_two_scenes_have_no_interval():
+    nothing = {"mean": None, "low": None, "high": None, "scenes": 0}
+    assert statistics.over_scenes({"a": [np.nan]}) == nothing
+    one = {"mean": 2.0, "low": None, "high": None, "scenes": 1}
+    assert statistics.over_scenes({"a": [1.0, 3.0], "b": []}) == one
+    assert statistics.of_differences({"a": [2.0]}) == {**one, "effect_size": None}
+    assert statistics.of_differences({"a": [2.0], "b": [2.0]})["effect_size"] is None
+
+
 def test_pairs_are_compared_region_by_region():
     first = {"a": [1.0, 2.0], "b": [3.0, 5.0]}
     second = {"a": [0.0, 0.0], "b": [1.0, 2.0]}

@@ -113,3 +113,21 @@ def test_draws_without_noise_are_refused():
         cem.shares_without_noise(played_map(cem.Fixed(1), change, recorded_pool(), 0))
     with pytest.raises(ValueError, match="6 different draws"):
         cem.chance_of_harm(played_map(cem.Fixed(4), change, recorded_pool(), 0), 2)
+
+
+def test_halves_of_stratified_draws_are_its_two_runs():
+    """T(all) is 2; the first run says 1, the second one 3.5 in one block and 3 in another."""
+    values = np.full((1, 3, 8), -2.0, np.float32)
+    values[0, 0] = [-1, -1, -1, -1, -3, -3, -3, -3]
+    values[0, 1] = [-1, -1, -1, -1, -3.5, -3.5, -3.5, -3.5]
+    values[0, 2] = 0
+    found = played_map(cem.Stratified(8), np.zeros((3, 1000)), recorded_pool(), 0)
+    found = dataclasses.replace(found, values=values)
+    assert cem.range_without_noise(found) == pytest.approx((0, 2 * 2.25 - (1 + 3.5) / 2))
+
+
+def test_two_draws_are_enough_and_the_tolerance_itself_counts():
+    change = np.repeat(np.array([[0.25], [-0.25], [0.125]]), 1000, axis=1)
+    found = played_map(cem.Fixed(2), change, recorded_pool(), 0)
+    found = dataclasses.replace(found, tolerance=0.25)
+    np.testing.assert_allclose(cem.shares_without_noise(found), 100 / 3)

@@ -143,8 +143,11 @@ def test_pairs_of_stratified_draws_are_stratified():
     found = cem.difference(first, second)
     np.testing.assert_allclose(found.standard_error, 0.5 * first.standard_error, rtol=1e-4)
     assert (found.degrees == 12).all()
-    with pytest.raises(ValueError, match="confidence=2"):
-        found.interval(2)
+    for confidence in (0, 1, 2):
+        with pytest.raises(ValueError, match=f"confidence={confidence}"):
+            found.interval(confidence)
+        with pytest.raises(ValueError, match=f"confidence={confidence}"):
+            first.interval(confidence)
 
 
 def test_maps_of_different_interventions_do_not_compare():
