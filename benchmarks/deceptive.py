@@ -1,6 +1,6 @@
 """`Adaptive` on the worst outcomes that were thought of: how often a block is decided wrongly.
 
-    python benchmarks/deceptive.py [--repeats 40] [--blocks 48]
+    python benchmarks/deceptive.py [--repeats 30] [--blocks 48]
 
 Each case (tests/deceptive.py) is a map in which few patches carry the effects, or outcomes have
 heavy tails. It is made and played again and again. Figures, of a map's blocks:
@@ -45,7 +45,7 @@ def judged(plan: cem.Plan, case: Case, blocks: int, repeats: int) -> np.ndarray:
 def main() -> None:
     """Prints a table for the cases within the promise, and one for those beyond."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--blocks", type=int, default=48)
     args = parser.parse_args()
     tables = [

@@ -1,6 +1,6 @@
 """Plans compared on recorded outcomes: evaluations, errors, decisions, coverage.
 
-    python benchmarks/plans.py [--repeats 60]
+    python benchmarks/plans.py [--repeats 30]
 
 Each plan is played again and again, with other seeds, on three recorded maps whose true effects are
 known (tests/recorded.py): no network runs. Figures are for the whole map.
@@ -11,6 +11,7 @@ known (tests/recorded.py): no network runs. Figures are for the whole map.
   in it: error / sqrt(repeats));
 - wrong: blocks whose estimate is on another side of the tolerance than the truth; of these,
   decided: not marked undecided;
+- t intervals alone: `Adaptive` without what keeps it from being fooled (benchmarks/deceptive.py);
 - covered: share of 95 % intervals that hold the truth, over the blocks that some patch moves by
   0.0001 dB, and at worst, for a single block.
 """
@@ -26,6 +27,7 @@ from cem_jax.plans.estimate import interval
 from cem_jax.plans.plan import Drawn, with_tolerance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from deceptive import TAlone
 from recorded import TASKS, play, recorded_pool, whole_map
 
 PLANS = {
@@ -37,6 +39,7 @@ PLANS = {
     "Adaptive(equivalent=50)": cem.Adaptive(equivalent=50),
     "Adaptive(most=16, confidence=0.9)": cem.Adaptive(most=16, confidence=0.9),
     "Adaptive(most=64)": cem.Adaptive(most=64),
+    "t intervals alone": TAlone(),
     "Stratified(8)": cem.Stratified(8),
     "Stratified(16)": cem.Stratified(16),
     "Stratified(32)": cem.Stratified(32),
@@ -94,7 +97,7 @@ def compare(task: str, plan: cem.Plan, repeats: int, pool: cem.PatchPool) -> dic
 def main() -> None:
     """Prints a table for each recorded map."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=30)
     repeats, pool = parser.parse_args().repeats, recorded_pool()
     for task in TASKS:
         print(f"\n{task}: {len(whole_map(task))} blocks, {repeats} repeats, errors in dB\n")

@@ -138,7 +138,7 @@ class Adaptive(Drawn):
         # Without a tolerance, what is small is told by the map.
         size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() else 0.0
         smallest = max(float(size) / _SMALL, np.finfo(np.float32).tiny)
-        for n in np.unique(means.samples[drawn]):
+        for n in np.unique(means.samples[means.samples >= _FEWEST]):
             rows, known = means.samples == n, change[means.samples >= n]
             expected = scales(change[rows, :n]) + smallest
             for side, sign in enumerate((-1, 1)):

@@ -158,3 +158,23 @@ def test_maps_of_different_interventions_do_not_compare():
     assert cem.difference(told(first, "a"), second).effect.shape == (1, 48)  # one does not tell
     with pytest.raises(ValueError, match='do "a" and "b"'):
         cem.difference(told(first, "a"), told(second, "b"))
+
+
+@pytest.mark.parametrize(
+    "plan", [cem.Fixed(2, 0.01), cem.Stratified(2, 0.01), cem.Adaptive(0.01, most=2)], ids=str
+)
+def test_two_draws_have_an_error_one_has_none_and_none_needs_none(plan):
+    values = np.array([[-0.1, -0.3], [-0.1, np.nan], [np.nan, np.nan]])
+    found = plan.estimate(values, 0.0, recorded_pool())
+    np.testing.assert_allclose(found.effect, [0.2, 0.1, 0.0])
+    np.testing.assert_allclose(found.standard_error, [0.1, np.nan, 0.0])
+    np.testing.assert_array_equal(found.samples, [2, 1, 0])
+    np.testing.assert_array_equal(found.undecided, [True, True, False])
+
+
+def test_a_block_that_cannot_reach_the_region_has_an_effect_of_exactly_zero():
+    values = np.where(np.arange(3)[:, None] < 2, -0.5, np.full((3, 4), np.nan))
+    found = cem.Quadrature(4, 0.01).estimate(values, 0.0, recorded_pool())
+    np.testing.assert_allclose(found.effect, [0.5, 0.5, 0.0])
+    np.testing.assert_array_equal(found.standard_error, [np.nan, np.nan, 0.0])
+    np.testing.assert_array_equal(found.undecided, [True, True, False])

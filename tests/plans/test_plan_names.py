@@ -121,3 +121,47 @@ def test_a_tolerance_of_the_user_is_kept():
     assert with_tolerance(cem.Fixed(3, 0.0), 0.5) == cem.Fixed(3, 0.0)
     with pytest.raises(ValueError, match="tolerance=None"):
         cem.Fixed(3).estimate(np.zeros((1, 3)), 0.0, cem.PatchPool.default())
+
+
+def test_the_least_numbers_are_accepted():
+    for plan in (
+        cem.CoarseToFine(1, 1, 0.0),
+        cem.Fixed(1),
+        cem.Stratified(2),
+        cem.Quadrature(1),
+        cem.Adaptive(most=2, equivalent=1),
+        cem.Stratified(2, seed=2**32 - 1),
+    ):
+        assert as_plan(json.loads(json.dumps(plan_record(plan)))) == plan
+
+
+@pytest.mark.parametrize("plan", [cem.CoarseToFine(2, 3), cem.Adaptive(), cem.Fixed(4)], ids=str)
+def test_the_first_draws_need_no_tolerance(plan):
+    nothing = np.full((6, plan.capacity), np.nan)
+    first = plan.wanted(nothing, 0.0, np.arange(6) < 4).sum(axis=1)
+    expected = {cem.CoarseToFine: 2, cem.Adaptive: 32, cem.Fixed: 4}[type(plan)]
+    np.testing.assert_array_equal(first, [expected] * 4 + [0, 0])
+    assert not plan.wanted(nothing, 0.0, np.zeros(6, bool)).any()
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [cem.CoarseToFine(2, 3, 0.01), cem.Adaptive(0.01, most=8), cem.Fixed(4, 0.01),
+     cem.Stratified(4, 0.01), cem.Quadrature(4, 0.01)],
+    ids=str,
+)  # fmt: skip
+def test_plans_look_at_changes_from_the_baseline(plan):
+    """Outcomes of 28 dB less something say the same as those of 0 dB less it."""
+    random, pool = np.random.default_rng(0), cem.PatchPool.default()
+    scale = np.geomspace(1e-4, 0.1, 30)[:, None]
+    change = 0.015 * random.integers(-1, 2, (30, 1)) + scale * random.normal(
+        size=(30, plan.capacity)
+    )
+    change[:, plan.capacity // 2 :][::3] = np.nan
+    active = np.ones(30, bool)
+    at_zero, at_28 = (plan.estimate(base - change, base, pool) for base in (0.0, 28.0))
+    for field in dataclasses.fields(at_zero):
+        ours, theirs = getattr(at_zero, field.name), getattr(at_28, field.name)
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+    wanted = [plan.wanted(base - change, base, active) for base in (0.0, 28.0)]
+    np.testing.assert_array_equal(*wanted)

@@ -345,3 +345,20 @@ def test_a_map_says_what_it_knows(two_maps):
     assert data["effect"].attrs["units"] == first.unit
     with pytest.raises(ValueError, match="confidence=1"):
         first.interval(1)
+
+
+def test_patches_are_compared_by_their_first_eight_principal_components():
+    """Those of all 8 x 8 pixels; larger patches by the sums of 8 x 8 parts, in grey levels."""
+    pool = recorded_pool()
+    pixels = pool.patches.astype(np.float64).reshape(len(pool), -1)
+    left, size, _ = np.linalg.svd(pixels - pixels.mean(axis=0), full_matrices=False)
+    found = strata.principal_components(pool)
+    np.testing.assert_allclose(np.abs(found), np.abs((left * size)[:, :8]), atol=1e-6)
+    twice = cem.PatchPool(pool.patches.repeat(2, axis=1).repeat(2, axis=2))
+    np.testing.assert_allclose(np.abs(strata.principal_components(twice)), np.abs(found), atol=1e-6)
+
+
+def test_a_draw_that_moves_the_outcome_by_the_tolerance_makes_a_candidate():
+    values = np.array([[-0.5, np.nan], [-0.499, np.nan], [0.5, np.nan]])
+    wanted = cem.CoarseToFine(1, 1, 0.5).wanted(values, 0.0, np.ones(3, bool))
+    np.testing.assert_array_equal(wanted[:, 1], [True, False, True])

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from deceptive import CASES, TAlone, deceptive_pool, few
+from deceptive import CASES, TAlone, deceptive_pool
 from recorded import play, recorded_change, recorded_pool
+from scipy import stats
 
 import cem_jax as cem
 from cem_jax.plans.surprise import scales, surprise
@@ -52,16 +53,24 @@ def test_the_first_look_comes_when_the_map_has_enough_draws():
 
 
 def test_one_block_shows_the_others_that_they_may_hide_something():
-    """All blocks are the same to the last digit but for the draws of one among them."""
-    calm = np.full((48, 1000), 1e-4)
-    found = play(cem.Adaptive(), calm, recorded_pool(), 0).estimate
-    assert not found.undecided.any() and (found.samples == 8).all()
-    calm[0] = few(0.2, 1.0)(np.random.default_rng(0), 1, 1000)
-    found = play(cem.Adaptive(), calm, recorded_pool(), 0).estimate
-    assert found.undecided[1:].mean() > 0.9
-    calm[0] = 1e-4 + 1e-3 * np.random.default_rng(0).normal(size=1000)
-    found = play(cem.Adaptive(), calm, recorded_pool(), 0).estimate
-    assert not found.undecided.any()
+    """All draws of all blocks are the same but for those of one block."""
+    plan, pool = cem.Adaptive(0.01), recorded_pool()
+    values = np.full((48, 32), np.nan)
+    values[:, :8] = -1e-4
+    assert not plan.estimate(values, 0.0, pool).undecided.any()
+    values[0, 5] = -1.0  # one draw costs 1 dB: as unlikely as it was there, it is elsewhere
+    found = plan.estimate(values, 0.0, pool)
+    assert found.undecided.all() and found.effect[0] > 0.1
+    values[0, :8] = -1e-4 - 1e-3 * np.arange(8)  # nothing but a spread
+    assert not plan.estimate(values, 0.0, pool).undecided[1:].any()
+    # What a later draw brings counts too, and on its own side.
+    positive = np.where(np.isnan(values), np.nan, -0.1)
+    assert not plan.estimate(positive, 0.0, pool).undecided.any()
+    positive[0, 8:16] = -0.1
+    positive[0, 12] = -2.0
+    assert not plan.estimate(positive, 0.0, pool).undecided[1:].any()
+    positive[0, 12] = 2.0
+    assert plan.estimate(positive, 0.0, pool).undecided[1:].all()
 
 
 def test_a_surprise_is_what_lies_beyond_the_other_draws_in_units_of_their_scale():
@@ -74,7 +83,7 @@ def test_a_surprise_is_what_lies_beyond_the_other_draws_in_units_of_their_scale(
     change = np.array([[1.0, 5.0]])
     assert surprise(change, 2, 0.0) == pytest.approx((5 - 1 - 3) / 1 / 2)
     change = np.array([[1.0, 3.0, 12.0]])
-    spread = np.sqrt(2)
+    spread = np.sqrt(5)
     assert surprise(change, 3, 0.0) == pytest.approx((12 - 3 - 3 * spread) / spread / 3)
     np.testing.assert_allclose(scales(np.array([[3.0, 4.0]])), np.sqrt(12.5))
     np.testing.assert_allclose(scales(np.array([[1.0, 2.0, 3.0]])), 1.0)
@@ -104,3 +113,32 @@ def test_costly_patches_are_not_shared_by_blocks():
     error = found.effect - change.mean(axis=1)
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(400)
     assert abs(np.corrcoef(error[:-1], error[1:])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blocks_are_decided_by_t_intervals_widened_by_surprise(seed):
+    """By the formula, for blocks of different scales after 16 and after 32 draws (two looks)."""
+    random, plan, pool = np.random.default_rng(seed), cem.Adaptive(0.01), recorded_pool()
+    scale = np.geomspace(1e-4, 0.03, 24)[:, None]
+    change = random.normal(random.choice([0, 0.01, 0.03], (24, 1)), scale, (24, 32))
+    change[3, 5] += 0.1
+    change[20, 25] -= 0.3
+    change = change.astype(np.float32).astype(np.float64)
+    samples = np.where(np.arange(24) % 2, 16, 32)
+    values = np.where(np.arange(32) < samples[:, None], -change, np.nan)
+    found = plan.estimate(values, 0.0, pool)
+    assert plan.first(24) == 16
+    undecided = []
+    for cell, n in enumerate(samples):
+        own, rows = change[cell, :n], samples >= n
+        unit = own.std(ddof=1) + 1e-4
+        above, below = (
+            surprise(sign * np.where(np.isnan(values), np.nan, change)[rows], n, 1e-4)
+            for sign in (1, -1)
+        )
+        half = stats.t.ppf(1 - 0.025 / 2 / 2, n - n // 4) * found.standard_error[cell]
+        low = own.mean() - half - unit * below / 0.025
+        high = own.mean() + half + unit * above / 0.025
+        undecided.append(not (low >= 0.01 or high <= -0.01 or (low > -0.01 and high < 0.01)))
+    np.testing.assert_array_equal(found.undecided, undecided)
+    assert 0 < sum(undecided) < 24

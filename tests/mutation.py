@@ -1,0 +1,219 @@
+"""Small faults, put into the source one at a time: does a test notice?
+
+    python tests/mutation.py plans --sample 40        # or statistics, store, cone, sweep
+
+Each mutant changes one operator, comparison, constant, argument of `axis` or condition of a module
+and runs the tests that belong to it, until one fails. What survives is printed with its line: a
+test is missing there, or the change means nothing. Mutants are made in memory; no file is touched.
+Needs a system that can fork.
+"""
+
+import argparse
+import ast
+import importlib.abc
+import importlib.util
+import io
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+
+GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "plans": (
+        (
+            "cem_jax/plans/adaptive.py", "cem_jax/plans/surprise.py", "cem_jax/plans/drawing.py",
+            "cem_jax/plans/estimate.py", "cem_jax/plans/coarse_to_fine.py",
+            "cem_jax/plans/every_block.py", "cem_jax/plans/plan.py", "cem_jax/plans/names.py",
+            "cem_jax/pool/strata.py",
+        ),
+        ("tests/plans/test_plan_names.py", "tests/plans/test_promises.py",
+         "tests/plans/test_intervals.py", "tests/plans/test_plans.py"),
+    ),
+    "statistics": (
+        ("cem_jax/map/difference.py", "cem_jax/map/noise.py", "experiments/figures/masking.py",
+         "experiments/figures/measures.py", "experiments/figures/statistics.py"),
+        ("tests/map/test_noise.py", "tests/plans/test_intervals.py",
+         "tests/experiments/test_figures.py"),
+    ),
+    "store": (
+        ("cem_jax/store/store.py", "cem_jax/store/resume.py"),
+        ("tests/store/test_store.py",),
+    ),
+    "cone": (
+        ("cem_jax/cone/analyse.py", "cem_jax/cone/windows.py", "cem_jax/cone/regions.py",
+         "cem_jax/cone/rules/window.py"),
+        ("tests/cone",),
+    ),
+    "sweep": (
+        ("cem_jax/sweep/sweep.py", "cem_jax/sweep/chunks.py", "cem_jax/sweep/source.py"),
+        ("tests/sweep", "tests/effects/test_method.py"),
+    ),
+}  # fmt: skip
+"""Modules and the tests that should notice, quickest first."""
+
+_SWAPS: dict[type, type] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or,
+    ast.Or: ast.And, ast.USub: ast.UAdd, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
+    """Every mutant of a module: its line, what was changed, and the changed tree."""
+    count = sum(1 for _ in _places(ast.parse(source)))
+    for number in range(count):
+        tree = ast.parse(source)
+        node, kind, index = next(p for n, p in enumerate(_places(tree)) if n == number)
+        before = ast.unparse(node)
+        _change(node, kind, index)
+        yield node.lineno, f"{before}  ->  {ast.unparse(node)}", ast.fix_missing_locations(tree)
+
+
+def _places(tree: ast.Module) -> Iterator[tuple[ast.expr, str, int]]:
+    """What can be changed: the expression, how, and which part of it."""
+    aside = _aside(tree)
+    skipped = {
+        id(part)
+        for node in ast.walk(tree)
+        for part in ast.walk(node)
+        # Messages, annotations and decorators are nothing that a test should hold to the letter.
+        if isinstance(node, ast.JoinedStr | ast.Raise) or id(node) in aside
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.BinOp | ast.UnaryOp | ast.BoolOp) and type(node.op) in _SWAPS:
+            yield node, "op", 0
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
+            yield node, "drop", 0
+        elif isinstance(node, ast.Compare):
+            for index, operator in enumerate(node.ops):
+                if type(operator) in _SWAPS:
+                    yield node, "ops", index
+        elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
+            yield node, "constant", 0
+
+
+def _aside(tree: ast.Module) -> set[int]:
+    """The annotations and decorators of a module."""
+    found = set()
+    for parent in ast.walk(tree):
+        for name in ("annotation", "returns"):
+            if getattr(parent, name, None) is not None:
+                found.add(id(getattr(parent, name)))
+        found |= {id(one) for one in getattr(parent, "decorator_list", ())}
+    return found
+
+
+def _change(node: ast.expr, kind: str, index: int) -> None:
+    if kind == "op":
+        node.op = _SWAPS[type(node.op)]()  # type: ignore[attr-defined]
+    elif kind == "ops":
+        node.ops[index] = _SWAPS[type(node.ops[index])]()  # type: ignore[attr-defined]
+    elif kind == "drop":
+        node.op = ast.UAdd() if isinstance(node.op, ast.Invert) else ast.Not()  # type: ignore
+        if isinstance(node.op, ast.Not):  # type: ignore[attr-defined]
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)  # type: ignore[attr-defined]
+    elif isinstance(node.value, bool):  # type: ignore[attr-defined]
+        node.value = not node.value  # type: ignore[attr-defined]
+    else:
+        node.value = node.value + 1  # type: ignore[attr-defined]
+
+
+class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a changed tree."""
+
+    def __init__(self, name: str, path: Path, tree: ast.Module):
+        self.name, self.path, self.tree = name, path, tree
+
+    def find_spec(self, fullname: str, path: object, target: object = None):
+        """The changed module, by its name."""
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def create_module(self, spec: object) -> None:
+        """As usual."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Runs the changed code."""
+        exec(compile(self.tree, str(self.path), "exec"), module.__dict__)
+
+
+def module_name(path: str) -> str:
+    """A file's module; `experiments` and `models` are parts of the package."""
+    name = path.removesuffix(".py").replace("/", ".")
+    return name if name.startswith("cem_jax") else f"cem_jax.{name}"
+
+
+def notices(
+    path: str, tree: ast.Module | None, tests: Sequence[str], select: str, limit: float
+) -> bool:
+    """Whether a test fails, or none ends in time, with a module changed; in a child process."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            if tree is not None:
+                sys.meta_path.insert(0, _Mutated(module_name(path), ROOT / path, tree))
+            import pytest
+
+            options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not long", "-k", select]
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                code = int(pytest.main([*options, *(str(ROOT / test) for test in tests)]))
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status != 0
+        time.sleep(0.05)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return True
+
+
+def main() -> None:
+    """Prints the mutants that no test notices, and how many were tried."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("group", choices=tuple(GROUPS))
+    parser.add_argument("--sample", type=int, help="how many mutants, at random; all otherwise")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="modules whose path holds this text")
+    parser.add_argument("--select", default="", help="which of the tests, as pytest -k")
+    parser.add_argument("--limit", type=float, default=900, help="seconds for one mutant")
+    args = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT / "tests"))
+    # What takes long to import, before the fork; nothing of the package itself.
+    import jax  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401
+    import pytest  # noqa: F401
+    import scipy.stats  # noqa: F401
+
+    paths, tests = GROUPS[args.group]
+    paths = [path for path in paths if args.only in path]
+    if notices(paths[0], None, tests, args.select, 10 * args.limit):
+        sys.exit(f"the tests fail without a change: {' '.join(tests)}")
+    todo = [(path, *one) for path in paths for one in mutants((ROOT / path).read_text())]
+    if args.sample is not None and args.sample < len(todo):
+        todo = sorted(random.Random(args.seed).sample(todo, args.sample), key=lambda one: one[:2])
+    survived = 0
+    for path, line, change, tree in todo:
+        if not notices(path, tree, tests, args.select, args.limit):
+            survived += 1
+            print(f"{path}:{line}: {change}", flush=True)
+    print(f"{len(todo)} mutants, {survived} survived")
+
+
+if __name__ == "__main__":
+    main()
