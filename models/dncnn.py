@@ -56,6 +56,10 @@ def _folded(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     ordinary = all(layer.keys() == {"weight", "bias"} for layer in layers.values())
     if len(convs) + len(norms) < len(layers) or (root == "model" and ordinary):
         return weights
+    plain = [number for number in convs if number + 1 not in norms]
+    biased = ["bias" in layers[number] for number in plain]
+    if any(biased) and not all(biased):  # one was lost
+        return weights
     epsilon = _OWN_EPSILON if "bias" in layers[min(convs)] else _TORCH_EPSILON
     for place, number in enumerate(sorted(convs)):
         kernel = layers[number]["weight"].astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.ndimage
-from conftest import blur
+from conftest import blur, unseen
 
 import cem_jax as cem
 from cem_jax.attribution.path import Sharpening
@@ -267,8 +267,7 @@ def test_a_region_of_one_pixel_has_no_detail(local, scene):
 
 
 def test_a_network_on_the_host_has_no_gradient(scene):
-    torch = pytest.importorskip("torch")
-    network = cem.wrap_torch(torch.nn.Conv2d(3, 3, 3, padding=1), name="foreign")
+    network = cem.wrap(unseen, name="foreign")
     with pytest.raises(ValueError, match=r"network=foreign.*no gradient"):
         cem.gradient_map(network, scene, ROI)
     assert cem.occlusion_map(network, scene, ROI, block=24).attribution.shape == (3, 4)

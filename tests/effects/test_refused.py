@@ -147,7 +147,7 @@ def test_names_are_taken_where_the_command_line_takes_them(clean, local):
     by_name = sweep(local, clean, plan="fixed:2", outcome="ssim")
     by_object = sweep(local, clean, plan=cem.Fixed(2), outcome=cem.ssim)
     np.testing.assert_array_equal(by_name.values, by_object.values)
-    assert by_name.outcome == "ssim" and by_name.provenance["plan"] == repr(cem.Fixed(2))
+    assert by_name.outcome == "ssim" and by_name.provenance["plan"] == by_object.provenance["plan"]
     maps = cem.causal_effect_maps(
         local, cem.Scene.custom(clean, clean, unchanged), ROI, ("psnr", cem.negative_l1),
         plan="fixed:1", progress=False,
@@ -176,7 +176,6 @@ def test_other_types_are_refused_by_the_arguments_name(clean, local, name, value
 @pytest.mark.parametrize(
     "do",
     [
-        lambda p, y, x: p,
         lambda p, y, x, k: (p, p),
         lambda p, y, x, k: None,
         lambda p, y, x, k: p[:4],
@@ -186,6 +185,11 @@ def test_other_types_are_refused_by_the_arguments_name(clean, local, name, value
 def test_a_do_of_another_kind_is_refused(clean, local, do):
     with pytest.raises(ValueError, match=r"scene: do\(\)"):
         sweep(local, clean, scene=cem.Scene.custom(clean, clean, do))
+
+
+def test_a_do_of_other_arguments_is_refused_when_the_scene_is_made(clean):
+    with pytest.raises(ValueError, match=r"intervene: it takes \(p, y, x\)"):
+        cem.Scene.custom(clean, clean, lambda p, y, x: p)
 
 
 @pytest.mark.parametrize("plan", ["fixed:2", "coarse-to-fine:1,2"])

@@ -437,7 +437,7 @@ def test_whatever_a_scene_or_a_network_raises_is_told(tmp_path, clean, pool, loc
     assert "shfit" in problems[3]
 
 
-OWN = ("maps.json", "Maps.JSON", "claims", "CLAIMS")
+OWN = ("maps.json", "Maps.JSON", "locks", "LOCKS")
 NOWHERE = ("", ".", "..", ".hidden", "a/b", "a\\b", "a:b", "ends.", "ends ", " begins", "tab\t",
            "line\n", "null\0", "half \ud800", "\u202eturned", "what?", "a*", "<b>", "x" * 201,
            "\u00e9" * 101, "CON", "nul.txt", "com1", 5, b"bytes", None)  # fmt: skip

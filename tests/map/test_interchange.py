@@ -261,4 +261,7 @@ def test_a_configuration_is_run_by_the_map_command(checkout, tmp_path):
     map_ = cem.EffectMap.load(tmp_path / "maps/DnCNN-compact/demo_2.png/y24-x16-16x16/map.npz")
     assert map_.provenance["rounded"]
     done = call("map", "--out", str(tmp_path / "other"))
-    assert done.returncode == 2 and "--task, --image and --roi are needed" in done.stderr
+    assert (
+        done.returncode == 2
+        and "--image, and either --task or --degraded are needed" in done.stderr
+    )
