@@ -122,7 +122,7 @@ class Adaptive(Drawn):
 
     def _estimate(self, values: np.ndarray, baseline: float) -> Estimate:
         change = baseline - values.astype(np.float64)
-        means = self.drawing.means(change, np.isfinite(change))
+        means = self.drawing.means(change, np.isfinite(change), None)
         blocks = int((means.samples > 0).sum())
         looks = math.log2(self.most / self.first(blocks)) + 1
         half = (1 - self.confidence) / 2
@@ -137,7 +137,7 @@ class Adaptive(Drawn):
         drawn = means.samples > 0
         # Without a tolerance, what is small is told by the map.
         size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() else 0.0
-        smallest = max(float(size) / _SMALL, np.finfo(np.float32).tiny)
+        smallest = max(float(size) / _SMALL, float(np.finfo(np.float32).tiny))
         for n in np.unique(means.samples[means.samples >= _FEWEST]):
             rows, known = means.samples == n, change[means.samples >= n]
             expected = scales(change[rows, :n]) + smallest

@@ -76,7 +76,8 @@ class CoarseToFine(Drawn):
         """
         drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
-        return drawn & np.equal(fine, (drawn & fine).any(axis=1, keepdims=True))
+        finely: np.ndarray = (drawn & fine).any(axis=1, keepdims=True)
+        return drawn & (fine == finely)
 
     def selected(self, values: np.ndarray) -> np.ndarray:
         """Cells that were left to their coarse draws.
