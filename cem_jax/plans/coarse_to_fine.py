@@ -77,7 +77,7 @@ class CoarseToFine(Drawn):
         drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
         finely = np.any(drawn[:, self.coarse :], axis=1)
-        return drawn & np.equal(fine, finely[:, None])
+        return np.asarray(drawn & np.equal(fine, finely[:, None]))
 
     def selected(self, values: np.ndarray) -> np.ndarray:
         """Cells that were left to their coarse draws.
