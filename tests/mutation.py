@@ -166,7 +166,7 @@ def notices(
                 sys.meta_path.insert(0, _Mutated(module_name(path), ROOT / path, tree))
             import pytest
 
-            options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not long", "-k", select]
+            options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "", "-k", select]
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 code = int(pytest.main([*options, *(str(ROOT / test) for test in tests)]))
         finally:

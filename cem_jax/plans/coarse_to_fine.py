@@ -77,7 +77,7 @@ class CoarseToFine(Drawn):
         drawn = np.isfinite(values)
         fine = np.arange(self.capacity) >= self.coarse
         finely = np.any(drawn[:, self.coarse :], axis=1)
-        return np.asarray(drawn & np.equal(fine, finely[:, None]))
+        return drawn & np.equal(fine, finely[:, None])
 
     def selected(self, values: np.ndarray) -> np.ndarray:
         """Cells that were left to their coarse draws.
@@ -89,4 +89,4 @@ class CoarseToFine(Drawn):
             bool [cells].
         """
         drawn = np.isfinite(values)
-        return drawn.any(axis=1) & ~drawn[:, self.coarse :].any(axis=1)
+        return np.any(drawn, axis=1) & ~np.any(drawn[:, self.coarse :], axis=1)
