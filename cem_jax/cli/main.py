@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from types import FrameType
 from typing import NoReturn
 
@@ -23,20 +24,40 @@ def _leave(number: int = 0, frame: FrameType | None = None) -> NoReturn:
     os._exit(INTERRUPTED)
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, as an exception that is seen to vanish (plain ones cannot be referred to weakly)."""
+
+
+_raised: "weakref.ref[_Interrupted] | None" = None
+"""The last one; a weak reference that nobody holds would tell nothing."""
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Ctrl-C: an exception, but not within an import, which libraries take for a missing one."""
+    global _raised
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             _leave()
         frame = frame.f_back
-    raise KeyboardInterrupt
+    interrupted = _Interrupted()
+    _raised = weakref.ref(interrupted, _come_again)
+    try:
+        raise interrupted
+    finally:
+        del interrupted  # this frame, which its traceback holds, would keep it from vanishing
 
 
-def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
-    """Ctrl-C inside a callback, as JAX has one for garbage collection, is lost: it comes again."""
-    if isinstance(ignored.exc_value, KeyboardInterrupt):
-        threading.Timer(0.1, _thread.interrupt_main).start()
-    else:
+def _come_again(vanished: object) -> None:
+    """Somebody swallowed it, as callbacks of JAX in C++ do: it comes again, until it arrives."""
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        again = threading.Timer(0.1, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+
+
+def _tell_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+    """An interrupt that a callback cannot raise is no news: it comes again."""
+    if not isinstance(ignored.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(ignored)
 
 
@@ -49,13 +70,14 @@ def _answer_interrupts_by(answer: signal.Handlers | object) -> None:
 def main() -> NoReturn:
     """Entry point: status 0 if all was done, 2 and one line for bad input, 130 if interrupted."""
     _answer_interrupts_by(_interrupt)
-    sys.unraisablehook = _interrupt_again
+    sys.unraisablehook = _tell_unraisable
     try:
         from cem_jax.cli.cli import run
 
         status = run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
+        _answer_interrupts_by(_leave)
         status = INTERRUPTED
     except BrokenPipeError:  # who read has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -231,19 +231,34 @@ def test_an_interrupt_ends_with_status_130_and_one_line(photograph, tmp_path):
     assert errors == "cem-jax: interrupted; the same command continues\n"
 
 
-def test_an_interrupt_that_a_callback_swallows_comes_again():
-    program = """
+SWALLOWS = {
+    "a callback that cannot raise": """
+class Interrupted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+Interrupted()
+""",
+    "a library that goes on": """
+try:
+    signal.raise_signal(signal.SIGINT)
+except BaseException:
+    pass
+""",
+}
+
+
+@pytest.mark.parametrize("swallow", SWALLOWS.values(), ids=SWALLOWS)
+def test_an_interrupt_that_is_swallowed_comes_again(swallow):
+    program = f"""
 import signal, sys, time
 from cem_jax.cli import cli, main
 
-class Interrupted:
-    def __del__(self):
-        raise KeyboardInterrupt
-
 @cli.app.command()
 def wait():
-    Interrupted()
-    time.sleep(60)
+    exec({swallow!r}, globals())
+    for _ in range(600):
+        time.sleep(0.1)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["cem-jax", "wait"]
