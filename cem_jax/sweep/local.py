@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float, Float32, Int, Shaped, UInt8
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
@@ -26,17 +27,17 @@ def _evaluate(
     program: cones.WindowProgram,
     score: Score,
     mesh: Mesh,
-    caches: Sequence[jax.Array],
+    caches: Sequence[Shaped[jax.Array, "..."]],
     target: Target,
     source: Source,
-    offsets: jax.Array,
-    at: jax.Array,
+    offsets: Int[jax.Array, "devices columns"],
+    at: Int[jax.Array, "devices 2"],
     items: Any,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Float[jax.Array, "devices n outcomes"], UInt8[jax.Array, "devices n h w c"]]:
     """Outcomes [devices, n, k] and regions; a device has n patches for one block."""
 
     def local(caches, target, source, offsets, at, items):
-        def patch(item: Any) -> jax.Array:
+        def patch(item: Any) -> Float[jax.Array, "side side c"]:
             return source(at[0, 0], at[0, 1], item)
 
         patches = jax.vmap(patch)(jax.tree.map(lambda a: a[0], items))
@@ -49,7 +50,9 @@ def _evaluate(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score: Score, region: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+def _score(
+    score: Score, region: Float[jax.Array, "h w c"], target: Target
+) -> tuple[Float[jax.Array, "1 outcomes"], UInt8[jax.Array, "1 h w c"]]:
     return score(region[None], target)
 
 
@@ -67,7 +70,7 @@ class Local:
     """
 
     cone: cones.Cone
-    place: np.ndarray
+    place: Int[np.ndarray, " cells"]
     score: Score
     mesh: Mesh
     grid: Grid
@@ -78,12 +81,14 @@ class Local:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions, size: int
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [k] and region without an intervention."""
         values, regions = _score(self.score, self.cone.region, self.target)
         return np.asarray(values)[0], np.asarray(regions)[0]
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """The interventions of each block, by the block's program."""
         found: dict[Hashable, list[np.ndarray]] = {}
         order = np.argsort(asked.cells, kind="stable")
@@ -105,13 +110,15 @@ class Local:
             most = max(pool.map(compile_one, keys))
         return most <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> Float32[jax.Array, "devices size outcomes"]:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
         return self.run(asked, key, index)[0]
 
     def run(
-        self, asked: Interventions, key: Hashable, index: np.ndarray
-    ) -> tuple[jax.Array, jax.Array]:
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(asked, key, index)
         return compiled(*self._program(key), args, COPIES)(*args)
@@ -119,7 +126,9 @@ class Local:
     def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
         return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]
 
-    def _args(self, asked: Interventions, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
+    def _args(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Any, ...]:
         cells, items = asked.take(index)
         block = cells[:, 0]
         offsets = np.stack([self.cone.plan.offsets[n] for n in self.place[block]])
