@@ -34,23 +34,12 @@ LONG = (
 )  # fmt: skip
 """Modules of many networks, or of many processes: as a whole they take hours on two cores."""
 
-UNTRIED = (
-    "cone/test_analyse.py", "effects/test_regions.py", "effects/test_tolerance.py",
-    "models/test_arguments.py", "models/test_zoo_facts.py", "network/test_factory.py",
-    "network/test_host_digest.py", "plans/test_intervals.py", "plans/test_promises.py",
-    "scene/test_steps.py", "scene/test_tasks.py", "scene/test_wide_do.py", "store/test_answers.py",
-    "store/test_atomic.py", "store/test_kill.py", "sweep/test_compilation_cache.py",
-    "test_by_shape.py", "test_outcome_degraded.py", "test_records.py",
-)  # fmt: skip
-"""Modules whose time as a whole is not measured yet (docs/roadmap.md); they belong to the default
-suite as soon as it is."""
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what is long by its module."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG + UNTRIED:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG:
             item.add_marker(pytest.mark.long)
 
 
