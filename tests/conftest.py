@@ -1,18 +1,25 @@
-"""Two virtual CPU devices and strict broadcasting for every test; small networks and scenes."""
+"""Two virtual CPU devices, strict broadcasting and checked arrays for every test."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
+from shapes import CHECKED
 
 import cem_jax as cem
 from cem_jax.network.host import OnHost
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+assert not set(CHECKED) & set(sys.modules)  # what is imported already would not be checked
+jaxtyping.install_import_hook(CHECKED, "shapes.checked")
 
 # Tests that start themselves as a process find what they share with others.
 os.environ["PYTHONPATH"] = str(Path(__file__).parent)
@@ -41,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix() in LONG:
             item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """For tests of refusals: they hand over arrays that annotations forbid."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

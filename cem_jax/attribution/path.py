@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 _SMALLEST_SIGMA = 1e-3
 
 
+@runtime_checkable
 class Path(Protocol):
     """A differentiable path of images, hashable: it is a static part of a program."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.plans.coarse_to_fine import CoarseToFine
@@ -78,7 +79,7 @@ def write_netcdf(effect_map: EffectMap, path: str | Path) -> None:
     _write(Path(path), bytes(dataset.to_netcdf(engine="scipy", format="NETCDF3_64BIT")))
 
 
-def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
+def reference_arrays(effect_map: EffectMap) -> dict[str, Float64[np.ndarray, "..."]]:
     """A map as the arrays `PSNR` of the paper's code, by the end of the files' names.
 
     A block without fine draws is 0 there. Blocks that were not evaluated, because they cannot

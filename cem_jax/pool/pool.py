@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
@@ -31,7 +32,7 @@ _FLAT = 32.0
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
-def sharpness(patches: np.ndarray) -> np.ndarray:
+def sharpness(patches: UInt8[np.ndarray, "n side side c"]) -> Float[np.ndarray, " n"]:
     """How much a patch varies: the norm of its summed absolute differences along both axes.
 
     Args:
@@ -47,7 +48,9 @@ def sharpness(patches: np.ndarray) -> np.ndarray:
     return np.hypot(across, down)
 
 
-def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+def _even(
+    values: Float[np.ndarray, " n"], count: int, random: np.random.Generator
+) -> Int[np.ndarray, " chosen"]:
     """Indices of `count` values, spread as evenly over their logarithmic range as they allow."""
     level = np.log1p(values)
     top = max(np.quantile(level, 0.999), np.log1p(2 * _FLAT))
@@ -62,7 +65,11 @@ def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.nda
     return np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
 
 
-def _taken(view: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _taken(
+    view: UInt8[np.ndarray, "rows columns c side side"],
+    y: Int[np.ndarray, " n"],
+    x: Int[np.ndarray, " n"],
+) -> UInt8[np.ndarray, "n side side c"]:
     """Patches [n, side, side, c] out of all that an image has."""
     return np.moveaxis(view[y, x], 1, 3)
 
@@ -84,7 +91,7 @@ class PatchPool:
         PatchPool(patches=uint8[100, 8, 8, 3], name='images')
     """
 
-    patches: np.ndarray
+    patches: UInt8[np.ndarray, "n side side c"]
     name: str = "pool"
 
     __repr__ = by_shape

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ _PATIENCE = 10
 Result = TypeVar("Result")
 
 
+@runtime_checkable
 class Method(Protocol):
     """How interventions are evaluated: which go together, and a compiled call for a chunk."""
 

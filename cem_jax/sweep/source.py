@@ -1,7 +1,7 @@
 """Where the pixels of an intervention come from; made on the devices, from a few numbers each."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ _TOGETHER = 1024
 """Draws that are made in one call."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """A pytree that turns what is known of an intervention into pixels."""
 
