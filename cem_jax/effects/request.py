@@ -28,7 +28,7 @@ from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import named_errors
-from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
@@ -290,7 +290,13 @@ class Request:
             self.network, self.scene, rois, self.grid, outside,
             clip_and_round if self.rounded else clip, tuple(self.scores.values()),
             margin=self.margin, draws=expected,
+            mixed=mixes_blocks(self.compute.chunk, expected[1], self._devices),
         )  # fmt: skip
+
+    @property
+    def _devices(self) -> int:
+        given = self.compute.devices
+        return jax.local_device_count() if given is None else len(given)
 
     def sweep(self, layout: Layout) -> Sweep:
         """A layout on the devices."""
