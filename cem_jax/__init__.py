@@ -71,8 +71,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "local_attribution_map",
         ],
         "attribution.occlusion": ["occlusion_map"],
-        "jobs.job": ["Job", "MapOf", "run_job"],
+        "jobs.asked": ["MapOf", "MapResult"],
+        "jobs.job": ["Job"],
         "jobs.job_file": ["read_job"],
+        "jobs.run": ["run_job"],
+        "jobs.status": ["JobStatus", "MapStatus", "job_status"],
         "view.plot": [
             "plot",
             "plot_colour_bar",

@@ -15,10 +15,14 @@ from cem_jax.effects.progress import Progress as Progress
 from cem_jax.effects.progress import TerminalProgress as TerminalProgress
 from cem_jax.effects.progress import TextProgress as TextProgress
 from cem_jax.grid import ROI as ROI
+from cem_jax.jobs.asked import MapOf as MapOf
+from cem_jax.jobs.asked import MapResult as MapResult
 from cem_jax.jobs.job import Job as Job
-from cem_jax.jobs.job import MapOf as MapOf
-from cem_jax.jobs.job import run_job as run_job
 from cem_jax.jobs.job_file import read_job as read_job
+from cem_jax.jobs.run import run_job as run_job
+from cem_jax.jobs.status import JobStatus as JobStatus
+from cem_jax.jobs.status import MapStatus as MapStatus
+from cem_jax.jobs.status import job_status as job_status
 from cem_jax.map.difference import Difference as Difference
 from cem_jax.map.difference import difference as difference
 from cem_jax.map.effect_map import EffectMap as EffectMap

@@ -170,14 +170,61 @@ def region_maps(
         ValueError: arguments that do not fit, no region, or one that is named twice.
         OSError: the directory's disk is full; what was computed is kept.
     """
+    scores = (psnr if outcome is None else outcome,)
+    found = maps_of_regions(network, scene, rois, scores, **options)
+    return tuple(next(iter(maps.values())) for maps in found.values())
+
+
+def maps_of_regions(
+    network: Network,
+    scene: Scene,
+    rois: Sequence[ROI],
+    outcomes: Sequence[Outcome | str],
+    **options: Unpack[Options],
+) -> dict[ROI, dict[str, EffectMap]]:
+    """Maps of several regions and outcomes, by region and outcome; see `region_maps`.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        rois: the regions, in output pixels.
+        outcomes: as of `causal_effect_maps`.
+        **options: as of `region_maps`.
+
+    Raises:
+        ValueError: arguments that do not fit, no region, or one that is named twice.
+        OSError: the directory's disk is full; what was computed is kept.
+    """
     rois = tuple(rois)
     if not rois or len(set(rois)) != len(rois):
         raise ValueError(f"rois={rois!r}: expected different regions, at least one")
-    scores = (psnr if outcome is None else outcome,)
-    request = Request.make(network, scene, rois, scores, **options)
+    request = Request.make(network, scene, rois, outcomes, **options)
     folder = request.directory
     found = _maps(request, {roi: folder and folder / roi.label for roi in rois}, folder)
-    return tuple(next(iter(found[roi].values())) for roi in rois)
+    return {roi: found[roi] for roi in rois}
+
+
+def share_a_sweep(
+    network: Network,
+    scene: Scene,
+    rois: Sequence[ROI],
+    outcomes: Sequence[Outcome | str],
+    **options: Unpack[Options],
+) -> bool:
+    """Whether `maps_of_regions` makes these maps by one sweep, since that computes less.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        rois: the regions, in output pixels.
+        outcomes: as of `causal_effect_maps`.
+        **options: as of `region_maps`.
+
+    Raises:
+        ValueError: arguments that do not fit.
+    """
+    request = Request.make(network, scene, rois, outcomes, **options)
+    return len(_companies(request, tuple(rois))) < len(rois)
 
 
 def _maps(
@@ -195,9 +242,31 @@ def _maps(
         kept = _finished(request, roi, folder)
         if kept is not None:
             found[roi] = kept
-    for several in _companies(request, [roi for roi in folders if roi not in found]):
+    left = [roi for roi in folders if roi not in found]
+    if found and left and _begun_together(request, tuple(folders), shared):
+        # Their outcomes are there, of a sweep that ended before it had saved every map.
+        unsaved = {roi: None if roi in found else folder for roi, folder in folders.items()}
+        made = _swept(request, list(folders), unsaved, shared)
+        return found | {roi: made[roi] for roi in left}
+    for several in _companies(request, left):
         found |= _swept(request, several, folders, shared)
     return found
+
+
+def _begun_together(request: Request, rois: Sequence[ROI], shared: Path | None) -> bool:
+    """Whether a sweep of all these regions was begun."""
+    folder = _shared_folder(rois, shared)
+    if folder is None or request.unknown(rois):
+        return False
+    return holds(folder, request.configuration(rois))
+
+
+def _shared_folder(rois: Sequence[ROI], shared: Path | None) -> Path | None:
+    """Where the sweep of several regions is kept."""
+    if shared is None or len(rois) < 2:
+        return None
+    name = zlib.crc32(" ".join(roi.label for roi in rois).encode())
+    return shared / f"regions-{name:08x}"
 
 
 def _finished(request: Request, roi: ROI, folder: Path | None) -> dict[str, EffectMap] | None:
@@ -229,10 +298,8 @@ def _swept(
     begun = time.perf_counter()
     with contextlib.ExitStack() as stack:
         logs: list[Log | None] = [_opened(request, (roi,), folders[roi], stack) for roi in rois]
-        log = logs[0]
-        if len(rois) > 1 and shared is not None:
-            name = zlib.crc32(" ".join(roi.label for roi in rois).encode())
-            log = _opened(request, rois, shared / f"regions-{name:08x}", stack)
+        together = _shared_folder(rois, shared)
+        log = logs[0] if together is None else _opened(request, rois, together, stack)
         layout = request.layout(rois)
         sweep = request.sweep(layout)
         each = [layout] if len(rois) == 1 else [request.layout((roi,)) for roi in rois]

@@ -4,6 +4,7 @@ Several regions may share a sweep. Each has a plan of its own, which sees no dra
 asked for, so that a region's draws are the same in whatever company.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -128,11 +129,13 @@ def _rounds(
         if len(cells):
             stage, begun, done = stage + 1, time.monotonic(), 0
             chunks = sweep.evaluate(request.interventions(sweep, cells, draws))
-            for part, found in keep_outcomes(chunks, log, cells, draws):
-                _check_finite(request, cells[part], found)
-                known[cells[part], draws[part]] = found
-                done += len(part)
-                show(State(stage, done, len(cells), time.monotonic() - begun, effects))
+            # Closed, so that what is not written yet is written before the log is given free.
+            with contextlib.closing(keep_outcomes(chunks, log, cells, draws)) as kept:
+                for part, found in kept:
+                    _check_finite(request, cells[part], found)
+                    known[cells[part], draws[part]] = found
+                    done += len(part)
+                    show(State(stage, done, len(cells), time.monotonic() - begun, effects))
         known = exchange(known) if shared else known
     return [
         np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)

@@ -59,7 +59,7 @@ def read_job(path: str | Path) -> Job:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
-    file, folder = Place(str(path)), path.parent
+    file, folder = Place(str(path)), path.parent.absolute()
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:
@@ -263,17 +263,21 @@ def _pair_scene(clean: Path, degraded: Path, grey: bool, meaning: Meaning) -> Sc
     return Scene.custom(open_image(clean, grey=grey), open_image(degraded, grey=grey), meaning)
 
 
-def _pool(place: Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
-    """The pool, of the right patch size; read now, since all maps need it."""
+def _pool(
+    place: Place, found: str | None, folder: Path, block: int
+) -> Callable[[], PatchPool] | None:
+    """How the pool is loaded, of the right patch size; tried now, since all maps need it."""
     if found is None:
-        pool = place.checked(PatchPool.default, block)
-    elif (folder / found).is_dir():
-        pool = place.checked(PatchPool.from_images, folder / found, block)
+        place.checked(PatchPool.default, block)
+        return None
+    if (folder / found).is_dir():
+        load = functools.partial(PatchPool.from_images, folder / found, block)
     else:
-        pool = place.checked(PatchPool.load, folder / found)
+        load = functools.partial(PatchPool.load, folder / found)
+    pool = place.checked(load)
     if pool.size != block:
         raise place.wrong(f"its patches have {pool.size} x {pool.size} pixels; block = {block}")
-    return None if found is None else pool
+    return load
 
 
 def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:

@@ -1,7 +1,7 @@
 """A sweep that goes on where it was: its directory and its log."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def keep_outcomes(
     log: Log | None,
     cells: np.ndarray,
     draws: np.ndarray,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Passes chunks on, and keeps what is finite of them on disk every few seconds."""
     if log is None:
         yield from chunks

@@ -1,0 +1,135 @@
+"""Commands about many maps: `sweep`, `status`."""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import cem_jax as cem
+from cem_jax.cli.options import parse_time
+from cem_jax.cli.output import Json, show
+from cem_jax.cli.start import start_jax, start_workers
+
+if TYPE_CHECKING:
+    from cem_jax.jobs.asked import MapResult
+
+app = typer.Typer()
+
+LATE = 75
+"""The exit status of what should be tried again later (EX_TEMPFAIL of sysexits.h)."""
+_EACH = 2.0
+"""Seconds between two looks of `--watch`."""
+
+
+@app.command(epilog="Example: cem-jax sweep job.toml --out results --on processes:4")
+def sweep(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="What is to be made: docs/sweeps.md.")],
+    out: Annotated[
+        str | None,
+        typer.Option(help="Folder for the maps, or s3://..., gs://...; else FILE without .toml."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Who makes the maps: processes:4, dask://host:port, slurm:8, mpi; else this one."
+        ),
+    ] = None,
+    time_left: Annotated[
+        str | None,
+        typer.Option("--for", help="End after so long, as in 3h50m, with status 75 if not done."),
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Make only the maps that have failed.")
+    ] = False,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Maps of many networks, scenes and regions: OUT/maps.json and a folder for each.
+
+    Start it as often as you like, on all machines that share OUT: they share the work.
+    """
+    from cem_jax.jobs.engines import check_engine, engine
+
+    seconds = None if time_left is None else parse_time(time_left)
+    folder = out or file.removesuffix(".toml")
+    if on is not None:
+        check_engine(on)
+        if distributed:
+            raise ValueError("--on and --distributed: expected one of them")
+    if on is None or on == "mpi":
+        start_jax(context)
+    else:
+        start_workers(context)
+    if distributed:
+        from cem_jax.sweep.devices import join_processes
+
+        join_processes()
+    running: Any = contextlib.nullcontext((None, 0)) if on is None else engine(on, folder)
+    with running as (executor, tasks):
+        if on is not None and executor is None:
+            return
+        job = cem.read_job(file)
+        only = cem.job_status(folder).failed if retry else None
+        make_job(job, folder, json, only=only, executor=executor, seconds=seconds,
+                 maps_per_task=-(-len(job.maps) // tasks) if tasks else None)  # fmt: skip
+
+
+def make_job(job: "cem.Job", folder: str | Path, json: bool, **how: Any) -> None:
+    """Makes a job's maps, with a line for each; status 2 in the end if one could not be made.
+
+    Args:
+        job: what is to be made.
+        folder: of the results.
+        json: print the list of maps instead of lines.
+        **how: as of `run_job`.
+    """
+    from cem_jax.jobs.asked import INDEX
+    from cem_jax.store.objects import as_place
+
+    done = 0
+    asked = job.maps if how.get("only") is None else how["only"]
+
+    def tell(result: "MapResult") -> None:
+        nonlocal done
+        done += 1
+        head = f"{done}/{len(asked)} {result.asked}: "
+        if result.problem:
+            typer.echo(f"cem-jax: {head}{result.problem}", err=True)
+        else:
+            spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
+            typer.echo(f"{head}{spent}", err=json)
+
+    results = cem.run_job(job, folder, each=tell, **how)
+    late = sum(result.late for result in results)
+    failed = sum(bool(result.problem) for result in results) - late
+    listed = as_place(folder) / INDEX
+    text = f"\n{len(results) - failed - late} maps in {folder}, listed in {listed}"
+    typer.echo(listed.read_text() if json else text)
+    if late or failed:
+        raise typer.Exit(LATE if late else 2)
+
+
+@app.command(epilog="Example: cem-jax status results --watch")
+def status(
+    out: Annotated[str, typer.Argument(help="Folder of a job's results, or s3://..., gs://...")],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every 2 s until nothing is at work.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """How far a job is: what is done, running and failed, and the time left."""
+    from cem_jax.jobs.status import as_text
+
+    while True:
+        found = cem.job_status(out)
+        if watch and not json:
+            typer.clear()
+        show([found.record()] if json else [], as_text(found), json)
+        if not watch or not found.open:
+            return
+        time.sleep(_EACH)
