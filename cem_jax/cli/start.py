@@ -23,7 +23,7 @@ def start_jax(context: typer.Context) -> None:
 
 
 def start_workers(context: typer.Context) -> None:
-    """Keeps this process off the devices, which its workers need, and tells them where programs are.
+    """Keeps this process off its workers' devices, and tells these where programs are kept.
 
     Args:
         context: of the command; its `obj` says whether programs are kept.

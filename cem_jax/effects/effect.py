@@ -5,7 +5,6 @@ import dataclasses
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import jax
@@ -23,8 +22,9 @@ from cem_jax.outcome import Outcome, psnr
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath
 from cem_jax.store.resume import open_directory
-from cem_jax.store.store import Log, holds
+from cem_jax.store.store import Log, ObjectLog, holds
 
 
 class Options(TypedDict, total=False):
@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
     seed: int
     rounded: bool
     compute: Compute | None
-    directory: str | Path | None
+    directory: str | AnyPath | None
     progress: bool | Progress | None
     chunk: int | None
     devices: Sequence[Any] | None
@@ -54,7 +54,7 @@ def causal_effect_map(
     seed: int = 0,
     rounded: bool = False,
     compute: Compute | None = None,
-    directory: str | Path | None = None,
+    directory: str | AnyPath | None = None,
     progress: bool | Progress | None = None,
     chunk: int | None = None,
     devices: Sequence[Any] | None = None,
@@ -228,7 +228,7 @@ def share_a_sweep(
 
 
 def _maps(
-    request: Request, folders: Mapping[ROI, Path | None], shared: Path | None
+    request: Request, folders: Mapping[ROI, AnyPath | None], shared: AnyPath | None
 ) -> dict[ROI, dict[str, EffectMap]]:
     """Maps by region and outcome: those that are finished, and the others.
 
@@ -253,7 +253,7 @@ def _maps(
     return found
 
 
-def _begun_together(request: Request, rois: Sequence[ROI], shared: Path | None) -> bool:
+def _begun_together(request: Request, rois: Sequence[ROI], shared: AnyPath | None) -> bool:
     """Whether a sweep of all these regions was begun."""
     folder = _shared_folder(rois, shared)
     if folder is None or request.unknown(rois):
@@ -261,7 +261,7 @@ def _begun_together(request: Request, rois: Sequence[ROI], shared: Path | None) 
     return holds(folder, request.configuration(rois))
 
 
-def _shared_folder(rois: Sequence[ROI], shared: Path | None) -> Path | None:
+def _shared_folder(rois: Sequence[ROI], shared: AnyPath | None) -> AnyPath | None:
     """Where the sweep of several regions is kept."""
     if shared is None or len(rois) < 2:
         return None
@@ -269,7 +269,7 @@ def _shared_folder(rois: Sequence[ROI], shared: Path | None) -> Path | None:
     return shared / f"regions-{name:08x}"
 
 
-def _finished(request: Request, roi: ROI, folder: Path | None) -> dict[str, EffectMap] | None:
+def _finished(request: Request, roi: ROI, folder: AnyPath | None) -> dict[str, EffectMap] | None:
     """A region's maps, if its folder holds them and can be known to answer for this request."""
     if folder is None or request.unknown((roi,)):
         return None
@@ -291,13 +291,15 @@ def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]
 def _swept(
     request: Request,
     rois: Sequence[ROI],
-    folders: Mapping[ROI, Path | None],
-    shared: Path | None,
+    folders: Mapping[ROI, AnyPath | None],
+    shared: AnyPath | None,
 ) -> dict[ROI, dict[str, EffectMap]]:
     """Maps of regions that share a sweep; whoever cannot keep it need not begin."""
     begun = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        logs: list[Log | None] = [_opened(request, (roi,), folders[roi], stack) for roi in rois]
+        logs: list[Log | ObjectLog | None] = [
+            _opened(request, (roi,), folders[roi], stack) for roi in rois
+        ]
         together = _shared_folder(rois, shared)
         log = logs[0] if together is None else _opened(request, rois, together, stack)
         layout = request.layout(rois)
@@ -321,8 +323,8 @@ def _swept(
 
 
 def _opened(
-    request: Request, rois: Sequence[ROI], folder: Path | None, stack: contextlib.ExitStack
-) -> Log | None:
+    request: Request, rois: Sequence[ROI], folder: AnyPath | None, stack: contextlib.ExitStack
+) -> Log | ObjectLog | None:
     """The log of a sweep, locked while the stack lasts."""
     if folder is None:
         return None
@@ -333,7 +335,7 @@ def _opened(
     return stack.enter_context(log)
 
 
-def _save(request: Request, folder: Path | None, maps: Mapping[str, EffectMap]) -> None:
+def _save(request: Request, folder: AnyPath | None, maps: Mapping[str, EffectMap]) -> None:
     if folder is not None and (not request.compute.shared or jax.process_index() == 0):
         for name, path in map_paths(folder, list(request.scores)).items():
             maps[name].save(path)

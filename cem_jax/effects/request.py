@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -27,6 +26,7 @@ from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
@@ -201,9 +201,9 @@ class Request:
         return found
 
     @property
-    def directory(self) -> Path | None:
+    def directory(self) -> AnyPath | None:
         """Where it is kept."""
-        return None if self.compute.directory is None else Path(self.compute.directory)
+        return None if self.compute.directory is None else as_place(self.compute.directory)
 
     def inside(self, roi: ROI) -> np.ndarray:
         """The blocks that share a pixel with a region, bool [rows, columns]."""

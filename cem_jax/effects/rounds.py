@@ -17,7 +17,7 @@ from cem_jax.effects.request import Request
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
-from cem_jax.store.store import Log, read_outcomes
+from cem_jax.store.store import Log, ObjectLog, read_outcomes
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -46,7 +46,7 @@ def draw(
     request: Request,
     sweep: Sweep,
     active: Sequence[np.ndarray],
-    log: Log | None,
+    log: Log | ObjectLog | None,
     begun: float,
 ) -> Outcomes:
     """Draws until every region's plan has what it wants.
@@ -97,7 +97,7 @@ def _rounds(
     active: Sequence[np.ndarray],
     baseline: np.ndarray,
     known: np.ndarray,
-    log: Log | None,
+    log: Log | ObjectLog | None,
     show: Callable[[State], None],
 ) -> list[np.ndarray]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""

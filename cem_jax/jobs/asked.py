@@ -8,6 +8,10 @@ from cem_jax.grid import ROI
 
 INDEX = "maps.json"
 """The file that lists a job's maps with their numbers."""
+TABLE = "table.csv"
+REPORT = "report.html"
+FILES = (INDEX, TABLE, "table.parquet", REPORT)
+"""What lies beside the folders of a job's networks."""
 
 
 @dataclasses.dataclass(frozen=True)

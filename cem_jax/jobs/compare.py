@@ -3,13 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cem_jax.jobs.table import read_table
 from cem_jax.plans.estimate import CONFIDENCE
+from cem_jax.store.objects import AnyPath
 
 NUMBERS = ("psnr_out", "positive", "negative", "zero", "min", "max")
 """Columns that are compared."""
@@ -46,7 +46,7 @@ class Mean:
 
 
 def compare(
-    table: str | Path | Sequence[Mapping[str, Any]],
+    table: str | AnyPath | Sequence[Mapping[str, Any]],
     by: str = "network",
     numbers: Sequence[str] = NUMBERS,
 ) -> list[Mean]:
@@ -101,9 +101,7 @@ def compare(
     return found
 
 
-def _compared(
-    rows: Sequence[Mapping[str, Any]], by: str, outcome: str, number: str
-) -> list[Mean]:
+def _compared(rows: Sequence[Mapping[str, Any]], by: str, outcome: str, number: str) -> list[Mean]:
     groups = list(dict.fromkeys(str(row[by]) for row in rows))
     beside = [key for key in BY if key != by]
     values: dict[str, dict[tuple[Any, ...], float]] = {group: {} for group in groups}

@@ -4,6 +4,7 @@ A task holds how a network and scenes are loaded, never what they are. A worker 
 what it was at: the same task is given again, and finds what had been kept.
 """
 
+import atexit
 import concurrent.futures
 import dataclasses
 import functools
@@ -11,7 +12,6 @@ import importlib.util
 import pickle
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from cem_jax.jobs.asked import MapOf, MapResult
@@ -23,7 +23,7 @@ from cem_jax.plain_text import told, visible
 from cem_jax.scene.scene import Scene
 from cem_jax.store.claims import Leases, claims_in
 from cem_jax.store.lock import Locks
-from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.store.objects import AnyPath, absolute, as_place
 
 _LARGEST = 2**18
 """Bytes of a description; images, weights and pools are larger."""
@@ -78,15 +78,10 @@ def tasks_of(
         Task(
             maps, network(maps[0].network),
             tuple((label, scene(label)) for label in dict.fromkeys(one.scene for one in maps)),
-            rest, str(_anywhere(folder)), until,
+            rest, str(absolute(folder)), until,
         )
         for maps in _grouped(job, maps_per_task)
     ]  # fmt: skip
-
-
-def _anywhere(folder: AnyPath) -> AnyPath:
-    """A folder as it is called from any other one."""
-    return folder.absolute() if isinstance(folder, Path) else folder
 
 
 def _grouped(job: Job, most: int | None) -> list[tuple[MapOf, ...]]:
@@ -152,7 +147,9 @@ def _options(data: bytes) -> dict[str, Any]:
 @functools.lru_cache(maxsize=8)
 def _claims(out: str) -> Locks | Leases:
     """Claims of this process: POSIX locks end when any handle of the file is closed."""
-    return claims_in(as_place(out))
+    claims = claims_in(as_place(out))
+    atexit.register(claims.__exit__, None, None, None)
+    return claims
 
 
 def perform(task: Task) -> tuple[list[MapResult], OSError | None]:

@@ -20,9 +20,7 @@ _ROUNDS = 4
 
 
 @contextlib.contextmanager
-def engine(
-    text: str, folder: AnyPath
-) -> Iterator[tuple[concurrent.futures.Executor | None, int]]:
+def engine(text: str, folder: AnyPath) -> Iterator[tuple[Any, int]]:
     """An engine, ready to be given tasks while the context lasts.
 
     Args:

@@ -7,7 +7,6 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ _EMPTY = {"f": "NaN", "i": -1, "b": False, "U": ""}
 _MAPS = ("network", "scene", "region")
 
 
-def gather(out: str | Path, path: str | Path, outcome: str | None = None) -> int:
+def gather(out: str | AnyPath, path: str | AnyPath, outcome: str | None = None) -> int:
     """Writes the finished maps of a job as one Zarr store, for `xarray.open_zarr`.
 
     Dimensions are network, scene, region, row and column; region n of a scene is its n-th one, and
@@ -47,8 +46,8 @@ def gather(out: str | Path, path: str | Path, outcome: str | None = None) -> int
         How many maps it holds.
 
     Raises:
-        ValueError: no job was begun there, no map is finished, no such outcome, the store exists, or
-            a map cannot be read.
+        ValueError: no job was begun there, no map is finished, no such outcome, the store exists,
+            or a map cannot be read.
         OSError: it cannot be written.
     """
     folder, store = as_place(out), as_place(path)
@@ -77,6 +76,14 @@ def gather(out: str | Path, path: str | Path, outcome: str | None = None) -> int
     digests = {"parameters": [""] * len(networks), "images": [""] * len(scenes)}
     for key, kind in _CELLS.items():
         written.declare(key, (*_MAPS, "row", "column"), kind, chunk=(1, 1, 1, rows, columns))
+    places = {
+        (networks.index(one.network), scenes.index(one.scene), regions[one.scene].index(one.roi))
+        for one in there
+    }
+    for place in set(np.ndindex(len(networks), len(scenes), most)) - places:
+        for key, kind in _CELLS.items():
+            if np.dtype(kind).kind != "f":
+                written.put(key, (*place, 0, 0), np.full((rows, columns), _empty(kind), kind))
     unit = ""
     for one, file in there.items():
         found = EffectMap.load(file)
@@ -138,7 +145,9 @@ class _Zarr:
         shape = [self._sizes[dim] for dim in dims]
         self._told[f"{name}/.zarray"] = {
             "zarr_format": 2, "shape": shape, "chunks": list(chunk or shape), "dtype": kind,
-            "compressor": {"id": "zlib", "level": 1}, "fill_value": _EMPTY[np.dtype(kind).kind],
+            "compressor": {"id": "zlib", "level": 1},
+            # Readers take what is filled in for missing, and so only NaN is.
+            "fill_value": "NaN" if np.dtype(kind).kind == "f" else None,
             "order": "C", "filters": None,
         }  # fmt: skip
         self._told[f"{name}/.zattrs"] = {"_ARRAY_DIMENSIONS": list(dims)}

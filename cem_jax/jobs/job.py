@@ -4,10 +4,9 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from cem_jax.arguments import whole_number
-from cem_jax.jobs.asked import INDEX, MapOf
+from cem_jax.jobs.asked import FILES, MapOf
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, psnr
 from cem_jax.plans.names import as_plan
@@ -115,7 +114,7 @@ def check_label(label: str) -> None:
         raise ValueError(f"label {label!r}: expected a name without a dot at either end")
     if len(label.encode()) > _LONGEST_LABEL:
         raise ValueError(f"label {label[:20]!r}...: expected at most {_LONGEST_LABEL} bytes")
-    if label.lower() in (INDEX, LOCKS):
+    if label.lower() in (LOCKS, *FILES):
         raise ValueError(f"label {label!r}: a file of this name lies in every job's folder")
     if label.lower().partition(".")[0] in _DEVICES:
         raise ValueError(f"label {label!r}: no folder can have this name on Windows")

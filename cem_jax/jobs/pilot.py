@@ -1,7 +1,6 @@
 """What a job will cost, from a pilot of a few calls."""
 
 import dataclasses
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -37,7 +36,7 @@ class Estimate:
             time.
         evaluations_per_second: of the pilot.
         memory: bytes, the most that was in use on a device, or by the process where devices do not
-            tell.
+            tell; 0 on Windows.
         disk: bytes of all maps, at most.
         problem: why there is no pilot; empty if there is one.
     """
@@ -135,5 +134,9 @@ def _memory() -> int:
     found = max(stats.get("peak_bytes_in_use", 0) for stats in told)
     if found:
         return found
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

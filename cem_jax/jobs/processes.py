@@ -40,9 +40,7 @@ class Processes(concurrent.futures.Executor):
         ValueError: fewer than one.
     """
 
-    def __init__(
-        self, count: int, environment: Callable[[int], Mapping[str, str]] = lambda n: {}
-    ):
+    def __init__(self, count: int, environment: Callable[[int], Mapping[str, str]] = lambda n: {}):
         self._environment = environment
         self._threads = concurrent.futures.ThreadPoolExecutor(whole_number("count", count, 1))
         self._own, self._lock = threading.local(), threading.Lock()

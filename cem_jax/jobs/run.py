@@ -4,14 +4,13 @@ import concurrent.futures
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from cem_jax.arguments import positive_number, whole_number
-from cem_jax.jobs.engine import given_out
 from cem_jax.jobs.asked import INDEX, MapOf, MapResult
+from cem_jax.jobs.engine import given_out
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import record_job, recorded_ends
 from cem_jax.jobs.work import Loaders, make_maps
@@ -23,7 +22,7 @@ from cem_jax.store.objects import AnyPath, as_place
 
 def run_job(
     job: Job,
-    out: str | Path,
+    out: str | AnyPath,
     *,
     only: Sequence[MapOf] | None = None,
     executor: concurrent.futures.Executor | None = None,

@@ -5,7 +5,6 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from cem_jax.jobs.asked import MapOf
@@ -90,7 +89,7 @@ class JobStatus:
                 "maps": maps}  # fmt: skip
 
 
-def job_status(out: str | Path) -> JobStatus:
+def job_status(out: str | AnyPath) -> JobStatus:
     """How far a job is, from the files in its folder; it disturbs nobody.
 
     Args:
@@ -195,13 +194,19 @@ def as_text(found: JobStatus) -> str:
         head += f", about {_time(found.left)} left"
     lines = [head]
     for one in found.maps:
-        when = time.strftime("%H:%M:%S", time.localtime(one.since)) if one.since == one.since else ""
+        when = (
+            time.strftime("%H:%M:%S", time.localtime(one.since)) if one.since == one.since else ""
+        )
         if one.state in ("running", "lost"):
             stage = f": stage {one.stage}, {one.done} of {one.total}" if one.stage else ""
             lines.append(f"{one.state:8}{one.asked}, {one.where} since {when}{stage}")
         elif one.state == "failed":
             lines.append(f"failed  {one.asked}, {one.where} at {when}: {one.problem}")
     return "\n".join(lines)
+
+
+def _clock(since: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(since))
 
 
 def _time(seconds: float) -> str:

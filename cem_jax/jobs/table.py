@@ -5,7 +5,6 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cem_jax.jobs.asked import MapOf
@@ -27,7 +26,7 @@ _TEXTS = ("network", "scene", "outcome", "task", "directory", "problem")
 _WHOLE = ("y", "x", "height", "width", "evaluations")
 
 
-def job_table(out: str | Path) -> list[dict[str, Any]]:
+def job_table(out: str | AnyPath) -> list[dict[str, Any]]:
     """One row for each map and outcome of a job, in the job's order.
 
     Columns: network, scene, corner and sides of the region in output pixels, outcome, and the
@@ -75,7 +74,7 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_table(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def write_table(rows: Sequence[Mapping[str, Any]], path: str | AnyPath) -> None:
     """Writes a job's table as `.csv` or `.parquet`, by the ending.
 
     Args:
@@ -88,9 +87,9 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     place = as_place(path)
     if place.suffix == ".csv":
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows([row.get(name) for name in COLUMNS] for row in rows)
         write_file(place, text.getvalue().encode())
     elif place.suffix == ".parquet":
         write_file(place, _parquet(rows))
@@ -118,7 +117,7 @@ def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def read_table(path: str | Path) -> list[dict[str, Any]]:
+def read_table(path: str | AnyPath) -> list[dict[str, Any]]:
     """Reads what `write_table` wrote.
 
     Args:
@@ -147,5 +146,5 @@ def read_table(path: str | Path) -> list[dict[str, Any]]:
 
 def _typed(row: Mapping[str, str | None]) -> dict[str, Any]:
     """A row of CSV: empty cells are None, numbers are numbers."""
-    kinds = dict.fromkeys(_TEXTS, str) | dict.fromkeys(_WHOLE, int)
+    kinds: dict[str, Any] = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_WHOLE, int)}
     return {name: kinds.get(name, float)(text) if text else None for name, text in row.items()}

@@ -226,5 +226,3 @@ def _made(
         )
         for one in asked
     ]
-
-

@@ -5,13 +5,13 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cem_jax.scene.png16 import decode_png16, is_png16
+from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112
@@ -27,7 +27,7 @@ _DAMAGED = (
 """What Pillow may raise for a file that is no image, or not to its end."""
 
 
-def open_image(path: str | Path, *, grey: bool = False) -> np.ndarray:
+def open_image(path: str | AnyPath, *, grey: bool = False) -> np.ndarray:
     """Reads a photograph as viewers show it: turned as its EXIF orientation says.
 
     Files of 16 bits a channel keep them. Floating TIFFs must hold values in [0, 1]. Palettes and
@@ -56,7 +56,7 @@ def open_image(path: str | Path, *, grey: bool = False) -> np.ndarray:
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
+def image_size(path: str | AnyPath) -> tuple[int, int]:
     """Height and width of an image as viewers show it, from the file's head alone.
 
     Args:
@@ -115,29 +115,30 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _opened(path: str | Path) -> Image.Image:
+def _opened(path: str | AnyPath) -> Image.Image:
     """A file that Pillow recognises, of a size that is read."""
-    image = Image.open(path)
+    place = as_place(path)
+    image = Image.open(place.open("rb") if isinstance(place, ObjectPath) else place)
     if image.width * image.height > _MOST:
         image.close()
         raise ValueError(f"it has {image.height} x {image.width} pixels; at most {_MOST} are read")
     return image
 
 
-def _unreadable(path: str | Path, error: BaseException) -> ValueError:
+def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
     return ValueError(f"image={str(path)!r} cannot be read: {error or type(error).__name__}")
 
 
-def _read(path: str | Path) -> np.ndarray:
+def _read(path: str | AnyPath) -> np.ndarray:
     """uint8, or float32 in [0, 1], [h, w, 1 or 3]."""
     try:
         with _quiet(), _opened(path) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise ValueError("it has several frames; expected a photograph")
-            with Path(path).open("rb") as file:
+            with as_place(path).open("rb") as file:
                 deep = is_png16(file.read(26))
             if deep:
-                pixels = decode_png16(Path(path).read_bytes())
+                pixels = decode_png16(as_place(path).read_bytes())
                 return _deep_pixels(pixels, image.getexif().get(_ORIENTATION, 1))
             bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImageFile) else (8,)
             if max(bits) > 8 and image.mode not in (*_DEEP, "F"):

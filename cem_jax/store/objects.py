@@ -4,9 +4,13 @@ An object exists whole or not at all, and has no folder to stand in: folders are
 common. Requests that fail are made again for half a minute.
 """
 
+import atexit
 import functools
 import io
 import os
+import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -14,6 +18,8 @@ from typing import Any, NamedTuple
 SCHEMES = {"s3": "s3", "gs": "gcs"}
 """What a place begins with, and tensorstore's driver for it."""
 
+_PLACE = re.compile(f"({'|'.join(SCHEMES)}):/+(.+)", re.DOTALL)
+"""A place as a text, or as a `Path`, in which two strokes have become one."""
 _RETRIES = {"max_retries": 8, "initial_delay": "200ms", "max_delay": "8s"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _TOGETHER = 64
@@ -50,7 +56,7 @@ class ObjectPath:
     """A place in an object store, with what is used of a `pathlib.Path`.
 
     Args:
-        text: such as `s3://bucket/folder/file`.
+        text: such as `s3://bucket/folder/file`; folders of names end with a stroke or not.
 
     Raises:
         ValueError: another text.
@@ -198,9 +204,7 @@ class ObjectPath:
         """
         if not generation:
             raise ValueError("generation: expected that of `found`; an empty one asks for nothing")
-        written = self._result(
-            lambda: self._objects.write(self._key, data, if_equal=generation)
-        )
+        written = self._result(lambda: self._objects.write(self._key, data, if_equal=generation))
         return bool(written.generation)
 
     def unlink(self, missing_ok: bool = False) -> None:
@@ -283,9 +287,63 @@ def as_place(path: "str | os.PathLike[str] | AnyPath") -> AnyPath:
     """
     if isinstance(path, ObjectPath):
         return path
+    text = os.fspath(path)
+    if isinstance(text, str) and (found := _PLACE.fullmatch(text)):
+        return ObjectPath(f"{found[1]}://{found[2]}")
     if isinstance(path, str) and "://" in path:
         return ObjectPath(path)
     return Path(path)
+
+
+def joined(folder: AnyPath, text: str) -> AnyPath:
+    """A place as it is called in a folder: relative to it, absolute, or in an object store.
+
+    Args:
+        folder: where it is called so.
+        text: how.
+    """
+    place = as_place(text)
+    if isinstance(place, ObjectPath) or place.is_absolute():
+        return place
+    return folder / place.as_posix() if isinstance(folder, ObjectPath) else folder / place
+
+
+def absolute(place: AnyPath) -> AnyPath:
+    """A place as it is called from any folder."""
+    return place.absolute() if isinstance(place, Path) else place
+
+
+def local_folder(place: AnyPath) -> Path:
+    """A folder with code, which is only run from this machine's own files; else the current one."""
+    return place if isinstance(place, Path) else Path.cwd()
+
+
+def local_copy(place: AnyPath) -> Path:
+    """A file that is read where it is; of an object, a copy in this process's temporary folder.
+
+    Args:
+        place: the file or object, or a folder of the latter.
+
+    Raises:
+        OSError: there is none, or the store does not answer.
+    """
+    if not isinstance(place, ObjectPath):
+        return place
+    below = place.all_below()
+    for one in below or [place]:
+        target = _temporary() / str(one).replace("://", "/")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(one.read_bytes())
+    return _temporary() / str(place).replace("://", "/")
+
+
+@functools.cache
+def _temporary() -> Path:
+    """A folder that ends with this process."""
+    folder = tempfile.mkdtemp(prefix="cem-jax-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def read_all(places: Sequence[AnyPath]) -> list[bytes | None]:

@@ -233,7 +233,7 @@ def darker():
 def test_maps_of_lost_workers_are_given_again_but_not_for_ever(times, written, tmp_path):
     shutil.copytree(written, tmp_path / "job", ignore=shutil.ignore_patterns("quiet"))
     file = tmp_path / "job" / "job.toml"
-    file.write_text(FILE.replace('rois = [[8, 8, 16, 16], [16, 0, 16, 16]]', 'rois = ["auto"]'))
+    file.write_text(FILE.replace("rois = [[8, 8, 16, 16], [16, 0, 16, 16]]", 'rois = ["auto"]'))
     job = cem.read_job(file)
     (tmp_path / "job" / "own.py").write_text(DEADLY.format(times=times))
     with Processes(1) as executor:
