@@ -1,6 +1,7 @@
 """A server on loopback that speaks S3: moto's, with what it was given kept in a journal.
 
-`start(folder)` runs this file as a process that can be killed; started again, it holds what it held.
+`start(folder)` runs this file as a process that can be killed; started again, it holds what it
+held.
 """
 
 import contextlib
