@@ -17,7 +17,6 @@ from cem_jax.network.host import OnHost
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 assert not set(CHECKED) & set(sys.modules)  # what is imported already would not be checked
 jaxtyping.install_import_hook(CHECKED, "shapes.checked")
@@ -32,33 +31,24 @@ SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shar
 LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
     "cone/test_windows.py", "docs/test_doc_commands.py", "docs/test_notebooks.py",
-    "experiments/test_figures.py", "experiments/test_training.py",
+    "experiments/test_figures.py", "experiments/test_training.py", "jobs/test_companies.py",
+    "jobs/test_engines.py", "jobs/test_results.py", "jobs/test_status.py",
+    "jobs/test_under_fire.py",
     "models/test_checkpoints_hostile.py", "models/test_layers_cpu.py",
     "models/test_layouts.py", "models/test_models.py",
     "models/test_official.py", "models/test_recognise.py", "models/test_zoo.py",
     "models/test_zoo_radius.py", "models/test_zoo_weights.py", "network/test_foreign.py",
-    "network/test_onnx.py", "network/test_spandrel.py", "sweep/test_devices.py",
-    "test_benchmarks.py", "view/test_report_browser.py",
+    "network/test_onnx.py", "network/test_spandrel.py", "store/test_objects.py",
+    "sweep/test_devices.py", "test_benchmarks.py", "view/test_report_browser.py",
 )  # fmt: skip
 """Modules of many networks, or of many processes: as a whole they take hours on two cores."""
-
-UNTRIED = (
-    "cone/test_analyse.py", "effects/test_regions.py", "effects/test_tolerance.py",
-    "models/test_arguments.py", "models/test_zoo_facts.py", "network/test_factory.py",
-    "network/test_host_digest.py", "plans/test_intervals.py", "plans/test_promises.py",
-    "scene/test_steps.py", "scene/test_tasks.py", "scene/test_wide_do.py", "store/test_answers.py",
-    "store/test_atomic.py", "store/test_kill.py", "sweep/test_compilation_cache.py",
-    "test_by_shape.py", "test_outcome_degraded.py", "test_records.py",
-)  # fmt: skip
-"""Modules whose time as a whole is not measured yet (docs/roadmap.md); they belong to the default
-suite as soon as it is."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what is long by its module."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG + UNTRIED:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG:
             item.add_marker(pytest.mark.long)
 
 

@@ -73,7 +73,10 @@ class Costs:
 
 
 def classes(
-    costs: Costs, draws: Real[np.ndarray, " positions"], class_cost: float | None = None
+    costs: Costs,
+    draws: Real[np.ndarray, " positions"],
+    class_cost: float | None = None,
+    speed: float = 1.0,
 ) -> list[Integer[np.ndarray, "..."]]:
     """Groups positions, merging the cheapest pair while that saves time.
 
@@ -81,11 +84,12 @@ def classes(
         costs: of every position.
         draws: evaluations expected at each position, [positions].
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
+        speed: of the devices, as many times a CPU's: it enters that estimate.
 
     Returns:
         The positions of each class.
     """
-    extra = costs.compile if class_cost is None else class_cost
+    extra = costs.compile * speed if class_cost is None else class_cost
     sizes, step = costs.sizes, 1
     while True:
         rounded = -(-sizes // step)
@@ -149,6 +153,7 @@ def choose(
     draws: tuple[int, int],
     class_cost: float | None = None,
     least: float = LEAST_GAIN,
+    speed: float = 1.0,
 ) -> Choice:
     """Weighs larger windows against more programs, and both against none.
 
@@ -160,6 +165,7 @@ def choose(
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
         least: cost of the region's backward cone over that of the windows below which the
             computation is dense.
+        speed: of the devices, as many times a CPU's.
     """
     count = len(blocks.some)
     if not count:
@@ -168,7 +174,7 @@ def choose(
     exact = of_both_cones(graph, reach, region) + np.zeros(count)
     costs, (first, last) = Costs(graph, reach, region), draws
     share = exact / max(exact.max(), 1.0)
-    groups = classes(costs, first + (last - first) * share**2, class_cost)
+    groups = classes(costs, first + (last - first) * share**2, class_cost, speed)
     spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
     most = Costs(graph, everything(graph), region)
     gain = count * most.cost(most.sizes[0]) / spent

@@ -2,7 +2,7 @@
 
 The draws of one block share their offsets. They are the first axis of every value that depends on
 the image; offsets stay scalars without that axis, since slices at batched indices become gathers
-and scatters, which are slow on a CPU.
+and scatters, which are slow on a CPU: `run` is mapped over blocks where they are not.
 """
 
 from collections.abc import Sequence

@@ -152,6 +152,7 @@ def plan(
     draws: tuple[int, int] = (50, 50),
     class_cost: float | None = None,
     least: float = LEAST_GAIN,
+    speed: float = 1.0,
 ) -> ConePlan:
     """Plans the evaluation of interventions on blocks.
 
@@ -168,6 +169,7 @@ def plan(
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
         least: cost of the region's backward cone over that of the windows below which windows are
             not worth their copies: then all of the backward cone is computed.
+        speed: of the devices, as many times a CPU's: the faster they are, the fewer programs.
 
     Raises:
         ValueError: a shape, the region or the block does not fit; the message says which.
@@ -189,7 +191,7 @@ def plan(
     blocks = image_boxes(origins, (block, block), shape[3])
     region = needs(graph, box)
     near = np.flatnonzero(blocks.meet(region[graph.image]).some)
-    chosen = choose(graph, blocks[near], region, draws, class_cost, least)
+    chosen = choose(graph, blocks[near], region, draws, class_cost, least, speed)
     counts = MultiplyAdds(
         of_whole(graph),
         float(of_both_cones(graph, everything(graph), region)[0]),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float32
 
@@ -12,7 +13,7 @@ from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, psnr
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -70,7 +71,10 @@ def outcomes(
     asked.flat[flat] = True
     each = -(-len(flat) // int(asked.sum()))
     finish = clip_and_round if rounded else clip
-    layout = Layout.make(network, scene, (roi,), grid, asked, finish, (score,), draws=(each, each))
+    mixed = mixes_blocks(chunk, each, jax.local_device_count())
+    layout = Layout.make(
+        network, scene, (roi,), grid, asked, finish, (score,), draws=(each, each), mixed=mixed
+    )
     sweep = Sweep.make(layout, chunk=chunk)
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(layout.reach.flat[flat])

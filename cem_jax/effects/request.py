@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -28,8 +27,9 @@ from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.sweep.facts import named_errors
-from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
@@ -202,9 +202,9 @@ class Request:
         return found
 
     @property
-    def directory(self) -> Path | None:
+    def directory(self) -> AnyPath | None:
         """Where it is kept."""
-        return None if self.compute.directory is None else Path(self.compute.directory)
+        return None if self.compute.directory is None else as_place(self.compute.directory)
 
     def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
@@ -291,7 +291,13 @@ class Request:
             self.network, self.scene, rois, self.grid, outside,
             clip_and_round if self.rounded else clip, tuple(self.scores.values()),
             margin=self.margin, draws=expected,
+            mixed=mixes_blocks(self.compute.chunk, expected[1], self._devices),
         )  # fmt: skip
+
+    @property
+    def _devices(self) -> int:
+        given = self.compute.devices
+        return jax.local_device_count() if given is None else len(given)
 
     def sweep(self, layout: Layout) -> Sweep:
         """A layout on the devices."""

@@ -4,6 +4,7 @@ Several regions may share a sweep. Each has a plan of its own, which sees no dra
 asked for, so that a region's draws are the same in whatever company.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from cem_jax.effects.request import Request
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
-from cem_jax.store.store import Log, read_outcomes
+from cem_jax.store.store import Log, ObjectLog, read_outcomes
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -46,7 +47,7 @@ def draw(
     request: Request,
     sweep: Sweep,
     active: Sequence[Bool[np.ndarray, " cells"]],
-    log: Log | None,
+    log: Log | ObjectLog | None,
     begun: float,
 ) -> Outcomes:
     """Draws until every region's plan has what it wants.
@@ -99,7 +100,7 @@ def _rounds(
     active: Sequence[Bool[np.ndarray, " cells"]],
     baseline: Float32[np.ndarray, "r k"],
     known: Float32[np.ndarray, "cells capacity r*k"],
-    log: Log | None,
+    log: Log | ObjectLog | None,
     show: Callable[[State], None],
 ) -> list[Float32[np.ndarray, "cells capacity k"]]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
@@ -131,11 +132,13 @@ def _rounds(
         if len(cells):
             stage, begun, done = stage + 1, time.monotonic(), 0
             chunks = sweep.evaluate(request.interventions(sweep, cells, draws))
-            for part, found in keep_outcomes(chunks, log, cells, draws):
-                _check_finite(request, cells[part], found)
-                known[cells[part], draws[part]] = found
-                done += len(part)
-                show(State(stage, done, len(cells), time.monotonic() - begun, effects))
+            # Closed, so that what is not written yet is written before the log is given free.
+            with contextlib.closing(keep_outcomes(chunks, log, cells, draws)) as kept:
+                for part, found in kept:
+                    _check_finite(request, cells[part], found)
+                    known[cells[part], draws[part]] = found
+                    done += len(part)
+                    show(State(stage, done, len(cells), time.monotonic() - begun, effects))
         known = exchange(known) if shared else known
     return [
         np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)

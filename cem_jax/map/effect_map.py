@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from cem_jax.plans.names import recorded_plan
 from cem_jax.plans.plan import Drawn
 from cem_jax.read_only import keep_read_only
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath
 
 
 class Counts(NamedTuple):
@@ -207,7 +207,7 @@ class EffectMap:
             },
         )
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | AnyPath) -> None:
         """Writes the map to a `.npz` file, whole or not at all; see `docs/map-format.md`.
 
         Args:
@@ -220,7 +220,7 @@ class EffectMap:
         write_file(path, map_bytes(fields))
 
     @classmethod
-    def load(cls, path: str | Path) -> "EffectMap":
+    def load(cls, path: str | AnyPath) -> "EffectMap":
         """Reads what `save` wrote.
 
         Args:

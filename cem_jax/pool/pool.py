@@ -18,6 +18,7 @@ from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import read_npz, text_of
+from cem_jax.store.objects import AnyPath, as_place
 
 _COUNT = 10_000
 _BUNDLED = 8
@@ -157,7 +158,7 @@ class PatchPool:
     @classmethod
     def from_images(
         cls,
-        images: str | Path | Iterable[object],
+        images: str | AnyPath | Iterable[object],
         size: int = 8,
         count: int = _COUNT,
         seed: int = 0,
@@ -174,8 +175,9 @@ class PatchPool:
             ValueError: no images, images smaller than a patch, or some in colour and some in grey.
         """
         size, count = whole_number("size", size, 1), whole_number("count", count, 1)
-        if isinstance(images, str | Path):
-            folder, name = Path(images), str(Path(images).name)
+        if isinstance(images, str | AnyPath):
+            folder = as_place(images)
+            name = folder.name
             files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
             arrays = [open_image(path) for path in files]
         else:
@@ -208,7 +210,7 @@ class PatchPool:
             patches[number] = np.moveaxis(views[index][y, x], 0, 2)
         return cls(patches, name)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | AnyPath) -> None:
         """Writes the pool to a `.npz` file.
 
         Args:
@@ -219,12 +221,12 @@ class PatchPool:
         """
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, patches=self.patches, name=self.name)
-        path = Path(path)
+        path = as_place(path)
         named = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
         write_file(named, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: str | Path) -> "PatchPool":
+    def load(cls, path: str | AnyPath) -> "PatchPool":
         """Reads what `save` wrote, or any `.npz` with `patches` uint8 [n, side, side, c].
 
         Args:
@@ -234,10 +236,10 @@ class PatchPool:
             ValueError: the file is missing or is no pool; the message names it.
         """
         try:
-            found = read_npz(Path(path), ("patches", "name"))
+            found = read_npz(as_place(path), ("patches", "name"))
             if "patches" not in found:
                 raise ValueError("it holds no patches")
-            name = text_of(found, "name") if "name" in found else Path(path).stem
+            name = text_of(found, "name") if "name" in found else as_place(path).stem
             return cls(found["patches"], name)
         except ValueError as error:
             raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error

@@ -13,11 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.buffer_callback import buffer_callback
 from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.callback import call_on_host
 from cem_jax.scene.degrade.bicubic import downsample
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.intervene import Corner, Intervene, Patch, Pixels, RandomKey
@@ -248,18 +248,10 @@ class _OnHost:
 
     def __call__(self, image: Float[jax.Array, "H W c"]) -> Float[jax.Array, "h w c"]:
         out = jax.ShapeDtypeStruct(self.shape, jnp.float32)
-        # Of the two callbacks, this one copies nothing on threads that may all wait on CPU devices.
-        return jax.lax.platform_dependent(
-            image,
-            cpu=buffer_callback(self._into, out, vmap_method="sequential"),
-            default=lambda x: jax.pure_callback(self._run, out, x, vmap_method="sequential"),
-        )
+        return call_on_host(self._run, out, image, vmap_method="sequential")
 
     def _run(self, image: Any) -> Float32[np.ndarray, "h w c"]:
         return _checked(self.function(np.array(np.asarray(image))), self.shape)
-
-    def _into(self, context: Any, out: Any, image: Any) -> None:
-        np.asarray(out)[...] = self._run(image)
 
 
 def _checked(result: Any, shape: tuple[int, ...]) -> Float32[np.ndarray, "h w c"]:
