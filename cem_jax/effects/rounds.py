@@ -22,7 +22,7 @@ from cem_jax.store.store import Log, ObjectLog, read_outcomes
 from cem_jax.sweep.sweep import Sweep
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
     """What the rounds gave.
 

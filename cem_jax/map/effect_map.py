@@ -42,6 +42,10 @@ class Interval(NamedTuple):
     low: Float[np.ndarray, "rows columns"]
     high: Float[np.ndarray, "rows columns"]
 
+    # As other records of arrays, it equals itself alone; tuples would compare arrays.
+    __eq__, __ne__ = object.__eq__, object.__ne__
+    __hash__ = object.__hash__
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EffectMap:
