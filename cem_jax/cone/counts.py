@@ -27,8 +27,10 @@ def multiply_adds(eq: Equation, sizes: np.ndarray, elements: float = 0.0) -> np.
     """
     rule, count = rule_for(eq), np.prod(sizes, axis=-1, dtype=np.float64)
     if rule is None:
-        return np.where(count > 0, _of_loops(eq.params), 0.0) + count * elements
-    return count * (rule.multiply_adds(eq) + elements)
+        found = np.where(count > 0, _of_loops(eq.params), 0.0) + count * elements
+    else:
+        found = count * (rule.multiply_adds(eq) + elements)
+    return np.asarray(found)  # of a single window, numpy makes a scalar
 
 
 def _of_loops(params: Mapping[str, Any]) -> float:
