@@ -24,7 +24,7 @@ _EXTREMES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
+class JobCost:
     """What the maps of one network will cost on this machine.
 
     Args:
@@ -52,7 +52,7 @@ class Estimate:
     problem: str = ""
 
 
-def estimate_job(job: Job) -> Iterator[Estimate]:
+def estimate_job(job: Job) -> Iterator[JobCost]:
     """What a job will cost: a few maps of each network are planned, and one is begun.
 
     Args:
@@ -67,10 +67,10 @@ def estimate_job(job: Job) -> Iterator[Estimate]:
         try:
             yield _estimate(job, loaders, maps)
         except (Exception, SystemExit) as error:  # whatever somebody else's loader raises
-            yield Estimate(network, len(maps), problem=told(error))
+            yield JobCost(network, len(maps), problem=told(error))
 
 
-def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> Estimate:
+def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> JobCost:
     chosen = [maps[n] for n in np.unique(np.linspace(0, len(maps) - 1, _MAPS).astype(int))]
     looks = [_look(job, loaders, one) for one in chosen]
     least, most, disk, work = np.mean([look[2] for look in looks], axis=0) * len(maps)
@@ -79,7 +79,7 @@ def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> Estimate:
     # Other maps take as much longer as they compute more.
     own = looks[0][2][3] / max(looks[0][2][0], 1)
     per_evaluation = each * (work / max(least, 1)) / own if own else each
-    return Estimate(
+    return JobCost(
         maps[0].network, len(maps), (round(least), round(most)),
         (least * per_evaluation, most * per_evaluation), compilation,
         1 / per_evaluation if per_evaluation else float("nan"), _memory(), round(disk),
