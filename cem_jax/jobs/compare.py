@@ -27,9 +27,9 @@ class SceneMean:
         minus: the second of two; empty for a mean of one group.
         outcome: of the maps; empty where outcomes are the groups.
         number: the column of the table.
-        mean: of the scenes' means.
-        low: lower end of its 95 % t interval; NaN of a single scene.
-        high: upper end.
+        mean: of the scenes' means, in the number's unit.
+        low: lower end of its 95 % t interval, in the number's unit; NaN of a single scene.
+        high: upper end, in the number's unit.
         scenes: how many; each counts once, whatever its number of regions.
         effect_size: of a difference, its mean over the standard deviation between scenes; else NaN.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, check_kind
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.work import Loaders
@@ -34,7 +34,7 @@ class JobCost:
         seconds: least and most, of all maps, one after another on this process's devices.
         compilation: seconds that its programs took to compile; a cache on disk saves them next
             time.
-        evaluations_per_second: of the pilot.
+        evaluations_per_second: of the pilot, per second.
         memory: bytes, the most that was in use on a device, or by the process where devices do not
             tell; 0 on Windows.
         disk: bytes of all maps, at most.
@@ -60,7 +60,11 @@ def estimate_job(job: Job) -> Iterator[JobCost]:
 
     Returns:
         Gives an estimate for each network.
+
+    Raises:
+        ValueError: it is no job.
     """
+    check_kind("job", job, Job)
     loaders = Loaders.of(job)
     for network in dict.fromkeys(one.network for one in job.maps):
         maps = [one for one in job.maps if one.network == network]
