@@ -66,7 +66,7 @@ class Costs:
 
     def cost(self, sizes: np.ndarray) -> np.ndarray:
         """Multiply-adds of windows of these sizes [..., operations, axes]."""
-        return np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors
+        return np.asarray(np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors)
 
 
 def classes(
