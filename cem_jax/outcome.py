@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
-
-AnyArray = jax.Array | np.ndarray
+from cem_jax.arrays import AnyArray
 
 Outcome = Callable[..., jax.Array]
 """`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better.

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
 from cem_jax.effects.request import Request, versions
 from cem_jax.effects.rounds import Outcomes
@@ -96,7 +97,9 @@ def extremes_of(
     )  # fmt: skip
 
 
-def _strongest(effect: np.ndarray, tolerance: float, region: np.ndarray) -> np.ndarray:
+def _strongest(
+    effect: Float[np.ndarray, " cells"], tolerance: float, region: UInt8[np.ndarray, "h w c"]
+) -> Bool[np.ndarray, " cells"]:
     """The blocks of which extremes are kept: those with an effect, as many as there is room for."""
     most = max(_EXTREME_BYTES // (2 * region.nbytes), 1)
     chosen = np.zeros(len(effect), bool)

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float32
 
 from cem_jax.arguments import truth, whole_number
 from cem_jax.effects.request import check_pair, grid_of, on_scene
@@ -27,7 +28,7 @@ def outcomes(
     rounded: bool = False,
     outcome: Outcome | str = psnr,
     chunk: int | None = None,
-) -> np.ndarray:
+) -> Float32[np.ndarray, " n"]:
     """Outcomes of interventions whose patches are given in the network's input space.
 
     Args:

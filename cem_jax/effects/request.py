@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Int
 
 from cem_jax.arguments import truth, whole_number
 from cem_jax.effects.compute import Compute
@@ -142,7 +143,7 @@ class Request:
     pool: PatchPool
     block: int
     plan: Plan
-    patches: np.ndarray | None
+    patches: Int[np.ndarray, "sequences draws"] | Int[np.ndarray, " draws"] | None
     scores: Mapping[str, Outcome]
     seed: int
     rounded: bool
@@ -205,7 +206,7 @@ class Request:
         """Where it is kept."""
         return None if self.compute.directory is None else as_place(self.compute.directory)
 
-    def inside(self, roi: ROI) -> np.ndarray:
+    def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
         return self.grid.near(roi.in_input(self.scene.scale), 0)
 
@@ -302,7 +303,9 @@ class Request:
         """A layout on the devices."""
         return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
 
-    def interventions(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Interventions:
+    def interventions(
+        self, sweep: Sweep, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]
+    ) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None
         intervene, pool = self.scene.intervene, self.pool.patches

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from cem_jax.effects.progress import State
 from cem_jax.effects.request import Request
@@ -34,9 +35,9 @@ class Outcomes:
         devices: how many devices computed, and of which kind.
     """
 
-    values: Sequence[np.ndarray]
-    baseline: np.ndarray
-    restored: np.ndarray
+    values: Sequence[Float32[np.ndarray, "cells capacity k"]]
+    baseline: Float32[np.ndarray, "r k"]
+    restored: UInt8[np.ndarray, "h w c"]
     resumed: int
     seconds: float
     devices: str
@@ -45,7 +46,7 @@ class Outcomes:
 def draw(
     request: Request,
     sweep: Sweep,
-    active: Sequence[np.ndarray],
+    active: Sequence[Bool[np.ndarray, " cells"]],
     log: Log | ObjectLog | None,
     begun: float,
 ) -> Outcomes:
@@ -75,7 +76,9 @@ def draw(
     )  # fmt: skip
 
 
-def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray, np.ndarray]:
+def _baseline(
+    request: Request, sweep: Sweep, regions: int
+) -> tuple[Float32[np.ndarray, "{regions} k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -94,20 +97,20 @@ def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray,
 def _rounds(
     request: Request,
     sweep: Sweep,
-    active: Sequence[np.ndarray],
-    baseline: np.ndarray,
-    known: np.ndarray,
+    active: Sequence[Bool[np.ndarray, " cells"]],
+    baseline: Float32[np.ndarray, "r k"],
+    known: Float32[np.ndarray, "cells capacity r*k"],
     log: Log | ObjectLog | None,
     show: Callable[[State], None],
-) -> list[np.ndarray]:
+) -> list[Float32[np.ndarray, "cells capacity k"]]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
     shared, each = request.compute.shared, len(request.scores)
     asked = np.zeros((len(active), *known.shape[:2]), bool)
 
-    def seen(region: int, outcome: int = 0) -> np.ndarray:
+    def seen(region: int, outcome: int = 0) -> Float32[np.ndarray, "cells capacity"]:
         return np.where(asked[region], known[..., region * each + outcome], np.nan)
 
-    def effects() -> np.ndarray:
+    def effects() -> Float[np.ndarray, "rows columns"]:
         values = seen(0)
         count = np.isfinite(values).sum(axis=1)
         mean = baseline[0, 0] - np.nansum(values, axis=1) / np.maximum(count, 1)
@@ -143,7 +146,9 @@ def _rounds(
     ]
 
 
-def _check_finite(request: Request, cells: np.ndarray, found: np.ndarray) -> None:
+def _check_finite(
+    request: Request, cells: Int[np.ndarray, " n"], found: Float32[np.ndarray, "n outcomes"]
+) -> None:
     """Refuses outcomes [n, k] that are not finite, and names the block."""
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():
