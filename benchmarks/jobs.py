@@ -79,7 +79,9 @@ def overhead(name: str, maps: int) -> dict[str, float | str]:
             begun = time.perf_counter()
             results = cem.run_job(job, out, executor=executor, progress=False, **each)
             seconds.append(time.perf_counter() - begun)
-            assert not [one.problem for one in results if one.problem]
+            problems = [one.problem for one in results if one.problem]
+            if problems:
+                raise RuntimeError(problems[0])
         begun = time.perf_counter()
         cem.job_status(Path(place) / "2")
         status = time.perf_counter() - begun
@@ -120,7 +122,10 @@ def main() -> None:
     arguments.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     arguments.add_argument("--json", type=Path)
     told = arguments.parse_args()
-    rows = [overhead(name, told.maps) for name in told.engines]
+    rows = []
+    for name in told.engines:
+        rows.append(overhead(name, told.maps))
+        print(rows[-1], flush=True)
     print(cem.markdown_table(rows))
     requests = operations(told.maps)
     print("\nrequests to a store for each map: "

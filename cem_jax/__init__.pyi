@@ -17,12 +17,12 @@ from cem_jax.effects.progress import TextProgress as TextProgress
 from cem_jax.grid import ROI as ROI
 from cem_jax.jobs.asked import MapOf as MapOf
 from cem_jax.jobs.asked import MapResult as MapResult
-from cem_jax.jobs.compare import Mean as Mean
+from cem_jax.jobs.compare import SceneMean as SceneMean
 from cem_jax.jobs.compare import compare as compare
 from cem_jax.jobs.gather import gather as gather
 from cem_jax.jobs.job import Job as Job
 from cem_jax.jobs.job_file import read_job as read_job
-from cem_jax.jobs.pilot import Estimate as Estimate
+from cem_jax.jobs.pilot import JobCost as JobCost
 from cem_jax.jobs.pilot import estimate_job as estimate_job
 from cem_jax.jobs.run import run_job as run_job
 from cem_jax.jobs.status import JobStatus as JobStatus

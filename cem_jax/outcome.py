@@ -132,7 +132,7 @@ def ssim(
         )
     # Variances do not mind a shift, and lose less to rounding about 0.
     shift = jnp.mean(target)
-    restored, target = restored - shift, target - shift
+    restored, target = jnp.subtract(restored, shift), jnp.subtract(target, shift)
     mean_r, mean_t = _window_means(restored), _window_means(target)
     covariance = _window_means(restored * target) - mean_r * mean_t
     squares = _window_means(jnp.square(restored)) + _window_means(jnp.square(target))
@@ -183,7 +183,7 @@ def _parts(
             f"degraded has shape {degraded.shape}, restored {restored.shape}: removal and "
             "background need a scene whose input has the output's size"
         )
-    error, done = restored - target, degraded - target
+    error, done = jnp.subtract(restored, target), jnp.subtract(degraded, target)
     size = jnp.sum(jnp.square(done))
     left = jnp.sum(error * done) / jnp.where(size > 0, size, 1.0)
     along = left * done

@@ -33,8 +33,10 @@ def load_maps(places: "Sequence[AnyPath]") -> "list[cem.EffectMap]":
     Raises:
         ValueError: a folder without maps, or a file that is none.
     """
+    from cem_jax.store.objects import as_place
+
     files = []
-    for place in places:
+    for place in map(as_place, places):
         found = sorted(place.rglob("map.npz"), key=_by_numbers) if place.is_dir() else [place]
         if not found:
             raise ValueError(f"{place}: no map.npz in this folder")

@@ -205,7 +205,10 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
     """The patches of a file, or of a folder of photographs."""
     if path is None:
         return None
-    return cem.PatchPool.from_images(path, block) if path.is_dir() else cem.PatchPool.load(path)
+    from cem_jax.store.objects import as_place
+
+    folder = as_place(path).is_dir()
+    return cem.PatchPool.from_images(path, block) if folder else cem.PatchPool.load(path)
 
 
 def _scene(

@@ -16,7 +16,7 @@ from cem_jax.cli.start import start_jax, start_workers
 
 if TYPE_CHECKING:
     from cem_jax.jobs.asked import MapResult
-    from cem_jax.jobs.pilot import Estimate
+    from cem_jax.jobs.pilot import JobCost
     from cem_jax.store.objects import AnyPath
 
 app = typer.Typer()
@@ -171,7 +171,7 @@ def _estimate(job: "cem.Job", json: bool) -> None:
     show([dataclasses.asdict(one) for one in found], "\n\n".join(lines), json)
 
 
-def _estimated(one: "Estimate") -> dict[str, float | int | str]:
+def _estimated(one: "JobCost") -> dict[str, float | int | str]:
     return {
         "network": one.network, "maps": one.maps,
         "evaluations": f"{one.evaluations[0]} .. {one.evaluations[1]}",

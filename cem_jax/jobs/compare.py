@@ -19,7 +19,7 @@ _REGION = ("scene", "y", "x", "height", "width")
 
 
 @dataclasses.dataclass(frozen=True)
-class Mean:
+class SceneMean:
     """A mean over scenes, of one number of a group or of the difference of two.
 
     Args:
@@ -27,9 +27,9 @@ class Mean:
         minus: the second of two; empty for a mean of one group.
         outcome: of the maps; empty where outcomes are the groups.
         number: the column of the table.
-        mean: of the scenes' means.
-        low: lower end of its 95 % t interval; NaN of a single scene.
-        high: upper end.
+        mean: of the scenes' means, in the number's unit.
+        low: lower end of its 95 % t interval, in the number's unit; NaN of a single scene.
+        high: upper end, in the number's unit.
         scenes: how many; each counts once, whatever its number of regions.
         effect_size: of a difference, its mean over the standard deviation between scenes; else NaN.
     """
@@ -49,7 +49,7 @@ def compare(
     table: str | AnyPath | Sequence[Mapping[str, Any]],
     by: str = "network",
     numbers: Sequence[str] = NUMBERS,
-) -> list[Mean]:
+) -> list[SceneMean]:
     """Compares groups of maps, such as networks, over the scenes of a job.
 
     The mean of each group comes first, then the difference of every two groups over the regions
@@ -101,7 +101,9 @@ def compare(
     return found
 
 
-def _compared(rows: Sequence[Mapping[str, Any]], by: str, outcome: str, number: str) -> list[Mean]:
+def _compared(
+    rows: Sequence[Mapping[str, Any]], by: str, outcome: str, number: str
+) -> list[SceneMean]:
     groups = list(dict.fromkeys(str(row[by]) for row in rows))
     beside = [key for key in BY if key != by]
     values: dict[str, dict[tuple[Any, ...], float]] = {group: {} for group in groups}
@@ -110,15 +112,17 @@ def _compared(rows: Sequence[Mapping[str, Any]], by: str, outcome: str, number: 
         if value is not None and math.isfinite(value):
             place = tuple(row.get(key) for key in (*_REGION, *beside))
             values[str(row[by])][place] = float(value)
-    means = [Mean(group, "", outcome, number, *_over_scenes(values[group])) for group in groups]
+    means = [
+        SceneMean(group, "", outcome, number, *_over_scenes(values[group])) for group in groups
+    ]
     pairs = []
     for place, first in enumerate(groups):
         for second in groups[place + 1 :]:
             both = values[first].keys() & values[second].keys()
             apart = {one: values[first][one] - values[second][one] for one in both}
             if apart:
-                pairs.append(Mean(first, second, outcome, number, *_over_scenes(apart),
-                                  _effect_size(apart)))  # fmt: skip
+                found = *_over_scenes(apart), _effect_size(apart)
+                pairs.append(SceneMean(first, second, outcome, number, *found))
     return means + pairs
 
 
@@ -148,10 +152,10 @@ def _effect_size(values: Mapping[tuple[Any, ...], float]) -> float:
     return float(means.mean()) / spread if spread else math.nan
 
 
-def as_rows(found: Sequence[Mean]) -> list[dict[str, float | int | str]]:
+def as_rows(found: Sequence[SceneMean]) -> list[dict[str, float | int | str]]:
     """Means and differences as rows of a table for readers."""
 
-    def shown(one: Mean) -> str:
+    def shown(one: SceneMean) -> str:
         sign = "+" if one.minus else ""
         text = f"{one.mean:{sign}.3g}"
         return text if one.low != one.low else f"{text} [{one.low:.3g}, {one.high:.3g}]"

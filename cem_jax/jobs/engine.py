@@ -103,22 +103,27 @@ def _pickled(what: str, value: Any) -> bytes:
     Raises:
         ValueError: it is none.
     """
+    by_value = importlib.util.find_spec("cloudpickle") is not None
     try:
         data = pickle.dumps(value)
+        # What a script itself defines, other processes find nowhere but under cloudpickle.
+        known = not (by_value and b"__main__" in data)
     except Exception as error:  # pickle raises what it likes
-        if importlib.util.find_spec("cloudpickle") is None:
+        if not by_value:
             raise ValueError(
                 f"executor: {what} cannot be described to another process "
                 f"({visible(str(error))[:200]}); expected functions of a module, or cloudpickle"
             ) from error
+        data, known = b"", False
+    if not known:
         import cloudpickle  # pyright: ignore[reportMissingImports]
 
         try:
             data = cloudpickle.dumps(value)
-        except Exception as failed:
+        except Exception as error:
             raise ValueError(
-                f"executor: {what} cannot be described to another process: {told(failed)}"
-            ) from failed
+                f"executor: {what} cannot be described to another process: {told(error)}"
+            ) from error
     if len(data) > _LARGEST:
         raise ValueError(
             f"executor: {what} holds {len(data)} bytes; expected a function that loads it, of at "

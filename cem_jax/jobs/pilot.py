@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, check_kind
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.work import Loaders
@@ -24,7 +24,7 @@ _EXTREMES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
+class JobCost:
     """What the maps of one network will cost on this machine.
 
     Args:
@@ -34,7 +34,7 @@ class Estimate:
         seconds: least and most, of all maps, one after another on this process's devices.
         compilation: seconds that its programs took to compile; a cache on disk saves them next
             time.
-        evaluations_per_second: of the pilot.
+        evaluations_per_second: of the pilot, per second.
         memory: bytes, the most that was in use on a device, or by the process where devices do not
             tell; 0 on Windows.
         disk: bytes of all maps, at most.
@@ -52,7 +52,7 @@ class Estimate:
     problem: str = ""
 
 
-def estimate_job(job: Job) -> Iterator[Estimate]:
+def estimate_job(job: Job) -> Iterator[JobCost]:
     """What a job will cost: a few maps of each network are planned, and one is begun.
 
     Args:
@@ -60,17 +60,21 @@ def estimate_job(job: Job) -> Iterator[Estimate]:
 
     Returns:
         Gives an estimate for each network.
+
+    Raises:
+        ValueError: it is no job.
     """
+    check_kind("job", job, Job)
     loaders = Loaders.of(job)
     for network in dict.fromkeys(one.network for one in job.maps):
         maps = [one for one in job.maps if one.network == network]
         try:
             yield _estimate(job, loaders, maps)
         except (Exception, SystemExit) as error:  # whatever somebody else's loader raises
-            yield Estimate(network, len(maps), problem=told(error))
+            yield JobCost(network, len(maps), problem=told(error))
 
 
-def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> Estimate:
+def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> JobCost:
     chosen = [maps[n] for n in np.unique(np.linspace(0, len(maps) - 1, _MAPS).astype(int))]
     looks = [_look(job, loaders, one) for one in chosen]
     least, most, disk, work = np.mean([look[2] for look in looks], axis=0) * len(maps)
@@ -79,7 +83,7 @@ def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> Estimate:
     # Other maps take as much longer as they compute more.
     own = looks[0][2][3] / max(looks[0][2][0], 1)
     per_evaluation = each * (work / max(least, 1)) / own if own else each
-    return Estimate(
+    return JobCost(
         maps[0].network, len(maps), (round(least), round(most)),
         (least * per_evaluation, most * per_evaluation), compilation,
         1 / per_evaluation if per_evaluation else float("nan"), _memory(), round(disk),

@@ -46,7 +46,8 @@ def run_job(
             again. None makes them in this process.
         maps_per_task: how many maps of a network a worker gets at a time; None gives the regions of
             one scene, at most 16.
-        seconds: after these no map is begun, and those in work stop; the same call continues.
+        seconds: after so many seconds no map is begun, and those in work stop; the same call
+            continues. None has no end.
         progress: show each map's progress on a terminal, where this process makes them.
         each: called with every map's result as soon as it is there.
 

@@ -63,7 +63,14 @@ class JobStatus:
     left: float
 
     def count(self, state: State) -> int:
-        """How many maps are in a state."""
+        """How many maps are in a state.
+
+        Args:
+            state: see `MapStatus`.
+
+        Returns:
+            Their number.
+        """
         return sum(one.state == state for one in self.maps)
 
     @property
@@ -77,7 +84,11 @@ class JobStatus:
         return any(one.state not in ("done", "failed") for one in self.maps)
 
     def record(self) -> dict[str, Any]:
-        """The status as JSON values."""
+        """The status as JSON values.
+
+        Returns:
+            The number of maps in each state, and all that are not waiting.
+        """
         states: tuple[State, ...] = ("done", "running", "failed", "lost", "waiting")
         maps = [
             {**dataclasses.asdict(one), "asked": str(one.asked),

@@ -29,12 +29,13 @@ _WHOLE = ("y", "x", "height", "width", "evaluations")
 def job_table(out: str | AnyPath) -> list[dict[str, Any]]:
     """One row for each map and outcome of a job, in the job's order.
 
-    Columns: network, scene, corner and sides of the region in output pixels, outcome, and the
-    numbers of `summarise`, where psnr_out is the outcome without an intervention whatever its
-    unit; the map's folder; why it could not be made. What is not known is None.
-
     Args:
         out: folder of the results; `s3://` and `gs://` are folders too.
+
+    Returns:
+        Rows by column: network, scene, corner and sides of the region in output pixels, outcome;
+        the numbers of `summarise`, where psnr_out is the outcome without an intervention whatever
+        its unit; the map's folder; why it could not be made. What is not known is None.
 
     Raises:
         ValueError: no job was begun there.

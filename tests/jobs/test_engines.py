@@ -181,6 +181,33 @@ def test_what_is_no_description_is_refused_before_work(scene, message, local, tm
         cem.run_job(job, tmp_path, executor=executor)
 
 
+SCRIPT = """
+import sys
+import cem_jax as cem
+
+def darker():
+    return cem.wrap(lambda x: 0.9 * x, receptive_radius=0)
+
+def scene():
+    return cem.Scene.denoising(cem.example_image("pagoda")[:32, :32])
+
+if __name__ == "__main__":
+    import submitit
+    one = cem.MapOf("net", "x", cem.ROI(0, 0, 16, 16))
+    job = cem.Job({"net": darker}, {"x": scene}, [one], plan=cem.Fixed(1))
+    executor = submitit.LocalExecutor(folder=sys.argv[1] + "/logs")
+    print([one.problem for one in cem.run_job(job, sys.argv[1] + "/out", executor=executor)])
+"""
+
+
+def test_functions_of_a_script_are_described_too(tmp_path):
+    pytest.importorskip("submitit")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=500)
+    assert done.stdout.splitlines()[-1:] == ["['']"], done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("executor", [5, object()])
 def test_what_is_no_executor_is_refused(executor, written, tmp_path):
     with pytest.raises(ValueError, match="executor="):

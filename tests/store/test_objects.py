@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import s3_server
+from command_line import call
 from PIL import Image
 from small_denoiser import write_small_denoiser
 
@@ -306,6 +307,26 @@ pool = "pool.npz"
 network = [{name = "DnCNN", weights = "small.safetensors", label = "small"}]
 scene = [{task = "DN", image = "photos/*.png", rois = [[8, 8, 16, 16]]}]
 """
+
+
+def test_a_map_and_its_report_lie_in_a_store(bucket, tmp_path):
+    Image.fromarray(cem.example_image("cabin")[:40, :40]).save(tmp_path / "photo.png")
+    write_small_denoiser(tmp_path / "small.safetensors")
+    for name in ("photo.png", "small.safetensors"):
+        (bucket / name).write_bytes((tmp_path / name).read_bytes())
+    for words in (
+        ("map", "--model", "DnCNN", "--weights", bucket / "small.safetensors", "--task", "DN",
+         "--image", bucket / "photo.png", "--roi", "8,8,16,16", "--plan", "fixed:1",
+         "--out", bucket / "map"),
+        ("report", bucket / "map", "--out", bucket / "report.html"),
+        ("export", bucket / "map" / "map.npz", "--format", "csv", "--out", bucket / "map.csv"),
+    ):  # fmt: skip
+        done = call(*map(str, words))
+        assert done.returncode == 0, done.stderr
+    names = {one.name for one in (bucket / "map").iterdir()}
+    assert {"map.npz", "map.png", "sweep.json"} < names
+    assert b"<html" in (bucket / "report.html").read_bytes()
+    assert (bucket / "map.csv").read_text().startswith("row,column")
 
 
 def test_a_job_lies_in_a_store_with_all_its_files(bucket, tmp_path):
