@@ -43,6 +43,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "network.zoo": ["from_torch", "load", "to_torch"],
         "network.torch": ["wrap_torch"],
         "network.onnx": ["wrap_onnx"],
+        "freeze.operations": ["Operation", "operations"],
+        "freeze.freeze": ["freeze"],
         "sweep.devices": ["use_all_cores"],
         "sweep.compilation_cache": ["use_compilation_cache"],
         "plans.plan": ["Plan"],
@@ -71,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "local_attribution_map",
         ],
         "attribution.occlusion": ["occlusion_map"],
+        "inside.mediated": ["MediatedMaps", "mediated_maps"],
         "jobs.job": ["Job", "MapOf", "run_job"],
         "jobs.job_file": ["read_job"],
         "view.plot": [

@@ -14,7 +14,12 @@ from cem_jax.effects.progress import NotebookProgress as NotebookProgress
 from cem_jax.effects.progress import Progress as Progress
 from cem_jax.effects.progress import TerminalProgress as TerminalProgress
 from cem_jax.effects.progress import TextProgress as TextProgress
+from cem_jax.freeze.freeze import freeze as freeze
+from cem_jax.freeze.operations import Operation as Operation
+from cem_jax.freeze.operations import operations as operations
 from cem_jax.grid import ROI as ROI
+from cem_jax.inside.mediated import MediatedMaps as MediatedMaps
+from cem_jax.inside.mediated import mediated_maps as mediated_maps
 from cem_jax.jobs.job import Job as Job
 from cem_jax.jobs.job import MapOf as MapOf
 from cem_jax.jobs.job import run_job as run_job

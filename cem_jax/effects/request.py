@@ -5,7 +5,7 @@ import functools
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from cem_jax.effects.digest import (
 )
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import as_plan, plan_record
@@ -72,12 +73,6 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     roi.check(height, width, scene.scale)
 
 
-def on_scene(network: Network, scene: Scene) -> Network:
-    """The network as it runs on a scene: told the noise of the scene, where it takes that."""
-    noisy = scene.task == "DN" and "sigma" in scene.facts
-    return network.at_noise(scene.facts["sigma"]) if noisy else network
-
-
 def grid_of(scene: Scene, block: int) -> Grid:
     """The blocks of a scene's input; `block` is in output pixels."""
     height, width = scene.degraded.shape[:2]
@@ -114,6 +109,14 @@ def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
     corner = jax.ShapeDtypeStruct((), np.int32)
     patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
     return patch, corner, corner, jax.eval_shape(lambda: jax.random.key(0))
+
+
+class FromPool(Protocol):
+    """What makes interventions of numbers of draws: a sweep."""
+
+    def from_pool(self, *arguments: Any) -> Interventions:
+        """See `cem_jax.sweep.sweep.Sweep.from_pool`."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -296,7 +299,7 @@ class Request:
         """A layout on the devices."""
         return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
 
-    def interventions(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Interventions:
+    def interventions(self, sweep: FromPool, cells: np.ndarray, draws: np.ndarray) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None
         intervene, pool = self.scene.intervene, self.pool.patches

@@ -6,10 +6,12 @@ asked for, so that a region's draws are the same in whatever company.
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from cem_jax.effects.progress import State
 from cem_jax.effects.request import Request
@@ -17,7 +19,32 @@ from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
 from cem_jax.store.store import Log, read_outcomes
-from cem_jax.sweep.sweep import Sweep
+from cem_jax.sweep.source import Interventions
+
+
+class Sweeps(Protocol):
+    """What is asked of a sweep, see `cem_jax.sweep.sweep.Sweep`."""
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices."""
+        ...
+
+    def from_pool(self, *arguments: Any) -> Interventions:
+        """Interventions do(block = a patch drawn from the pool)."""
+        ...
+
+    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes without an intervention, and what is scored."""
+        ...
+
+    def check(self, restored: np.ndarray) -> None:
+        """Refuses a network that is not what it is said to be."""
+        ...
+
+    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Which of the interventions, and their outcomes."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +70,7 @@ class Outcomes:
 
 def draw(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweeps,
     active: Sequence[np.ndarray],
     log: Log | None,
     begun: float,
@@ -74,7 +101,7 @@ def draw(
     )  # fmt: skip
 
 
-def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray, np.ndarray]:
+def _baseline(request: Request, sweep: Sweeps, regions: int) -> tuple[np.ndarray, np.ndarray]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -92,7 +119,7 @@ def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray,
 
 def _rounds(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweeps,
     active: Sequence[np.ndarray],
     baseline: np.ndarray,
     known: np.ndarray,
