@@ -74,6 +74,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "attribution.occlusion": ["occlusion_map"],
         "inside.mediated": ["MediatedMaps", "mediated_maps"],
+        "inside.interactions": [
+            "Interactions",
+            "JointEffect",
+            "interactions",
+            "joint_effect",
+            "strongest_blocks",
+        ],
+        "inside.dose": ["Dose", "dose"],
+        "inside.layers": ["Layers", "trace_layers"],
         "jobs.job": ["Job", "MapOf", "run_job"],
         "jobs.job_file": ["read_job"],
         "view.plot": [
@@ -85,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_teaser",
         ],
         "view.attribution": ["plot_attribution", "plot_contribution"],
+        "view.inside": ["plot_dose", "plot_interactions", "plot_layers"],
         "view.report.page": ["report"],
     },
 )

@@ -18,6 +18,15 @@ from cem_jax.freeze.freeze import freeze as freeze
 from cem_jax.freeze.operations import Operation as Operation
 from cem_jax.freeze.operations import operations as operations
 from cem_jax.grid import ROI as ROI
+from cem_jax.inside.dose import Dose as Dose
+from cem_jax.inside.dose import dose as dose
+from cem_jax.inside.interactions import Interactions as Interactions
+from cem_jax.inside.interactions import JointEffect as JointEffect
+from cem_jax.inside.interactions import interactions as interactions
+from cem_jax.inside.interactions import joint_effect as joint_effect
+from cem_jax.inside.interactions import strongest_blocks as strongest_blocks
+from cem_jax.inside.layers import Layers as Layers
+from cem_jax.inside.layers import trace_layers as trace_layers
 from cem_jax.inside.mediated import MediatedMaps as MediatedMaps
 from cem_jax.inside.mediated import mediated_maps as mediated_maps
 from cem_jax.jobs.job import Job as Job
@@ -81,6 +90,9 @@ from cem_jax.sweep.compilation_cache import use_compilation_cache as use_compila
 from cem_jax.sweep.devices import use_all_cores as use_all_cores
 from cem_jax.view.attribution import plot_attribution as plot_attribution
 from cem_jax.view.attribution import plot_contribution as plot_contribution
+from cem_jax.view.inside import plot_dose as plot_dose
+from cem_jax.view.inside import plot_interactions as plot_interactions
+from cem_jax.view.inside import plot_layers as plot_layers
 from cem_jax.view.plot import plot as plot
 from cem_jax.view.plot import plot_colour_bar as plot_colour_bar
 from cem_jax.view.plot import plot_input as plot_input

@@ -141,7 +141,9 @@ def _module(
     )  # fmt: skip
 
 
-def selected(traced: Traced, network: Network, scene: Scene, at: Any) -> tuple[str, ...]:
+def selected(
+    traced: Traced, network: Network, scene: Scene, at: Any, argument: str = "at"
+) -> tuple[str, ...]:
     """The names of the operations that `at` means.
 
     Args:
@@ -149,6 +151,7 @@ def selected(traced: Traced, network: Network, scene: Scene, at: Any) -> tuple[s
         network: the same.
         scene: the same.
         at: "global", or a name or pattern of a module or an operation, or several of these.
+        argument: what the user knows `at` by.
 
     Returns:
         In order; empty for "global" where nothing is global.
@@ -160,7 +163,9 @@ def selected(traced: Traced, network: Network, scene: Scene, at: Any) -> tuple[s
     if not isinstance(patterns, Sequence) or not patterns or not all(
         isinstance(one, str) and one for one in patterns
     ):  # fmt: skip
-        raise ValueError(f"at={at!r}: expected 'global', or names as cem.operations lists them")
+        raise ValueError(
+            f"{argument}={at!r}: expected 'global', or names as cem.operations lists them"
+        )
     wanted: set[str] = set()
     for pattern in patterns:
         if pattern == GLOBAL:
@@ -182,8 +187,8 @@ def selected(traced: Traced, network: Network, scene: Scene, at: Any) -> tuple[s
             paths = dict.fromkeys(eq.scope for eq in traced.graph.equations if eq.scope)
             some = ", ".join(list(paths)[:5]) or "no modules; its operations are named by kind"
             raise ValueError(
-                f"at={pattern!r}: network {network.name} has none of that name; it has {some} ... "
-                "(cem.operations lists all)"
+                f"{argument}={pattern!r}: network {network.name} has none of that name; it has "
+                f"{some} ... (cem.operations lists all)"
             )
         wanted |= matching
     return tuple(name for name in traced.names.values() if name in wanted)

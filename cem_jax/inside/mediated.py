@@ -18,6 +18,7 @@ from cem_jax.effects.rounds import draw
 from cem_jax.freeze.operations import GLOBAL
 from cem_jax.grid import ROI
 from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
+from cem_jax.inside.rounding import rounding
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
@@ -28,9 +29,6 @@ from cem_jax.store.store import Log, as_record, differences, holds
 
 _GRAIN = 2.0**-40
 """Effects are multiples of it, in the outcome's unit, so that their sums are exact in float64."""
-
-_ROUNDING = 8 * float(np.finfo(np.float32).eps)
-"""Of an outcome: what programs that compute the same may differ by."""
 
 _FILES = ("total", "direct", "pure_indirect")
 
@@ -104,7 +102,7 @@ class MediatedMaps:
             values = one.values.reshape(drawn.shape).astype(np.float64)
             change += weight * (one.baseline - values)
             effect = effect + weight * one.effect
-        if not np.nanmax(np.abs(change), initial=0) > _rounding(self.total):
+        if not np.nanmax(np.abs(change), initial=0) > rounding(self.total.baseline):
             change = np.where(np.isnan(change), np.nan, 0.0)
             effect = np.where(np.isnan(effect), np.nan, 0.0)
         drawing, counted = first.plan.drawing, first.plan.counted(drawn)
@@ -260,15 +258,10 @@ def _finished(folder: Path, configuration: dict[str, Any]) -> MediatedMaps | Non
     return found
 
 
-def _rounding(effect_map: EffectMap) -> float:
-    """What outcomes of draws may differ by without meaning anything, in the outcome's unit."""
-    return _ROUNDING * max(abs(effect_map.baseline), 0.25)
-
-
 def _settled(maps: Sequence[EffectMap], names: tuple[str, ...], note: str) -> MediatedMaps:
     """The three maps, whose effects add up exactly."""
     total, direct, pure = maps
-    least = _rounding(total)
+    least = rounding(total.baseline)
     change = [one.baseline - one.values.astype(np.float64) for one in maps]
     if not np.nanmax(np.abs(change[0] - change[1]), initial=0) > least:
         direct = dataclasses.replace(

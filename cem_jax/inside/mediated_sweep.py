@@ -60,7 +60,7 @@ class Mediator:
         """
         network, scene = request.network, request.scene
         traced = traced_on(network, scene)
-        names = selected(traced, network, scene, through)
+        names = selected(traced, network, scene, through, "through")
         if not names:
             return cls(network, network, None, names)
         held = chosen(network, traced, names)

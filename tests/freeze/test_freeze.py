@@ -1,5 +1,7 @@
 """Operations by name, what is global, and networks in which operations are held."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,7 +101,7 @@ def test_nothing_is_global_in_a_deep_local_network_of_a_small_image(scene: cem.S
 def test_pooling_over_parts_is_global_in_each(scene: cem.Scene, parts: int) -> None:
     def pooled(x: jax.Array) -> jax.Array:
         edges = np.linspace(0, x.shape[1], parts + 1).astype(int)
-        means = [x[:, a:b].mean((1, 2)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        means = [x[:, a:b].mean((1, 2)) for a, b in itertools.pairwise(edges)]
         return x * sum(means)[:, None, None] / parts
 
     found = cem.operations(cem.wrap(pooled), scene)
@@ -117,9 +119,7 @@ def test_held_at_the_mean_the_network_is_the_local_one(scene: cem.Scene) -> None
     mean = x.mean((1, 2), keepdims=True)
     other = np.asarray(scene.clean)[None]
     np.testing.assert_allclose(frozen(x), scaled(jnp.asarray(x)), atol=1e-6)
-    np.testing.assert_allclose(
-        frozen(other), blur(jnp.asarray(other)) * (1 + mean) / 2, atol=1e-6
-    )
+    np.testing.assert_allclose(frozen(other), blur(jnp.asarray(other)) * (1 + mean) / 2, atol=1e-6)
     both = frozen(np.concatenate([x, other]))
     np.testing.assert_allclose(both[1:], frozen(other), atol=1e-6)
     assert cones.receptive_radius(lambda x: frozen.apply(frozen.params, x), x.shape) == 1
@@ -247,9 +247,10 @@ def test_a_network_of_one_size_must_be_told_names(scene: cem.Scene) -> None:
     network = cem.wrap(fixed)
     with pytest.raises(ValueError, match="name the operations"):
         cem.freeze(network, scene)
-    assert cem.freeze(network, scene, "pool").apply.names == cem.freeze(
-        cem.wrap(scaled), scene, "pool"
-    ).apply.names
+    assert (
+        cem.freeze(network, scene, "pool").apply.names
+        == cem.freeze(cem.wrap(scaled), scene, "pool").apply.names
+    )
 
 
 def test_a_frozen_network_has_gradients_and_maps(small: cem.Network, scene: cem.Scene) -> None:
