@@ -14,10 +14,10 @@ from cem_jax.effects.progress import NotebookProgress as NotebookProgress
 from cem_jax.effects.progress import Progress as Progress
 from cem_jax.effects.progress import TerminalProgress as TerminalProgress
 from cem_jax.effects.progress import TextProgress as TextProgress
-from cem_jax.freeze.freeze import freeze as freeze
-from cem_jax.freeze.operations import Operation as Operation
-from cem_jax.freeze.operations import operations as operations
 from cem_jax.grid import ROI as ROI
+from cem_jax.held.freeze import freeze as freeze
+from cem_jax.held.operations import Operation as Operation
+from cem_jax.held.operations import operations as operations
 from cem_jax.inside.dose import Dose as Dose
 from cem_jax.inside.dose import dose as dose
 from cem_jax.inside.interactions import Interactions as Interactions

@@ -24,8 +24,8 @@ SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shar
 LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
     "cone/test_windows.py", "docs/test_doc_commands.py", "docs/test_notebooks.py",
-    "experiments/test_figures.py", "experiments/test_training.py", "freeze/test_freeze.py",
-    "freeze/test_freeze_zoo.py", "inside/test_mediated.py",
+    "experiments/test_figures.py", "experiments/test_training.py", "held/test_freeze.py",
+    "held/test_freeze_zoo.py", "inside/test_mediated.py",
     "models/test_checkpoints_hostile.py", "models/test_layers_cpu.py",
     "models/test_layouts.py", "models/test_models.py",
     "models/test_official.py", "models/test_recognise.py", "models/test_zoo.py",

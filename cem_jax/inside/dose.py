@@ -98,6 +98,13 @@ class Dose:
     def slope(self, feature: str, distance: tuple[int, int] | None = None) -> Slope:
         """One of the slopes.
 
+        Args:
+            feature: its name.
+            distance: one of the classes in `slopes`, in blocks; None: of all blocks.
+
+        Returns:
+            The slope.
+
         Raises:
             ValueError: there is none of that name and distance.
         """
@@ -111,7 +118,11 @@ class Dose:
         )
 
     def rows(self) -> list[dict[str, float | int | str]]:
-        """The slopes as rows of a table, see `markdown_table`."""
+        """The slopes as rows of a table.
+
+        Returns:
+            A row for each slope, see `markdown_table`.
+        """
         return [
             {
                 "feature": one.feature,

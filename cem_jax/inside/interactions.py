@@ -50,9 +50,9 @@ class Interactions:
             takes less than the sum. NaN where both are one block.
         standard_error: of it, [k, m], from the draws that all four outcomes share.
         own: the blocks' own effects, rows' before columns', [k + m].
-        own_error: standard errors of these.
+        own_error: standard errors of these, [k + m].
         samples: draws behind every number.
-        baseline: the outcome without an intervention.
+        baseline: the outcome without an intervention, in its unit.
         unit: of the outcome.
         provenance: network, scene, pool, seed, outcome.
     """
@@ -80,10 +80,18 @@ class Interactions:
         return sign_probability(self.effect, self.standard_error, degrees)
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """T intervals that hold the true interaction with the given confidence, each [k, m].
+        """Intervals that hold the true interaction with the given confidence.
+
+        They are t intervals.
+
+        Args:
+            confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [k, m] in the outcome's unit.
 
         Raises:
-            ValueError: a confidence that is not between 0 and 1.
+            ValueError: another confidence.
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
@@ -92,6 +100,9 @@ class Interactions:
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.
+
+        Args:
+            path: the file.
 
         Raises:
             ValueError: the file cannot be written.
@@ -110,6 +121,12 @@ class Interactions:
     @classmethod
     def load(cls, path: str | Path) -> "Interactions":
         """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The interactions.
 
         Raises:
             ValueError: the file is missing, damaged, or of a newer format.

@@ -9,9 +9,9 @@ import numpy as np
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
-from cem_jax.freeze.freeze import chosen, held_at_input
-from cem_jax.freeze.operations import Operation, operations, selected, traced_on
 from cem_jax.grid import ROI
+from cem_jax.held.freeze import chosen, held_at_input
+from cem_jax.held.operations import Operation, operations, selected, traced_on
 from cem_jax.inside.interactions import asked, cells_of, places_of, told
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import CONFIDENCE, Interval
@@ -40,9 +40,9 @@ class Layers:
         distance: of each block from the region, in input pixels, [k].
         effect: of the blocks, [k] in the outcome's unit.
         passes: effect minus the effect with the module's output held, [layers, k].
-        standard_error: of `passes`, from the draws that both share.
+        standard_error: of `passes`, [layers, k], from the draws that both share.
         mean: of `passes` over the blocks, [layers].
-        mean_error: its standard error over draws.
+        mean_error: its standard error over draws, [layers].
         samples: draws of every block.
         work: multiply-adds of all evaluations, [1 + layers]; the first is without anything held.
         unit: of the outcome.
@@ -74,10 +74,18 @@ class Layers:
         return sign_probability(self.passes, self.standard_error, degrees)
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """T intervals of the means over blocks, each [layers].
+        """Intervals of the means over blocks.
+
+        They are t intervals.
+
+        Args:
+            confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [layers] in the outcome's unit.
 
         Raises:
-            ValueError: a confidence that is not between 0 and 1.
+            ValueError: another confidence.
         """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")

@@ -15,8 +15,8 @@ from cem_jax.effects.assembly import estimated_maps
 from cem_jax.effects.effect import Options
 from cem_jax.effects.request import Request, written_by
 from cem_jax.effects.rounds import draw
-from cem_jax.freeze.operations import GLOBAL
 from cem_jax.grid import ROI
+from cem_jax.held.operations import GLOBAL
 from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.difference import Difference

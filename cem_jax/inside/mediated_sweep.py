@@ -18,10 +18,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
 from cem_jax.effects.request import Request
-from cem_jax.freeze.freeze import chosen, given, held_at_input
-from cem_jax.freeze.held import Held
-from cem_jax.freeze.operations import selected, traced_on
 from cem_jax.grid import ROI
+from cem_jax.held.apply import Held
+from cem_jax.held.freeze import chosen, given, held_at_input
+from cem_jax.held.operations import selected, traced_on
 from cem_jax.network.network import Network
 from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.dense import Dense, DenseProgram
@@ -56,7 +56,7 @@ class Mediator:
         """Finds the operations.
 
         Raises:
-            ValueError: they cannot be named or held; see `cem_jax.freeze`.
+            ValueError: they cannot be named or held; see `cem_jax.held`.
         """
         network, scene = request.network, request.scene
         traced = traced_on(network, scene)

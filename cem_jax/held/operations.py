@@ -10,9 +10,9 @@ import numpy as np
 
 from cem_jax.cone.counts import multiply_adds, of_whole
 from cem_jax.cone.graph import Equation
-from cem_jax.freeze.held import leaving
-from cem_jax.freeze.probe import Probe, computes, probe
-from cem_jax.freeze.traced import Traced
+from cem_jax.held.apply import leaving
+from cem_jax.held.probe import Probe, computes, probe
+from cem_jax.held.traced import Traced
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.scene.scene import Scene
@@ -32,7 +32,7 @@ class Operation:
         shape: of what it gives; of a module what leaves it last.
         reach: how far a changed input pixel moves what it gives, in input pixels, the global
             operations before it held; None for global ones, and where there is no such distance.
-        share: of the network's multiply-adds.
+        share: of the network's multiply-adds, between 0 and 1.
         is_global: whether it brings the whole image together, or one of its operations does.
     """
 

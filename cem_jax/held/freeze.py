@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cem_jax.freeze.held import Held, evaluate, leaving
-from cem_jax.freeze.operations import selected, traced_on
-from cem_jax.freeze.traced import Traced
+from cem_jax.held.apply import Held, evaluate, leaving
+from cem_jax.held.operations import selected, traced_on
+from cem_jax.held.traced import Traced
 from cem_jax.network.compiler_options import jitted
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene

@@ -9,7 +9,7 @@ import numpy as np
 
 from cem_jax.cone.graph import Equation, Graph
 from cem_jax.cone.trace import as_written
-from cem_jax.freeze.held import Held
+from cem_jax.held.apply import Held
 from cem_jax.network.network import Network
 from cem_jax.network.scopes import with_scopes
 

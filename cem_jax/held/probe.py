@@ -19,7 +19,7 @@ from cem_jax.cone.analyse import forward, image_boxes
 from cem_jax.cone.factors import apart
 from cem_jax.cone.graph import Equation
 from cem_jax.cone.regions import Boxes
-from cem_jax.freeze.traced import Traced
+from cem_jax.held.traced import Traced
 from cem_jax.network.network import Network
 
 _TIMES = (8, 16, 32, 64)
