@@ -73,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "local_attribution_map",
         ],
         "attribution.occlusion": ["occlusion_map"],
+        "attribution.receptive_field": ["ReceptiveField", "effective_receptive_field"],
         "inside.mediated": ["MediatedMaps", "mediated_maps"],
         "inside.interactions": [
             "Interactions",
@@ -82,6 +83,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "strongest_blocks",
         ],
         "inside.dose": ["Dose", "dose"],
+        "inside.reach": ["causal_radius", "reach_row"],
         "inside.layers": ["Layers", "trace_layers"],
         "jobs.job": ["Job", "MapOf", "run_job"],
         "jobs.job_file": ["read_job"],

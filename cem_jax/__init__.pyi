@@ -3,6 +3,10 @@ from cem_jax.attribution.gradients import gradient_map as gradient_map
 from cem_jax.attribution.gradients import integrated_gradients as integrated_gradients
 from cem_jax.attribution.gradients import local_attribution_map as local_attribution_map
 from cem_jax.attribution.occlusion import occlusion_map as occlusion_map
+from cem_jax.attribution.receptive_field import ReceptiveField as ReceptiveField
+from cem_jax.attribution.receptive_field import (
+    effective_receptive_field as effective_receptive_field,
+)
 from cem_jax.attribution.record import Attribution as Attribution
 from cem_jax.effects.compute import Compute as Compute
 from cem_jax.effects.effect import causal_effect_map as causal_effect_map
@@ -29,6 +33,8 @@ from cem_jax.inside.layers import Layers as Layers
 from cem_jax.inside.layers import trace_layers as trace_layers
 from cem_jax.inside.mediated import MediatedMaps as MediatedMaps
 from cem_jax.inside.mediated import mediated_maps as mediated_maps
+from cem_jax.inside.reach import causal_radius as causal_radius
+from cem_jax.inside.reach import reach_row as reach_row
 from cem_jax.jobs.job import Job as Job
 from cem_jax.jobs.job import MapOf as MapOf
 from cem_jax.jobs.job import run_job as run_job
