@@ -110,13 +110,10 @@ class SRWABlock(nnx.Module):
     ):
         self.norm1 = LayerNorm(dim)
         self.qkv = Linear(dim, 3 * dim, rngs=rngs)
+        (high, wide), (down, right) = _STRIP, shifts
         self.attns = Sequential(
-            *(
-                StripAttention(
-                    dim // 2, num_heads // 2, _STRIP[::order], shifts[::order], rngs=rngs
-                )
-                for order in (1, -1)
-            )
+            StripAttention(dim // 2, num_heads // 2, (high, wide), (down, right), rngs=rngs),
+            StripAttention(dim // 2, num_heads // 2, (wide, high), (right, down), rngs=rngs),
         )
         self.get_v = Conv(dim, dim, groups=dim, rngs=rngs)
         self.proj = Linear(dim, dim, rngs=rngs)

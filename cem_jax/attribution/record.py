@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
@@ -42,14 +43,14 @@ class Attribution:
     """
 
     method: str
-    attribution: np.ndarray
+    attribution: Float[np.ndarray, "rows columns"]
     outcome: float
     outcome_at_start: float
     unit: str
     roi: ROI
     cell: int
     scale: int
-    degraded: np.ndarray
+    degraded: UInt8[np.ndarray, "h w c"]
     parameters: Mapping[str, Any]
 
     __repr__ = by_shape
@@ -58,7 +59,7 @@ class Attribution:
         keep_read_only(self)
 
     @property
-    def magnitude(self) -> np.ndarray:
+    def magnitude(self) -> Float[np.ndarray, "rows columns"]:
         """|attribution| over its largest value, in [0, 1]; what the diffusion index looks at."""
         size = np.abs(self.attribution)
         return size / (size.max() or 1.0)
@@ -92,7 +93,7 @@ class Attribution:
         """
         return float(self.attribution.sum() - (self.outcome - self.outcome_at_start))
 
-    def in_blocks(self, block: int) -> np.ndarray:
+    def in_blocks(self, block: int) -> Float[np.ndarray, "rows columns"]:
         """Attributions summed over blocks, to compare with the effects of a map.
 
         Args:

@@ -4,12 +4,15 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import cem_jax as cem
 from cem_jax.cli.output import Json, show_files
+
+if TYPE_CHECKING:
+    from cem_jax.store.objects import AnyPath
 
 app = typer.Typer()
 
@@ -19,19 +22,21 @@ Maps = Annotated[
 COLOURS = typer.Option(help="Diverging colours of matplotlib; PuOr_r for the colour-blind.")
 
 
-def _by_numbers(path: Path) -> list[tuple[str, int]]:
+def _by_numbers(path: "AnyPath") -> list[tuple[str, int]]:
     """An order in which y32 comes before y112."""
     return [(text, int(number or -1)) for text, number in re.findall(r"(\D*)(\d*)", str(path))]
 
 
-def load_maps(places: Sequence[Path]) -> "list[cem.EffectMap]":
+def load_maps(places: "Sequence[AnyPath]") -> "list[cem.EffectMap]":
     """The maps of files and of folders at any depth.
 
     Raises:
         ValueError: a folder without maps, or a file that is none.
     """
+    from cem_jax.store.objects import as_place
+
     files = []
-    for place in places:
+    for place in map(as_place, places):
         found = sorted(place.rglob("map.npz"), key=_by_numbers) if place.is_dir() else [place]
         if not found:
             raise ValueError(f"{place}: no map.npz in this folder")

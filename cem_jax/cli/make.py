@@ -1,9 +1,9 @@
-"""Commands that make maps: `demo`, `map`, `sweep`."""
+"""Commands that make maps: `demo`, `map`."""
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,6 @@ from cem_jax.cli.options import (
 )
 from cem_jax.cli.output import Json, show
 from cem_jax.cli.start import start_jax
-
-if TYPE_CHECKING:
-    from cem_jax.jobs.job import MapResult
 
 app = typer.Typer()
 
@@ -136,10 +133,11 @@ def map_command(
     or --reference-config alone.
     """
     if reference_config is not None:
+        from cem_jax.cli.many import make_job
         from cem_jax.jobs.reference_config import read_reference_config
 
         start_jax(context)
-        run_job(read_reference_config(reference_config, weights), out, json)
+        make_job(read_reference_config(reference_config, weights), out, json)
         return
     if image is None or (task is None) == (degraded is None):
         raise ValueError(
@@ -241,7 +239,10 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
     """The patches of a file, or of a folder of photographs."""
     if path is None:
         return None
-    return cem.PatchPool.from_images(path, block) if path.is_dir() else cem.PatchPool.load(path)
+    from cem_jax.store.objects import as_place
+
+    folder = as_place(path).is_dir()
+    return cem.PatchPool.from_images(path, block) if folder else cem.PatchPool.load(path)
 
 
 def _scene(
@@ -288,52 +289,3 @@ def _write_map(effect_map: "cem.EffectMap", out: Path) -> None:
 
     effect_map.save(out / "map.npz")
     write_figure(cem.plot_teaser([effect_map]), out / "map.png", dpi=200)
-
-
-@app.command(epilog="Example: cem-jax sweep job.toml --out results")
-def sweep(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="What is to be made: docs/sweeps.md.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the maps; by default FILE without .toml.")
-    ] = None,
-    distributed: Annotated[
-        bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Maps of many networks, scenes and regions: OUT/maps.json and a folder for each.
-
-    Start it as often as you like, on all machines that share OUT: they share the work.
-    """
-    start_jax(context)
-    if distributed:
-        from cem_jax.sweep.devices import join_processes
-
-        join_processes()
-    run_job(cem.read_job(file), file.with_suffix("") if out is None else out, json)
-
-
-def run_job(job: "cem.Job", folder: Path, json: bool) -> None:
-    """Makes a job's maps, with a line for each; status 2 in the end if one could not be made."""
-    from cem_jax.jobs.job import INDEX
-
-    done = 0
-
-    def tell(result: "MapResult") -> None:
-        nonlocal done
-        done += 1
-        head = f"{done}/{len(job.maps)} {result.asked}: "
-        if result.problem:
-            typer.echo(f"cem-jax: {head}{result.problem}", err=True)
-        else:
-            spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
-            typer.echo(f"{head}{spent}", err=json)
-
-    results = cem.run_job(job, folder, each=tell)
-    failed = sum(bool(result.problem) for result in results)
-    listed = folder / INDEX
-    text = f"\n{len(results) - failed} maps in {folder}, listed in {listed}"
-    typer.echo(listed.read_text() if json else text)
-    if failed:
-        raise typer.Exit(2)

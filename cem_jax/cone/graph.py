@@ -10,6 +10,8 @@ import numpy as np
 
 from .regions import Interval
 
+AnyArray = jax.Array | np.ndarray
+
 Start = int | jax.Array
 """First index of a window on one axis: known, or a scalar of the running program."""
 

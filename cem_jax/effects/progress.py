@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -47,7 +48,7 @@ class State:
     done: int
     total: int
     seconds: float
-    effects: Callable[[], np.ndarray]
+    effects: Callable[[], Float[np.ndarray, "rows columns"]]
 
     @property
     def words(self) -> str:

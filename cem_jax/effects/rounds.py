@@ -4,47 +4,21 @@ Several regions may share a sweep. Each has a plan of its own, which sees no dra
 asked for, so that a region's draws are the same in whatever company.
 """
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from cem_jax.effects.progress import State
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, Sweeps
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
-from cem_jax.store.store import Log, read_outcomes
-from cem_jax.sweep.source import Interventions
-
-
-class Sweeps(Protocol):
-    """What is asked of a sweep, see `cem_jax.sweep.sweep.Sweep`."""
-
-    @property
-    def mesh(self) -> Mesh:
-        """The devices."""
-        ...
-
-    def from_pool(self, *arguments: Any) -> Interventions:
-        """Interventions do(block = a patch drawn from the pool)."""
-        ...
-
-    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
-        """Outcomes without an intervention, and what is scored."""
-        ...
-
-    def check(self, restored: np.ndarray) -> None:
-        """Refuses a network that is not what it is said to be."""
-        ...
-
-    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Which of the interventions, and their outcomes."""
-        ...
+from cem_jax.store.store import Log, ObjectLog, read_outcomes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +34,9 @@ class Outcomes:
         devices: how many devices computed, and of which kind.
     """
 
-    values: Sequence[np.ndarray]
-    baseline: np.ndarray
-    restored: np.ndarray
+    values: Sequence[Float32[np.ndarray, "cells capacity k"]]
+    baseline: Float32[np.ndarray, "r k"]
+    restored: UInt8[np.ndarray, "h w c"]
     resumed: int
     seconds: float
     devices: str
@@ -71,8 +45,8 @@ class Outcomes:
 def draw(
     request: Request,
     sweep: Sweeps,
-    active: Sequence[np.ndarray],
-    log: Log | None,
+    active: Sequence[Bool[np.ndarray, " cells"]],
+    log: Log | ObjectLog | None,
     begun: float,
 ) -> Outcomes:
     """Draws until every region's plan has what it wants.
@@ -101,7 +75,9 @@ def draw(
     )  # fmt: skip
 
 
-def _baseline(request: Request, sweep: Sweeps, regions: int) -> tuple[np.ndarray, np.ndarray]:
+def _baseline(
+    request: Request, sweep: Sweeps, regions: int
+) -> tuple[Float32[np.ndarray, "{regions} k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -120,20 +96,20 @@ def _baseline(request: Request, sweep: Sweeps, regions: int) -> tuple[np.ndarray
 def _rounds(
     request: Request,
     sweep: Sweeps,
-    active: Sequence[np.ndarray],
-    baseline: np.ndarray,
-    known: np.ndarray,
-    log: Log | None,
+    active: Sequence[Bool[np.ndarray, " cells"]],
+    baseline: Float32[np.ndarray, "r k"],
+    known: Float32[np.ndarray, "cells capacity r*k"],
+    log: Log | ObjectLog | None,
     show: Callable[[State], None],
-) -> list[np.ndarray]:
+) -> list[Float32[np.ndarray, "cells capacity k"]]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
     shared, each = request.compute.shared, len(request.scores)
     asked = np.zeros((len(active), *known.shape[:2]), bool)
 
-    def seen(region: int, outcome: int = 0) -> np.ndarray:
+    def seen(region: int, outcome: int = 0) -> Float32[np.ndarray, "cells capacity"]:
         return np.where(asked[region], known[..., region * each + outcome], np.nan)
 
-    def effects() -> np.ndarray:
+    def effects() -> Float[np.ndarray, "rows columns"]:
         values = seen(0)
         count = np.isfinite(values).sum(axis=1)
         mean = baseline[0, 0] - np.nansum(values, axis=1) / np.maximum(count, 1)
@@ -155,11 +131,13 @@ def _rounds(
         if len(cells):
             stage, begun, done = stage + 1, time.monotonic(), 0
             chunks = sweep.evaluate(request.interventions(sweep, cells, draws))
-            for part, found in keep_outcomes(chunks, log, cells, draws):
-                _check_finite(request, cells[part], found)
-                known[cells[part], draws[part]] = found
-                done += len(part)
-                show(State(stage, done, len(cells), time.monotonic() - begun, effects))
+            # Closed, so that what is not written yet is written before the log is given free.
+            with contextlib.closing(keep_outcomes(chunks, log, cells, draws)) as kept:
+                for part, found in kept:
+                    _check_finite(request, cells[part], found)
+                    known[cells[part], draws[part]] = found
+                    done += len(part)
+                    show(State(stage, done, len(cells), time.monotonic() - begun, effects))
         known = exchange(known) if shared else known
     return [
         np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)
@@ -167,7 +145,9 @@ def _rounds(
     ]
 
 
-def _check_finite(request: Request, cells: np.ndarray, found: np.ndarray) -> None:
+def _check_finite(
+    request: Request, cells: Int[np.ndarray, " n"], found: Float32[np.ndarray, "n outcomes"]
+) -> None:
     """Refuses outcomes [n, k] that are not finite, and names the block."""
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():

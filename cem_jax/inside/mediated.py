@@ -24,8 +24,9 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
 from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.store.resume import open_directory
-from cem_jax.store.store import Log, as_record, differences, holds
+from cem_jax.store.store import Log, ObjectLog, as_record, differences, holds
 
 _GRAIN = 2.0**-40
 """Effects are multiples of it, in the outcome's unit, so that their sums are exact in float64."""
@@ -124,7 +125,7 @@ class MediatedMaps:
             provenance=first.provenance,
         )
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | AnyPath) -> None:
         """Writes `total.npz`, `direct.npz` and `pure_indirect.npz`, each a map like any other.
 
         Args:
@@ -133,16 +134,17 @@ class MediatedMaps:
         Raises:
             ValueError: a file cannot be written.
         """
-        folder = Path(folder)
+        place = as_place(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if isinstance(place, Path):  # stores of objects have no folders
+                place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
         for name in _FILES:
-            getattr(self, name).save(folder / f"{name}.npz")
+            getattr(self, name).save(place / f"{name}.npz")
 
     @classmethod
-    def load(cls, folder: str | Path) -> "MediatedMaps":
+    def load(cls, folder: str | AnyPath) -> "MediatedMaps":
         """Reads what `save` wrote.
 
         Args:
@@ -151,7 +153,7 @@ class MediatedMaps:
         Raises:
             ValueError: a file is missing, damaged, or none of mediated maps.
         """
-        maps = [EffectMap.load(Path(folder) / f"{name}.npz") for name in _FILES]
+        maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
         told = [one.provenance.get("through") for one in maps]
         same = all(one == told[0] for one in told) and isinstance(told[0], list)
         shapes = {one.values.shape for one in maps}
@@ -219,7 +221,7 @@ def mediated_maps(
             return kept
     begun = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        log: Log | None = None
+        log: Log | ObjectLog | None = None
         if folder is not None:
             log = stack.enter_context(
                 open_directory(
@@ -237,7 +239,7 @@ def mediated_maps(
     return found
 
 
-def _finished(folder: Path, configuration: dict[str, Any]) -> MediatedMaps | None:
+def _finished(folder: AnyPath, configuration: dict[str, Any]) -> MediatedMaps | None:
     """The maps of a sweep that is done; None if there are none or damaged ones.
 
     Raises:

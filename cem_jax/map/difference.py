@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
 
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
@@ -42,12 +43,12 @@ class Difference:
         provenance: of both maps, as "first" and "second".
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    degrees: np.ndarray
-    selected: np.ndarray
-    inside_roi: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    standard_error: Float[np.ndarray, "rows columns"]
+    samples: Int[np.ndarray, "rows columns"]
+    degrees: Float[np.ndarray, "rows columns"]
+    selected: Bool[np.ndarray, "rows columns"]
+    inside_roi: Bool[np.ndarray, "rows columns"]
     tolerance: float
     unit: str
     provenance: Mapping[str, Any]
@@ -58,7 +59,7 @@ class Difference:
         keep_read_only(self)
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "rows columns"]:
         """Probability that the difference's sign is right, [rows, columns], as for a map."""
         found = sign_probability(self.effect, self.standard_error, self.degrees)
         return np.where(self.selected, np.nan, found)
@@ -171,7 +172,7 @@ def _as_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _change(effect_map: EffectMap) -> np.ndarray:
+def _change(effect_map: EffectMap) -> Float64[np.ndarray, "cells draws"]:
     """What each draw takes from the outcome, float64 [cells, draws]; 0 where no draw reaches."""
     values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)
     reached = np.isfinite(values).any(axis=1, keepdims=True)

@@ -2,10 +2,10 @@
 
 import io
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath, as_place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def figure_bytes(figure: "Figure", suffix: str, **options: Any) -> bytes:
     return drawn.getvalue()
 
 
-def write_figure(figure: "Figure", path: str | Path, **options: Any) -> None:
+def write_figure(figure: "Figure", path: str | AnyPath, **options: Any) -> None:
     """Writes a figure, of the kind that the file's name ends in.
 
     Args:
@@ -42,7 +42,7 @@ def write_figure(figure: "Figure", path: str | Path, **options: Any) -> None:
     Raises:
         ValueError: the file cannot be written, or matplotlib writes no such files.
     """
-    path = Path(path)
+    path = as_place(path)
     write_file(
         path, figure_bytes(figure, path.suffix.removeprefix(".").lower() or "png", **options)
     )

@@ -154,7 +154,7 @@ class Study:
 
         Args:
             subject: the network.
-            task: "SR", "DN" or "DR".
+            task: as `scenes.make` takes it.
             place: photograph and region.
             plan: draws for each block; None takes the preset's.
             block: side of a block, in output pixels.

@@ -96,6 +96,8 @@ SLOW = {
 
 _FRESH = "installs from a package index: .ci/run does so in a fresh environment"
 _CI = ".ci/run runs it"
+_ENGINES = "tests/jobs/test_engines.py runs every engine"
+_RESULTS = "tests/jobs/test_status.py and test_results.py run it"
 _FIGURES = "takes minutes to hours; tests/experiments/test_figures.py makes all under `long`"
 ELSEWHERE = {
     "python3 -m venv .venv": _FRESH,
@@ -115,11 +117,20 @@ ELSEWHERE = {
     "cem-jax --install-completion": "changes the reader's shell; tests/cli/test_cli.py completes",
     "pip install 'jax[cuda13]'": "needs a GPU",
     "pip install 'jax[tpu]'": "needs a TPU",
-    ".venv/bin/pytest": "is this suite",
-    "pytest": "is this suite",
+    "pytest -n auto": "is this suite",
     "pytest -m long": "is this suite",
     "pytest tests/models/test_models.py -k YourNet": "the reader's own network, in this suite",
     "python -m cem_jax.models.write_facts": "tests/models/test_facts.py compares what it writes",
+    "cem-jax sweep many.toml --out results/many --on processes:4": _ENGINES,
+    "cem-jax sweep s3://photos/many.toml --out s3://results/many": (
+        "needs a store; tests/store/test_objects.py starts one"
+    ),
+    "cem-jax status results/many": _RESULTS,
+    "cem-jax table results/many": _RESULTS,
+    "cem-jax gather results/many results/many.zarr": _RESULTS,
+    "cem-jax compare results/many": _RESULTS,
+    "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
+    "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
     "ruff check .": _CI,
     "ruff format --check .": _CI,
     ".ci/run": "is where the others run",
@@ -138,6 +149,7 @@ SLOW_PROGRAMS = {
     "README.md": {0},
     "docs/attribution.md": {0},
     "docs/quick-start.md": {0},
+    "docs/scale.md": {0},
     "docs/walkthroughs.md": {0, 2},
 }
 """Programs of the long form, by their number on the page."""

@@ -30,15 +30,15 @@ def contracted(a: Laid, b: Laid, batch: int, over: tuple[int, int]) -> Laid:
         own, other = reversed(pair) if swap else pair
         small = small.conformed(other, large.sizes(own))
     a, b = (small, large) if swap else (large, small)
-    first = tuple(tuple(k for i, _ in pairs[:-1] for k in x.axes[i]) for x in (a, b))
+    a_first, b_first = ([k for i in range(batch) for k in x.axes[i]] for x in (a, b))
     sums = (a.axes[over[0]], b.axes[over[1]])
-    array = lax.dot_general(a.array, b.array, (sums, first))
+    array = lax.dot_general(a.array, b.array, (sums, (a_first, b_first)))
     axes: list[tuple[int, ...]] = []
     taken = 0
     for i in range(batch):
         axes.append(tuple(range(taken, taken + len(a.axes[i]))))
         taken += len(a.axes[i])
-    for x, own, summed in ((a, first[0], sums[0]), (b, first[1], sums[1])):
+    for x, own, summed in ((a, a_first, sums[0]), (b, b_first, sums[1])):
         rest = [k for k in range(x.array.ndim) if k not in own and k not in summed]
         place = {k: taken + number for number, k in enumerate(rest)}
         skipped = over[0] if x is a else over[1]
@@ -119,9 +119,14 @@ def layer_norm(
     return _scaled(_standardised(x, own, eps), weight, bias), None, None
 
 
-def _per_channel(value: Laid | None, ndim: int) -> Laid | None:
+def _per_channel(value: Laid, ndim: int) -> Laid:
     """[c] as [c, 1, 1]."""
-    return value if value is None else Laid(value.array, (*value.axes, *[()] * (ndim - 2)))
+    return Laid(value.array, (*value.axes, *[()] * (ndim - 2)))
+
+
+def _scaled_by_channel(x: Laid, weight: Laid | None, bias: Laid | None) -> Laid:
+    weight, bias = (v if v is None else _per_channel(v, x.ndim) for v in (weight, bias))
+    return _scaled(x, weight, bias)
 
 
 def group_norm(
@@ -133,8 +138,7 @@ def group_norm(
     parts = x.viewed((n, groups, c // groups, *rest))
     y = _standardised(parts, places(parts, list(range(2, parts.ndim))), eps)
     y = y.viewed((n, c, *rest))
-    weight, bias = _per_channel(weight, x.ndim), _per_channel(bias, x.ndim)
-    return _scaled(y, weight, bias), None, None
+    return _scaled_by_channel(y, weight, bias), None, None
 
 
 def batch_norm(
@@ -146,8 +150,7 @@ def batch_norm(
     mean, variance = (_per_channel(value, x.ndim) for value in (mean, variance))
     scale = elementwise(lambda v: lax.rsqrt(v + eps))(variance)
     y = ELEMENTWISE["mul"](ELEMENTWISE["sub"](x, mean), scale)
-    weight, bias = _per_channel(weight, x.ndim), _per_channel(bias, x.ndim)
-    return _scaled(y, weight, bias), None, None
+    return _scaled_by_channel(y, weight, bias), None, None
 
 
 def _batch_statistics(
@@ -156,8 +159,7 @@ def _batch_statistics(
     """Standardised by the batch's own statistics, as instance norm is written."""
     own = places(x, [0, *range(2, x.ndim)])
     y = _standardised(x, own, eps)
-    weight, bias = _per_channel(weight, x.ndim), _per_channel(bias, x.ndim)
-    return _scaled(y, weight, bias), None, None
+    return _scaled_by_channel(y, weight, bias), None, None
 
 
 def _native_batch_norm(

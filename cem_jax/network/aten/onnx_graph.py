@@ -134,7 +134,8 @@ def _computed(graph: OnnxGraph, node: Any, own: Sequence[Any]) -> Sequence[np.nd
     from onnx.reference import ReferenceEvaluator  # pyright: ignore[reportMissingImports]
 
     named = {name: value for name, value in zip(node.input, own, strict=True) if name}
-    return ReferenceEvaluator(node, opsets=dict(graph.opsets)).run(None, named)
+    values: Any = ReferenceEvaluator(node, opsets=dict(graph.opsets)).run(None, named)
+    return values
 
 
 def _lifted(value: Any) -> Any:

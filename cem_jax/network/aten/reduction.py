@@ -29,8 +29,9 @@ def reduced(x: Laid, array: Any, axes: Any, keep: bool) -> Laid:
         axes: the counted axes; all for None or ().
         keep: whether these are still counted, as of length 1.
     """
-    all_of_them = axes is None or axes == []
-    some = range(x.ndim) if all_of_them else ([axes] if isinstance(axes, int) else axes)
+    if axes is None or axes == []:
+        axes = range(x.ndim)
+    some = [axes] if isinstance(axes, int) else axes
     gone = {axis % max(x.ndim, 1) for axis in some}
     dropped = sorted(k for axis in gone for k in x.axes[axis])
     kept = [k for k in range(x.array.ndim) if k not in dropped]

@@ -16,6 +16,7 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
 from cem_jax.plain_text import visible
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
 from cem_jax.view.report.pack import data_url, picture
@@ -39,7 +40,7 @@ _STATIC_SCENES = 8
 """Scenes that are drawn for browsers without scripts."""
 
 
-def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
+def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
     """Writes maps as one interactive HTML file that opens from disk, without a network.
 
     Maps of the same input, region, blocks and outcome stand side by side as one scene; several
@@ -56,8 +57,8 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
     maps = [maps] if isinstance(maps, EffectMap) else list(maps)
     if not maps or not all(isinstance(one, EffectMap) for one in maps):
         raise ValueError(f"maps={maps!r}: expected one EffectMap or more")
-    path = Path(path)
-    if not path.parent.is_dir() or path.is_dir():
+    path = as_place(path)
+    if isinstance(path, Path) and (not path.parent.is_dir() or path.is_dir()):
         raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
     write_file(path, render(maps).encode())
 
