@@ -31,7 +31,9 @@ SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shar
 LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
     "cone/test_windows.py", "docs/test_doc_commands.py", "docs/test_notebooks.py",
-    "experiments/test_figures.py", "experiments/test_training.py", "jobs/test_companies.py",
+    "experiments/test_figures.py", "experiments/test_training.py", "held/test_freeze.py",
+    "held/test_freeze_zoo.py", "inside/test_mediated.py",
+    "jobs/test_companies.py",
     "jobs/test_engines.py", "jobs/test_results.py", "jobs/test_status.py",
     "jobs/test_under_fire.py",
     "models/test_checkpoints_hostile.py", "models/test_layers_cpu.py",

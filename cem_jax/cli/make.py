@@ -111,6 +111,13 @@ def map_command(
     rounded: Annotated[
         bool, typer.Option("--rounded", help="Score 8-bit outputs, as the paper's code does.")
     ] = False,
+    through: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Split effects into those along all other paths and those through operations: "
+            "global, or modules as body.*.attn; may be repeated."
+        ),
+    ] = None,
     reference_config: Annotated[
         Path | None,
         typer.Option(
@@ -161,15 +168,42 @@ def map_command(
     if note:
         where = ",".join(map(str, dataclasses.astuple(region)))
         typer.echo(f"cem-jax: region {where}: {note}", err=True)
-    effect_map = cem.causal_effect_map(
-        network, scene, region, pool=patches, block=block, plan=draws, outcome=score,
-        seed=seed, directory=out, rounded=rounded,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "pool": patches, "block": block, "plan": draws, "outcome": score, "seed": seed,
+        "directory": out, "rounded": rounded,
+    }  # fmt: skip
+    place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
+    if through:
+        mediated = cem.mediated_maps(network, scene, region, through=through, **options)
+        _show_mediated(mediated, out, place, json)
+        return
+    effect_map = cem.causal_effect_map(network, scene, region, **options)
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
-    place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
     text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
+
+
+def _show_mediated(
+    found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool
+) -> None:
+    """Pictures of the three maps, which are written already, and a table of them."""
+    from cem_jax.view.figure_file import write_figure
+
+    rows = []
+    for name in ("total", "direct", "pure_indirect"):
+        one = getattr(found, name)
+        write_figure(cem.plot_teaser([one]), out / f"{name}.png", dpi=200)
+        rows.append({"effect": name.replace("_", " ")} | cem.summarise(one))
+    share = found.share()
+    passed = {"share_indirect": share.value, "share_error": share.standard_error}
+    told = (
+        f"Through {len(found.through)} operations ({', '.join(found.through[:3])}"
+        f"{', ...' if len(found.through) > 3 else ''}) passes {100 * share.value:.1f} % "
+        f"+- {100 * share.standard_error:.1f} of the summed effect."
+    )
+    text = f"{cem.markdown_table(rows)}\n\n{told}\n\nWritten to {out}: total.npz, direct.npz, "
+    show([place | passed | row for row in rows], text + "pure_indirect.npz, and their .png", json)
 
 
 def _network(

@@ -14,12 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from cem_jax.effects.progress import State
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, Sweeps
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
 from cem_jax.store.store import Log, ObjectLog, read_outcomes
-from cem_jax.sweep.sweep import Sweep
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class Outcomes:
 
 def draw(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweeps,
     active: Sequence[Bool[np.ndarray, " cells"]],
     log: Log | ObjectLog | None,
     begun: float,
@@ -77,7 +76,7 @@ def draw(
 
 
 def _baseline(
-    request: Request, sweep: Sweep, regions: int
+    request: Request, sweep: Sweeps, regions: int
 ) -> tuple[Float32[np.ndarray, "{regions} k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
@@ -96,7 +95,7 @@ def _baseline(
 
 def _rounds(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweeps,
     active: Sequence[Bool[np.ndarray, " cells"]],
     baseline: Float32[np.ndarray, "r k"],
     known: Float32[np.ndarray, "cells capacity r*k"],
