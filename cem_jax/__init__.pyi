@@ -87,10 +87,10 @@ from cem_jax.sweep.compilation_cache import use_compilation_cache as use_compila
 from cem_jax.sweep.devices import use_all_cores as use_all_cores
 from cem_jax.view.attribution import plot_attribution as plot_attribution
 from cem_jax.view.attribution import plot_contribution as plot_contribution
+from cem_jax.view.parts import plot_colour_bar as plot_colour_bar
+from cem_jax.view.parts import plot_input as plot_input
+from cem_jax.view.parts import plot_range as plot_range
+from cem_jax.view.parts import plot_shares as plot_shares
 from cem_jax.view.plot import plot as plot
-from cem_jax.view.plot import plot_colour_bar as plot_colour_bar
-from cem_jax.view.plot import plot_input as plot_input
-from cem_jax.view.plot import plot_range as plot_range
-from cem_jax.view.plot import plot_shares as plot_shares
 from cem_jax.view.plot import plot_teaser as plot_teaser
 from cem_jax.view.report.page import report as report

@@ -41,6 +41,8 @@ class Difference:
             the two maps'.
         unit: of the outcome.
         provenance: of both maps, as "first" and "second".
+        first: the map from which the other is subtracted.
+        second: the other.
     """
 
     effect: Float[np.ndarray, "rows columns"]
@@ -52,6 +54,8 @@ class Difference:
     tolerance: float
     unit: str
     provenance: Mapping[str, Any]
+    first: EffectMap = dataclasses.field(repr=False)
+    second: EffectMap = dataclasses.field(repr=False)
 
     __repr__ = by_shape
 
@@ -165,6 +169,8 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
         tolerance=max(first.tolerance, second.tolerance),
         unit=first.unit,
         provenance={"first": dict(first.provenance), "second": dict(second.provenance)},
+        first=first,
+        second=second,
     )
 
 

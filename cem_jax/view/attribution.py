@@ -6,7 +6,8 @@ import numpy as np
 
 from cem_jax.attribution.contribution import area_of_contribution
 from cem_jax.attribution.record import Attribution
-from cem_jax.view.plot import colours, outline
+from cem_jax.view.colours import colours
+from cem_jax.view.parts import outline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

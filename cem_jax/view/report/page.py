@@ -20,14 +20,8 @@ from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
 from cem_jax.view.report.pack import data_url, picture
-from cem_jax.view.report.scenes import (
-    by_scene,
-    digits,
-    input_of,
-    network_names,
-    scene_name,
-    scene_values,
-)
+from cem_jax.view.report.values import scene_values
+from cem_jax.view.scenes import by_scene, digits, input_of, network_names, scene_name
 
 _SCRIPTS = ("arrays.js", "colour.js", "parts.js", "map.js", "strip.js", "block.js", "report.js")
 _PICTURE_BYTES = 2**22
