@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Draw = Callable[["Figure", float, float], None]
 
-_DPI = 200
-"""At which texts are measured: fine enough for the rounding of letters not to matter."""
+_DPI = (72, 100, 200)
+"""At which texts are measured; letters are rounded to pixels, so that they are wider at some."""
 _LINE = 1.3
 """Height of a line over the size of its font."""
 
@@ -76,12 +76,15 @@ def _measured(text: str, size: float, weight: str, _families: Any) -> float:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1, 1), dpi=_DPI)
-    drawn = figure.text(0, 0, text, fontsize=size, weight=weight)
-    as_written(drawn)
+    def at(dpi: int) -> float:
+        figure = Figure(figsize=(1, 1), dpi=dpi)
+        drawn = figure.text(0, 0, text, fontsize=size, weight=weight)
+        as_written(drawn)
+        return drawn.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width / dpi
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        return drawn.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width / _DPI
+        return max(map(at, _DPI))
 
 
 def _fitting(word: str, width: float, size: float, weight: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Panels of a figure of maps: the input, a map, its scale and shares, the region, the signs."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -106,9 +105,7 @@ def rounded(value: float) -> str:
     Args:
         value: in its unit.
     """
-    size = abs(value)
-    places = 2 if size >= 0.1 or size == 0 else min(1 - math.floor(math.log10(size)), 6)
-    text = f"{value:+.{places}f}" if size else "0"
+    text = f"{value:+.2f}" if abs(value) >= 0.1 else f"{value:+.2g}" if value else "0"
     return text.replace("-", "\u2212")
 
 
@@ -176,31 +173,50 @@ def scale_panel(shown: Shown, look: Look, width: float) -> Box:
         look: how.
         width: in inches.
     """
-    limit, numbers = shown.limit, shown.numbers
+    first, last = ("\u2264 ", "\u2265 ") if shown.clipped else ("", "")
+    ticks = (first + rounded(-shown.limit), "0", last + rounded(shown.limit))
+    sides = ("harms", f"effect ({shown.unit})", "helps")
+    if isinstance(shown.found, Difference):
+        sides = ("B helps more", shown.unit, "A helps more")
+    return ramp(shown.numbers, shown.limit, look.colour_map, ticks, sides, width)
+
+
+def ramp(
+    numbers: np.ndarray,
+    limit: float,
+    colour_map: str | None,
+    ticks: Sequence[str],
+    sides: Sequence[str],
+    width: float,
+) -> Box:
+    """Colours from one end to the other, with texts at the left, in the middle and at the right.
+
+    Args:
+        numbers: whose smallest and largest are marked and told.
+        limit: number at which the colours end.
+        colour_map: name of matplotlib's; None takes ours.
+        ticks: numbers at the ends and in the middle.
+        sides: what the sides mean, and between them what the numbers are.
+        width: in inches.
+    """
     ends = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
 
     def draw(ax: "Axes") -> None:
         shares = bend(np.linspace(-1, 1, 512))
-        ax.imshow(
-            find_colours(look.colour_map)(0.5 + shares[None] / 2), aspect="auto",
-            extent=(-1, 1, 0, 1),
-        )  # fmt: skip
+        colors = find_colours(colour_map)(0.5 + shares[None] / 2)
+        ax.imshow(colors, aspect="auto", extent=(-1, 1, 0, 1))
         for end in ends:
-            place = float(bend(np.clip(end / limit, -0.99, 0.99)))
+            place = float(np.clip(end / limit, -0.99, 0.99))
             for colour, thick in (("white", 3.0), ("black", 1.2)):
                 ax.axvline(place, color=colour, linewidth=thick)
-        ax.set_xlim(-1, 1)
-        ax.set_xticks([])
-        ax.set_yticks([])
+        ax.set(xlim=(-1, 1), xticks=[], yticks=[])
 
-    first, last = ("\u2264 ", "\u2265 ") if shown.clipped else ("", "")
-    ticks = (first + rounded(-limit), "0", last + rounded(limit))
-    sides = ("harms", f"effect ({shown.unit})", "helps")
-    told = f"from {rounded(ends[0])} to {rounded(ends[1])}"
-    if isinstance(shown.found, Difference):
-        sides = ("B helps more", shown.unit, "A helps more")
-    lines = [picture(width, _RAMP, draw), _spread(ticks, width), _spread(sides, width)]
-    return above([*lines, words(told, width, share=SMALL, align="center")], 0.02)
+    told = words(
+        f"from {rounded(ends[0])} to {rounded(ends[1])}", width, share=SMALL, align="center"
+    )
+    return above(
+        [picture(width, _RAMP, draw), _spread(ticks, width), _spread(sides, width), told], 0.02
+    )
 
 
 def _spread(texts: Sequence[str], width: float) -> Box:
