@@ -1,4 +1,4 @@
-"""Commands that show maps that were made: `report`, `plot`, `export`. None of them needs JAX."""
+"""Commands that show maps that were made: `report`, `plot`, `compare`, `export`, without JAX."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import cem_jax as cem
-from cem_jax.cli.output import Json, show_files
+from cem_jax.cli.output import Json, show, show_files
 
 if TYPE_CHECKING:
     from cem_jax.store.objects import AnyPath
@@ -19,7 +19,7 @@ app = typer.Typer()
 Maps = Annotated[
     list[Path], typer.Argument(help="Folders with map.npz at any depth, or saved maps.")
 ]
-COLOURS = typer.Option(help="Diverging colours of matplotlib; PuOr_r for the colour-blind.")
+COLOURS = typer.Option(help="Diverging colours of matplotlib, instead of those of the look.")
 
 
 def _by_numbers(path: "AnyPath") -> list[tuple[str, int]]:
@@ -55,20 +55,93 @@ def report(
     show_files([out], json)
 
 
-@app.command(epilog="Example: cem-jax plot results --out maps.png")
+class Look(StrEnum):
+    """How maps are drawn."""
+
+    clear = "clear"
+    paper = "paper"
+
+
+class Zoom(StrEnum):
+    """Which part of the image maps are drawn of."""
+
+    auto = "auto"
+    whole = "whole"
+    near = "near"
+
+
+class Scale(StrEnum):
+    """Whether maps of one scene have one scale."""
+
+    shared = "shared"
+    own = "own"
+
+
+LOOK = typer.Option(help="Ours, or the paper's, with its colours, green region and pies.")
+LIMIT = typer.Option(help="Effect at which the colours end, in the outcome's unit.")
+ZOOM = typer.Option(help="The whole image, the part that matters, or this where it is small.")
+OUT = typer.Option(help="The file to write: .png, .pdf, .svg.")
+
+
+@app.command(epilog="Example: cem-jax plot results --out maps.pdf --zoom near --look paper")
 def plot(
     maps: Maps,
-    out: Annotated[Path, typer.Option(help="The file to write: .png, .pdf, .svg.")] = Path(
-        "maps.png"
-    ),
-    colour_map: Annotated[str, COLOURS] = "seismic",
+    out: Annotated[Path, OUT] = Path("maps.png"),
+    colour_map: Annotated[str | None, COLOURS] = None,
+    look: Annotated[Look, LOOK] = Look.clear,
+    limit: Annotated[float | None, LIMIT] = None,
+    zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
+    scale: Annotated[
+        Scale, typer.Option(help="Maps of one scene have one scale, or each its own.")
+    ] = Scale.shared,
     json: Json = False,
 ) -> None:
-    """Maps as one picture, a column for each: input, map, shares and range, as in the paper."""
+    """Maps as one picture: inputs, maps, scales, shares; many maps become pages of a .pdf."""
+    from cem_jax.view.figure_file import write_pages
+    from cem_jax.view.plot import pages
+
+    figures = pages(
+        load_maps(maps), colour_map, look=look.value, limit=limit, zoom=zoom.value,
+        scale=scale.value,
+    )  # fmt: skip
+    write_pages(figures, out, dpi=200)
+    show_files([out], json)
+
+
+@app.command(epilog="Example: cem-jax compare first/map.npz second/map.npz --out difference.png")
+def compare(
+    places: Annotated[
+        list[Path],
+        typer.Argument(help="Two saved maps, or folders with one each, that share their draws."),
+    ],
+    out: Annotated[Path, OUT] = Path("difference.png"),
+    colour_map: Annotated[str | None, COLOURS] = None,
+    look: Annotated[Look, LOOK] = Look.clear,
+    limit: Annotated[float | None, LIMIT] = None,
+    zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
+    json: Json = False,
+) -> None:
+    """How much more each block helps in one map than in another: a picture and a table."""
     from cem_jax.view.figure_file import write_figure
 
-    write_figure(cem.plot_teaser(load_maps(maps), colour_map), out, dpi=200)
-    show_files([out], json)
+    if len(places) != 2:
+        raise ValueError(f"{len(places)} places: expected two saved maps, or folders with one each")
+    found = cem.difference(*(_only_map(place) for place in places))
+    figure = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value).figure
+    write_figure(figure, out, dpi=200)
+    numbers = found.summary
+    show(
+        [numbers | {"written": str(out)}],
+        f"{cem.markdown_table([numbers])}\n\nWritten: {out}",
+        json,
+    )
+
+
+def _only_map(place: Path) -> "cem.EffectMap":
+    found = load_maps([place])
+    if len(found) > 1:
+        raise ValueError(f"{place}: {len(found)} maps in this folder; name one of its map.npz")
+    return found[0]
 
 
 class Format(StrEnum):

@@ -7,7 +7,7 @@ Red helps, blue harms, white does neither. The colours are readable for the colo
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
@@ -37,6 +37,8 @@ Scale = Literal["shared", "own"]
 SCALES = ("shared", "own")
 MOST_MAPS = 24
 """In one figure."""
+MOST_ON_PAGE = 10
+"""Maps of a page, where there are several."""
 
 _MARGIN = 0.15
 _GAP = 0.25
@@ -156,6 +158,35 @@ def plot_teaser(
     figure = plt.figure()
     on_figure(figure, _with_signs(box, shown, chosen, _about_scales(scenes, limit, scale)), _MARGIN)
     return figure
+
+
+def pages(
+    maps: Sequence[EffectMap], colour_map: str | None = None, **options: Any
+) -> "list[Figure]":
+    """Any number of maps as figures; maps of one scene stay together where they fit.
+
+    Args:
+        maps: at least one.
+        colour_map: as for `plot_teaser`.
+        **options: of `plot_teaser`.
+
+    Returns:
+        The figures, of at most `MOST_ON_PAGE` maps each where there is more than one.
+
+    Raises:
+        ValueError: as `plot_teaser`.
+    """
+    maps = list(maps)
+    if len(maps) <= MOST_ON_PAGE:
+        return [plot_teaser(maps, colour_map, **options)]
+    found: list[list[EffectMap]] = [[]]
+    for scene in by_scene(maps):
+        for start in range(0, len(scene), MOST_ON_PAGE):
+            part = scene[start : start + MOST_ON_PAGE]
+            if found[-1] and len(found[-1]) + len(part) > MOST_ON_PAGE:
+                found.append([])
+            found[-1] += part
+    return [plot_teaser(page, colour_map, **options) for page in found]
 
 
 def _checked(limit: float | None) -> float | None:

@@ -20,14 +20,16 @@ from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
 from cem_jax.view.report.pack import data_url, picture
-from cem_jax.view.report.values import scene_values
+from cem_jax.view.report.values import LONGEST, scene_values
 from cem_jax.view.scenes import by_scene, digits, input_of, network_names, scene_name
 
-_SCRIPTS = ("arrays.js", "colour.js", "parts.js", "map.js", "strip.js", "block.js", "report.js")
+PARTS = (
+    "arrays.js", "colour.js", "parts.js", "save.js", "map.js", "strip.js", "block.js", "viewer.js",
+)  # fmt: skip
+"""Scripts of every page that shows maps."""
+_SCRIPTS = (*PARTS, "address.js", "report.js")
 _PICTURE_BYTES = 2**22
 """Room for the compressed regions of all maps."""
-_LONGEST = 1024
-"""Longest side of an input's picture, in pixels; larger inputs are shown reduced."""
 _THUMBNAIL = 96
 """Longest side of the picture by which a scene is chosen, in pixels."""
 _STATIC_SCENES = 8
@@ -57,16 +59,17 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
     write_file(path, render(maps).encode())
 
 
-def render(maps: Sequence[EffectMap]) -> str:
+def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
     """The report's HTML.
 
     Args:
         maps: one or more.
+        room: for the compressed regions of all maps, in bytes.
     """
     scenes = by_scene(maps)
     inputs = {input_of(one): one.degraded for one in maps}
     numbers = {place: number for number, place in enumerate(inputs)}
-    room = _PICTURE_BYTES // len(maps)
+    room = room // len(maps)
     folder = resources.files("cem_jax.view.report")
     style = (folder / "style.css").read_text("utf-8")
     parts = "".join((folder / name).read_text("utf-8") for name in _SCRIPTS)
@@ -85,7 +88,7 @@ def render(maps: Sequence[EffectMap]) -> str:
 
 def _input(image: np.ndarray) -> str:
     """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
-    pictures = {"picture": picture(image, _LONGEST), "small": picture(image, _THUMBNAIL)}
+    pictures = {"picture": picture(image, LONGEST), "small": picture(image, _THUMBNAIL)}
     return f'<script type="application/json" class="input">{_json(pictures)}</script>'
 
 
