@@ -13,7 +13,7 @@ PICTURE = ROOT / "docs" / "figures" / "folders.svg"
 
 ORDER = (
     "models", "root", "store", "scene", "pool", "network", "cone", "sweep", "plans", "map",
-    "effects", "attribution", "view", "jobs", "cli",
+    "effects", "attribution", "view", "explore", "jobs", "cli",
 )  # fmt: skip
 """Folders from the ground up: each imports only from those before it."""
 

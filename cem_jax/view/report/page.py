@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -70,14 +70,11 @@ def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
     inputs = {input_of(one): one.degraded for one in maps}
     numbers = {place: number for number, place in enumerate(inputs)}
     room = room // len(maps)
-    folder = resources.files("cem_jax.view.report")
-    style = (folder / "style.css").read_text("utf-8")
-    parts = "".join((folder / name).read_text("utf-8") for name in _SCRIPTS)
-    script = f'(() => {{\n"use strict";\n{parts}}})();\n'
-    return string.Template((folder / "page.html").read_text("utf-8")).substitute(
-        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
-        f"script-src '{_hash(script)}'",
+    style, script = part("style.css"), as_script(map(part, _SCRIPTS))
+    return string.Template(part("page.html")).substitute(
+        policy=policy(style, script),
         style=style,
+        main=part("main.html"),
         static="\n".join(_static_picture(scene) for scene in scenes[:_STATIC_SCENES]),
         table="\n".join(_table(scene) for scene in scenes),
         inputs="\n".join(map(_input, inputs.values())),
@@ -86,10 +83,42 @@ def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
     )
 
 
+def part(name: str) -> str:
+    """A part of the page.
+
+    Args:
+        name: of the file.
+    """
+    return (resources.files("cem_jax.view.report") / name).read_text("utf-8")
+
+
+def as_script(texts: Iterable[str]) -> str:
+    """Scripts as one, whose names are its own.
+
+    Args:
+        texts: in their order.
+    """
+    return f'(() => {{\n"use strict";\n{"".join(texts)}}})();\n'
+
+
+def policy(style: str, script: str, more: str = "") -> str:
+    """A content security policy: pictures within the page, and this style and script alone.
+
+    Args:
+        style: of the page.
+        script: of the page.
+        more: that is allowed besides.
+    """
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'{more}"
+    )
+
+
 def _input(image: np.ndarray) -> str:
     """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
     pictures = {"picture": picture(image, LONGEST), "small": picture(image, _THUMBNAIL)}
-    return f'<script type="application/json" class="input">{_json(pictures)}</script>'
+    return f'<script type="application/json" class="input">{as_json(pictures)}</script>'
 
 
 def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
@@ -97,12 +126,16 @@ def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
     name = html.escape(scene_name(maps[0]))
     return (
         f'<script type="application/json" class="scene" data-name="{name}" data-input="{number}">'
-        f"{_json(scene_values(maps, room))}</script>"
+        f"{as_json(scene_values(maps, room))}</script>"
     )
 
 
-def _json(values: Any) -> str:
-    """JSON that no name can end or begin a tag in."""
+def as_json(values: Any) -> str:
+    """JSON that no name can end or begin a tag in.
+
+    Args:
+        values: what it holds.
+    """
     text = json.dumps(values, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

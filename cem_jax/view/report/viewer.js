@@ -2,6 +2,7 @@
 const IMAGES = ["input", "restored", "true"];
 const state = {
   opacity: 0.85, tolerance: 0, limit: 1, hide: false, view: null, cursor: 0, pins: [], image: "input",
+  moved: false, // the cursor, by hand; else it follows the strongest block
 };
 let scene, views, tolerances;
 let shownScene = 0;
@@ -74,7 +75,7 @@ const sizes = new ResizeObserver(showMaps);
 
 function move(cell) {
   if (cell === null || cell === state.cursor) return;
-  state.cursor = cell;
+  Object.assign(state, { cursor: cell, moved: true });
   showBlocks();
 }
 
@@ -160,10 +161,11 @@ function display(next, same = false) {
   if (same) {
     const kept = tolerances.findIndex((step) => step >= tolerance);
     byId("tolerance").value = kept < 0 ? tolerances.length - 1 : kept;
+    if (!state.moved) state.cursor = scene.strongest;
   } else {
     byId("tolerance").value = tolerances.indexOf(scene.maps[0].tolerance);
     byId("zoom").checked = scene.fewMatter;
-    Object.assign(state, { cursor: scene.strongest, pins: [] });
+    Object.assign(state, { cursor: scene.strongest, pins: [], moved: false });
   }
   readControls();
   views = scene.maps.map((map) => mapView(scene, map, state, move, pin));
