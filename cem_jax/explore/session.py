@@ -27,7 +27,7 @@ from cem_jax.view.scenes import by_scene
 Send = Callable[[dict[str, Any]], None]
 """Tells a page something; raises an OSError where it is closed."""
 
-_EVERY = 0.4
+_EVERY = 0.3
 """Seconds between two pictures of a map that firms up."""
 _PATIENCE = 60.0
 """Seconds that a new sweep waits for the page's own last one to stop."""
