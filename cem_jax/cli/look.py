@@ -1,4 +1,4 @@
-"""Commands that show maps that were made: `report`, `plot`, `compare`, `export`, without JAX."""
+"""Commands that show maps that were made: `report`, `plot`, `export`. None of them needs JAX."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import cem_jax as cem
-from cem_jax.cli.output import Json, show, show_files
+from cem_jax.cli.output import Json, show_files
 
 if TYPE_CHECKING:
     from cem_jax.store.objects import AnyPath
@@ -106,42 +106,6 @@ def plot(
     )  # fmt: skip
     write_pages(figures, out, dpi=200)
     show_files([out], json)
-
-
-@app.command(epilog="Example: cem-jax compare first/map.npz second/map.npz --out difference.png")
-def compare(
-    places: Annotated[
-        list[Path],
-        typer.Argument(help="Two saved maps, or folders with one each, that share their draws."),
-    ],
-    out: Annotated[Path, OUT] = Path("difference.png"),
-    colour_map: Annotated[str | None, COLOURS] = None,
-    look: Annotated[Look, LOOK] = Look.clear,
-    limit: Annotated[float | None, LIMIT] = None,
-    zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
-    json: Json = False,
-) -> None:
-    """How much more each block helps in one map than in another: a picture and a table."""
-    from cem_jax.view.figure_file import write_figure
-
-    if len(places) != 2:
-        raise ValueError(f"{len(places)} places: expected two saved maps, or folders with one each")
-    found = cem.difference(*(_only_map(place) for place in places))
-    figure = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value).figure
-    write_figure(figure, out, dpi=200)
-    numbers = found.summary
-    show(
-        [numbers | {"written": str(out)}],
-        f"{cem.markdown_table([numbers])}\n\nWritten: {out}",
-        json,
-    )
-
-
-def _only_map(place: Path) -> "cem.EffectMap":
-    found = load_maps([place])
-    if len(found) > 1:
-        raise ValueError(f"{place}: {len(found)} maps in this folder; name one of its map.npz")
-    return found[0]
 
 
 class Format(StrEnum):

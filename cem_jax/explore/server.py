@@ -150,13 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _keep(self) -> None:
         name = shortened(visible(urllib.parse.unquote(self.headers.get("X-Name", ""))), 120)
         body = self._body(LARGEST_PHOTOGRAPH)
-        with tempfile.NamedTemporaryFile(suffix=Path(name).suffix[:8]) as file:
-            file.write(body)
-            file.flush()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "photograph"
+            file.write_bytes(body)
             try:
-                pixels = open_image(file.name)
+                pixels = open_image(file)
             except ValueError as error:
-                raise ValueError(str(error).replace(file.name, name)) from error
+                raise ValueError(str(error).replace(str(file), name)) from error
         self._json(self.server.session.keep(Photograph(name or "photograph", pixels)))
 
     def _json(self, values: Any) -> None:

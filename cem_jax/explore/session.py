@@ -31,6 +31,8 @@ _EVERY = 0.3
 """Seconds between two pictures of a map that firms up."""
 _PATIENCE = 60.0
 """Seconds that a new sweep waits for the page's own last one to stop."""
+_COURTESY = 3.0
+"""Seconds that it waits for another page's: that of a page that was loaded anew ends so soon."""
 _WHOLE = 2**20
 """Pixels of the largest image that is restored as a whole, to be looked at."""
 _ROOM = 2**21
@@ -188,6 +190,8 @@ class Session:
             ValueError: what is asked for does not fit.
         """
         with self._owning(asked.tab) as stop:
+            if closed():
+                raise StoppedError
             self._make(asked, send, stop, closed)
 
     @contextlib.contextmanager
@@ -196,7 +200,7 @@ class Session:
         self.stop(tab)
         with self._state:
             other = self._running is not None and self._running[0] != tab
-        if other or not self._device.acquire(timeout=_PATIENCE):
+        if not self._device.acquire(timeout=_COURTESY if other else _PATIENCE):
             raise BusyError("another page computes; close it, or stop it there")
         stop = threading.Event()
         try:

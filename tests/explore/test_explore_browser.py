@@ -79,7 +79,7 @@ def drag(page, roi: cem.ROI) -> None:
 
 
 def free(server) -> bool:
-    for _ in range(300):
+    for _ in range(1200):
         if server.session.free:
             return True
         time.sleep(0.1)

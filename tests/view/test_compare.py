@@ -111,7 +111,7 @@ def test_two_maps_are_compared_from_the_command_line(folder, capsys, monkeypatch
     assert told["first"] == "first" and told["written"] == "found.png"
     assert Image.open("found.png").width > 1000
     for places, message in (
-        (["first"], "1 places: expected two"),
+        (["first", "second", "."], "3 places: expected two"),
         ([".", "first"], "2 maps in this folder"),
     ):
         assert status(monkeypatch, "compare", *places) == 2
