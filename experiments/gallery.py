@@ -1,14 +1,17 @@
-"""The pictures of the gallery page: its own programs, run on the demo's maps.
+"""All pictures of the pages, made anew: the gallery's by its own programs, run on the demo's maps.
 
-cem-jax demo --out cem-demo
-python -m cem_jax.experiments.gallery cem-demo docs
+    cem-jax demo --out cem-demo
+    python -m cem_jax.experiments.gallery cem-demo docs
+
+The figures of the paper take hours to compute. Where they were computed, `--figures
+figures/compact` draws them anew too and puts them into the pages.
 """
 
+import argparse
 import contextlib
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +89,47 @@ def _in_folder(folder: Path, maps: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-if __name__ == "__main__":
+def draw_figures(folder: Path, docs: Path) -> list[Path]:
+    """Draws the figures of the paper from what was computed, and puts them into the pages.
+
+    Args:
+        folder: of a preset, as `cem-jax figures` writes it.
+        docs: folder of the pages.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        ValueError: nothing was computed there, or a figure cannot be drawn.
+    """
+    from cem_jax.experiments import figures
+    from cem_jax.experiments.publish import publish
+
+    names = [name for name in figures.NAMES if (folder / f"{name}.json").is_file()]
+    if not names:
+        raise ValueError(f"{folder}: no results of figures in this folder")
+    for made in figures.redraw(names, folder.parent, folder.name):
+        if made.problem:
+            raise ValueError(f"{made.name}: {made.problem}")
+    publish(folder, docs)
+    return [docs / "figures" / f"{name}.png" for name in names]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("maps", type=Path, help="folder of the demo")
+    parser.add_argument("docs", type=Path, help="folder of the pages")
+    parser.add_argument("--figures", type=Path, help="folder of a preset's computed figures")
+    given = parser.parse_args()
     matplotlib.use("Agg")
-    print("\n".join(map(str, draw(Path(sys.argv[1]), Path(sys.argv[2])))))
+    written = draw(given.maps, given.docs)
+    if given.figures is not None:
+        written += draw_figures(given.figures, given.docs)
+    print("\n".join(map(str, written)))
+
+
+if __name__ == "__main__":
+    main()
