@@ -223,9 +223,11 @@ class MediatedSweep:
             for part in (self.main, *self.others)
         )
 
-    def from_pool(self, *arguments: Any) -> Interventions:
+    def from_pool(
+        self, intervene: Any, pool: Any, seed: int, cells: Any, draws: Any, patches: Any
+    ) -> Interventions:
         """See `Sweep.from_pool`."""
-        return self.main.sweep.from_pool(*arguments)
+        return self.main.sweep.from_pool(intervene, pool, seed, cells, draws, patches)
 
     def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
         """The three outcomes without an intervention, and what is scored of the total one."""
