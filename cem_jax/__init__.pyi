@@ -3,6 +3,10 @@ from cem_jax.attribution.gradients import gradient_map as gradient_map
 from cem_jax.attribution.gradients import integrated_gradients as integrated_gradients
 from cem_jax.attribution.gradients import local_attribution_map as local_attribution_map
 from cem_jax.attribution.occlusion import occlusion_map as occlusion_map
+from cem_jax.attribution.receptive_field import ReceptiveField as ReceptiveField
+from cem_jax.attribution.receptive_field import (
+    effective_receptive_field as effective_receptive_field,
+)
 from cem_jax.attribution.record import Attribution as Attribution
 from cem_jax.effects.compute import Compute as Compute
 from cem_jax.effects.effect import causal_effect_map as causal_effect_map
@@ -15,6 +19,22 @@ from cem_jax.effects.progress import Progress as Progress
 from cem_jax.effects.progress import TerminalProgress as TerminalProgress
 from cem_jax.effects.progress import TextProgress as TextProgress
 from cem_jax.grid import ROI as ROI
+from cem_jax.held.freeze import freeze as freeze
+from cem_jax.held.operations import Operation as Operation
+from cem_jax.held.operations import operations as operations
+from cem_jax.inside.dose import Dose as Dose
+from cem_jax.inside.dose import dose as dose
+from cem_jax.inside.interactions import Interactions as Interactions
+from cem_jax.inside.interactions import JointEffect as JointEffect
+from cem_jax.inside.interactions import interactions as interactions
+from cem_jax.inside.interactions import joint_effect as joint_effect
+from cem_jax.inside.interactions import strongest_blocks as strongest_blocks
+from cem_jax.inside.layers import Layers as Layers
+from cem_jax.inside.layers import trace_layers as trace_layers
+from cem_jax.inside.mediated import MediatedMaps as MediatedMaps
+from cem_jax.inside.mediated import mediated_maps as mediated_maps
+from cem_jax.inside.reach import causal_radius as causal_radius
+from cem_jax.inside.reach import reach_row as reach_row
 from cem_jax.jobs.asked import MapOf as MapOf
 from cem_jax.jobs.asked import MapResult as MapResult
 from cem_jax.jobs.compare import SceneMean as SceneMean
@@ -87,10 +107,13 @@ from cem_jax.sweep.compilation_cache import use_compilation_cache as use_compila
 from cem_jax.sweep.devices import use_all_cores as use_all_cores
 from cem_jax.view.attribution import plot_attribution as plot_attribution
 from cem_jax.view.attribution import plot_contribution as plot_contribution
+from cem_jax.view.inside import plot_dose as plot_dose
+from cem_jax.view.inside import plot_interactions as plot_interactions
+from cem_jax.view.inside import plot_layers as plot_layers
+from cem_jax.view.parts import plot_colour_bar as plot_colour_bar
+from cem_jax.view.parts import plot_input as plot_input
+from cem_jax.view.parts import plot_range as plot_range
+from cem_jax.view.parts import plot_shares as plot_shares
 from cem_jax.view.plot import plot as plot
-from cem_jax.view.plot import plot_colour_bar as plot_colour_bar
-from cem_jax.view.plot import plot_input as plot_input
-from cem_jax.view.plot import plot_range as plot_range
-from cem_jax.view.plot import plot_shares as plot_shares
 from cem_jax.view.plot import plot_teaser as plot_teaser
 from cem_jax.view.report.page import report as report

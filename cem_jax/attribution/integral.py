@@ -17,9 +17,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float, Float64
 
 from cem_jax.attribution.path import Path
-from cem_jax.effects.request import check_pair, on_scene
+from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, sees_degraded
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import check_crop, check_output
@@ -83,7 +84,8 @@ def _rates(
         return jnp.sum(jax.grad(total)(program.cut(points)) * program.cut(slopes), axis=-1)
 
     specs = (_ALL, _ALL, _ALL, _EACH)
-    evaluate = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH)
+    # Operations that are applied one by one, as in frozen networks, do not mark what varies.
+    evaluate = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
     return evaluate(params, image, target, alphas)
 
 

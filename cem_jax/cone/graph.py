@@ -82,6 +82,7 @@ class Equation:
         depends: whether an input depends on the image.
         band: which indices of an axis the outputs take, where the operation is a resizing.
         misread: parameters that are not understood; then the operation is global.
+        scope: where in the function it stands, by `jax.named_scope`: "body.3.attn".
     """
 
     name: str
@@ -95,6 +96,7 @@ class Equation:
     depends: bool
     band: Band | None = None
     misread: tuple[str, ...] = ()
+    scope: str = ""
 
 
 @dataclasses.dataclass(eq=False)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from cem_jax.effects.request import Request, versions
+from cem_jax.effects.request import Request, Sweeps, versions
 from cem_jax.effects.rounds import Outcomes
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
@@ -20,7 +20,7 @@ _EXTREME_BYTES = 2**24
 
 
 def estimated_maps(
-    request: Request, sweep: Sweep, roi: ROI, number: int, drawn: Outcomes
+    request: Request, sweep: Sweeps, roi: ROI, number: int, drawn: Outcomes
 ) -> dict[str, EffectMap]:
     """The maps of one region by the names of the outcomes.
 

@@ -3,11 +3,12 @@
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Bool, Int
 
 from cem_jax.arguments import truth, whole_number
@@ -21,6 +22,7 @@ from cem_jax.effects.digest import (
 )
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import as_plan, plan_record
@@ -28,6 +30,7 @@ from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
@@ -73,12 +76,6 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     roi.check(height, width, scene.scale)
 
 
-def on_scene(network: Network, scene: Scene) -> Network:
-    """The network as it runs on a scene: told the noise of the scene, where it takes that."""
-    noisy = scene.task == "DN" and "sigma" in scene.facts
-    return network.at_noise(scene.facts["sigma"]) if noisy else network
-
-
 def grid_of(scene: Scene, block: int) -> Grid:
     """The blocks of a scene's input; `block` is in output pixels."""
     height, width = scene.degraded.shape[:2]
@@ -115,6 +112,44 @@ def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
     corner = jax.ShapeDtypeStruct((), np.int32)
     patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
     return patch, corner, corner, jax.eval_shape(lambda: jax.random.key(0))
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """What is asked of a sweep, see `cem_jax.sweep.sweep.Sweep`."""
+
+    @property
+    def layout(self) -> Layout:
+        """What is computed."""
+        ...
+
+    @property
+    def chunk(self) -> Chunk:
+        """How many interventions go together."""
+        ...
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices."""
+        ...
+
+    def from_pool(
+        self, intervene: Any, pool: Any, seed: int, cells: Any, draws: Any, patches: Any
+    ) -> Interventions:
+        """Interventions do(block = a patch drawn from the pool)."""
+        ...
+
+    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes without an intervention, and what is scored."""
+        ...
+
+    def check(self, restored: Any) -> None:
+        """Refuses a network that is not what it is said to be."""
+        ...
+
+    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Which of the interventions, and their outcomes."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -304,7 +339,7 @@ class Request:
         return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
 
     def interventions(
-        self, sweep: Sweep, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]
+        self, sweep: Sweeps, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]
     ) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None
