@@ -70,10 +70,10 @@ def operations(network: Network, scene: Scene) -> tuple[Operation, ...]:
         >>> scene = cem.Scene.denoising(cem.example_image("pagoda")[:64, :64])
         >>> for found in cem.operations(cem.wrap(brightened), scene):
         ...     print(found.name, found.shape, found.is_global)
-        mul (1, 64, 64, 3) False
         pool (1, 1, 1, 3) True
         pool:reduce_sum (1, 3) True
         pool:div (1, 1, 1, 3) False
+        mul (1, 64, 64, 3) False
         mul#2 (1, 1, 1, 3) False
         add (1, 64, 64, 3) False
     """
