@@ -110,10 +110,10 @@ from cem_jax.view.attribution import plot_contribution as plot_contribution
 from cem_jax.view.inside import plot_dose as plot_dose
 from cem_jax.view.inside import plot_interactions as plot_interactions
 from cem_jax.view.inside import plot_layers as plot_layers
+from cem_jax.view.parts import plot_colour_bar as plot_colour_bar
+from cem_jax.view.parts import plot_input as plot_input
+from cem_jax.view.parts import plot_range as plot_range
+from cem_jax.view.parts import plot_shares as plot_shares
 from cem_jax.view.plot import plot as plot
-from cem_jax.view.plot import plot_colour_bar as plot_colour_bar
-from cem_jax.view.plot import plot_input as plot_input
-from cem_jax.view.plot import plot_range as plot_range
-from cem_jax.view.plot import plot_shares as plot_shares
 from cem_jax.view.plot import plot_teaser as plot_teaser
 from cem_jax.view.report.page import report as report

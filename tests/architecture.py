@@ -13,7 +13,7 @@ PICTURE = ROOT / "docs" / "figures" / "folders.svg"
 
 ORDER = (
     "models", "root", "store", "scene", "pool", "network", "cone", "held", "sweep", "plans",
-    "map", "effects", "attribution", "inside", "view", "jobs", "cli",
+    "map", "effects", "attribution", "inside", "view", "explore", "jobs", "cli",
 )  # fmt: skip
 """Folders from the ground up: each imports only from those before it."""
 

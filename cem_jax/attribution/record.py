@@ -15,6 +15,7 @@ from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.read_only import keep_read_only
+from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import read_npz, record_of
 
@@ -54,6 +55,8 @@ class Attribution:
     parameters: Mapping[str, Any]
 
     __repr__ = by_shape
+    _repr_html_ = html
+    plot = plot
 
     def __post_init__(self) -> None:
         keep_read_only(self)

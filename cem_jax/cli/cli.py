@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from cem_jax.cli import compare, figures, look, make, many, networks, photograph, results
+from cem_jax.cli import (
+    compare,
+    explore,
+    figures,
+    look,
+    make,
+    many,
+    networks,
+    photograph,
+    results,
+)
 from cem_jax.plain_text import told, visible
 
 app = typer.Typer(
@@ -19,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (make, many, results, compare, photograph, look, networks, figures):
+for group in (make, explore, many, results, compare, photograph, look, networks, figures):
     app.add_typer(group.app)
 
 

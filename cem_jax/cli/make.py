@@ -148,11 +148,12 @@ def map_command(
         raise ValueError("--degraded and --do go together: residual, degraded-pool or FILE.py:NAME")
     check_roi("auto" if roi is None else roi)
     draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
-    load = _network(model, weights, module, label, parse_set(told or ()))
+    load = network_loader(model, weights, module, label, parse_set(told or ()))
     patches = _pool(pool, block)
     clean = cem.open_image(image)
     start_jax(context)
     from cem_jax.scene.regions import missing_roi
+    from cem_jax.scene.tasks import scene_for
 
     network = load()
     grey = grey or network.channels == 1
@@ -161,7 +162,7 @@ def map_command(
         scene = _pair(clean, cem.open_image(degraded, grey=grey), str(do), image.stem)
     else:
         shared = {"sigma": sigma, "seed": seed}
-        scene = _scene(str(task), clean, network.scale, shared, about, image.stem)
+        scene = scene_for(network.scale, str(task), clean, shared, about, image.stem)
     if roi is None:
         raise missing_roi(scene)
     region, note = cem.parse_roi(roi, scene)
@@ -184,9 +185,7 @@ def map_command(
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
 
 
-def _show_mediated(
-    found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool
-) -> None:
+def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool) -> None:
     """Pictures of the three maps, which are written already, and a table of them."""
     from cem_jax.view.figure_file import write_figure
 
@@ -206,14 +205,25 @@ def _show_mediated(
     show([place | passed | row for row in rows], text + "pure_indirect.npz, and their .png", json)
 
 
-def _network(
+def network_loader(
     model: str | None,
     weights: Path | None,
     module: str | None,
     label: str | None,
     arguments: dict[str, Any],
 ) -> "Callable[[], cem.Network]":
-    """How the network is loaded; what can be known beforehand is checked here."""
+    """How a network is loaded; what can be known beforehand is checked here.
+
+    Args:
+        model: its name.
+        weights: its checkpoint.
+        module: the function that makes it, instead of both.
+        label: what it is called.
+        arguments: what the weights, or the function, do not tell.
+
+    Raises:
+        ValueError: options that do not go together, or nothing that names a network.
+    """
     if module is not None:
         if model is not None or weights is not None:
             raise ValueError("--module makes the whole network: expected no --model and --weights")
@@ -243,38 +253,6 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
 
     folder = as_place(path).is_dir()
     return cem.PatchPool.from_images(path, block) if folder else cem.PatchPool.load(path)
-
-
-def _scene(
-    task: str,
-    clean: Any,
-    scale: int,
-    shared: dict[str, Any],
-    about: dict[str, Any],
-    name: str,
-) -> "cem.Scene":
-    """The scene of a task on a photograph, for a network of a scale.
-
-    Args:
-        task: its name.
-        clean: the photograph.
-        scale: of the network; the scene follows it.
-        shared: what several tasks are told by options of their own.
-        about: what this scene is told.
-        name: what it is called.
-    """
-    from cem_jax.scene.tasks import find_task, from_levels, task_arguments
-
-    task = find_task(task)
-    if task == "SR" and scale == 1:
-        task = "preupsampled"
-    known = task_arguments(task)
-    told = {key: value for key, value in shared.items() if key in known}
-    if task != "DN":
-        told.pop("sigma", None)  # the option is of DN alone
-    if "scale" in known and scale != 1:
-        told["scale"] = scale
-    return cem.make_scene(task, clean, name=name, **from_levels(told | about))
 
 
 def _pair(clean: Any, degraded: Any, do: str, name: str) -> "cem.Scene":

@@ -22,7 +22,7 @@ from .trace import trace
 from .windows import Key, WindowProgram, programs
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class MultiplyAdds:
     """What one intervention costs, in multiply-adds.
 

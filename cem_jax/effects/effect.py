@@ -13,7 +13,7 @@ from cem_jax.effects.assembly import estimated_maps, extremes_of
 from cem_jax.effects.compute import Compute
 from cem_jax.effects.progress import Progress
 from cem_jax.effects.request import Request, written_by
-from cem_jax.effects.rounds import draw
+from cem_jax.effects.rounds import Outcomes, draw
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import finished_maps, map_paths
@@ -309,7 +309,11 @@ def _swept(
             (one.reach & ~request.inside(roi)).reshape(-1)
             for roi, one in zip(rois, each, strict=True)
         ]
-        drawn = draw(request, sweep, active, log, begun)
+
+        def so_far(drawn: Outcomes) -> EffectMap:
+            return next(iter(estimated_maps(request, sweep, rois[0], 0, drawn).values()))
+
+        drawn = draw(request, sweep, active, log, begun, so_far)
         found = {}
         for number, roi in enumerate(rois):
             maps = estimated_maps(request, sweep, roi, number, drawn)

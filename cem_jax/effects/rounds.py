@@ -15,13 +15,14 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from cem_jax.effects.progress import State
 from cem_jax.effects.request import Request, Sweeps
+from cem_jax.map.effect_map import EffectMap
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
 from cem_jax.store.store import Log, ObjectLog, read_outcomes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
     """What the rounds gave.
 
@@ -48,6 +49,7 @@ def draw(
     active: Sequence[Bool[np.ndarray, " cells"]],
     log: Log | ObjectLog | None,
     begun: float,
+    so_far: Callable[[Outcomes], EffectMap] | None = None,
 ) -> Outcomes:
     """Draws until every region's plan has what it wants.
 
@@ -57,6 +59,7 @@ def draw(
         active: for each region the blocks that can reach it and are not its own, bool [cells].
         log: holds the outcomes of earlier runs and receives the new ones, or None.
         begun: `time.perf_counter()` when the work began.
+        so_far: makes the map of the first region from what was drawn, for those who follow.
 
     Raises:
         ValueError: an outcome is not finite; the message names the block.
@@ -67,12 +70,16 @@ def draw(
     spent = 0.0 if log is None else read_outcomes(log.folder, known)
     known = exchange(known) if request.compute.shared else known
     resumed = int(np.isfinite(known[..., 0]).sum())
+
+    def outcomes(values: Sequence[np.ndarray]) -> Outcomes:
+        return Outcomes(
+            values, baseline, restored, resumed, time.perf_counter() - begun + spent,
+            f"{sweep.mesh.size} {jax.default_backend()}",
+        )  # fmt: skip
+
+    make = None if so_far is None else lambda values: so_far(outcomes(values))
     with request.compute.progress.follow(visible(request.network.name)) as show:
-        values = _rounds(request, sweep, active, baseline, known, log, show)
-    return Outcomes(
-        values, baseline, restored, resumed, time.perf_counter() - begun + spent,
-        f"{sweep.mesh.size} {jax.default_backend()}",
-    )  # fmt: skip
+        return outcomes(_rounds(request, sweep, active, baseline, known, log, show, make))
 
 
 def _baseline(
@@ -101,6 +108,7 @@ def _rounds(
     known: Float32[np.ndarray, "cells capacity r*k"],
     log: Log | ObjectLog | None,
     show: Callable[[State], None],
+    make: Callable[[Sequence[np.ndarray]], EffectMap] | None,
 ) -> list[Float32[np.ndarray, "cells capacity k"]]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
     shared, each = request.compute.shared, len(request.scores)
@@ -115,6 +123,13 @@ def _rounds(
         mean = baseline[0, 0] - np.nansum(values, axis=1) / np.maximum(count, 1)
         return np.where(count > 0, mean, np.nan).reshape(request.grid.shape)
 
+    def values() -> list[np.ndarray]:
+        return [
+            np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)
+            for region in range(len(active))
+        ]
+
+    so_far = None if make is None else lambda: make(values())
     plans = [request.steering(float(own[0])) for own in baseline]
     stage = 0
     while True:
@@ -137,12 +152,10 @@ def _rounds(
                     _check_finite(request, cells[part], found)
                     known[cells[part], draws[part]] = found
                     done += len(part)
-                    show(State(stage, done, len(cells), time.monotonic() - begun, effects))
+                    seconds = time.monotonic() - begun
+                    show(State(stage, done, len(cells), seconds, effects, so_far))
         known = exchange(known) if shared else known
-    return [
-        np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)
-        for region in range(len(active))
-    ]
+    return values()
 
 
 def _check_finite(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cem_jax.arguments import whole_number
 from cem_jax.jobs.asked import FILES, MapOf
+from cem_jax.jobs.asked import INDEX as INDEX
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, psnr
 from cem_jax.plans.names import as_plan

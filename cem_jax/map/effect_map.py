@@ -17,6 +17,7 @@ from cem_jax.plans.every_block import Fixed
 from cem_jax.plans.names import recorded_plan
 from cem_jax.plans.plan import Drawn
 from cem_jax.read_only import keep_read_only
+from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath
 
@@ -41,6 +42,10 @@ class Interval(NamedTuple):
 
     low: Float[np.ndarray, "rows columns"]
     high: Float[np.ndarray, "rows columns"]
+
+    # As other records of arrays, it equals itself alone; tuples would compare arrays.
+    __eq__, __ne__ = object.__eq__, object.__ne__
+    __hash__ = object.__hash__
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,6 +95,8 @@ class EffectMap:
     extremes: Extremes | None = None
 
     __repr__ = by_shape
+    _repr_html_ = html
+    plot = plot
 
     def __post_init__(self) -> None:
         keep_read_only(self)

@@ -9,7 +9,7 @@ CONFIDENCE = 0.95
 """Of the intervals that decide a block where the plan does not say another."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Means:
     """Per cell, the mean of its draws.
 
@@ -26,7 +26,7 @@ class Means:
     degrees: Real[np.ndarray, " cells"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Estimate:
     """Per cell, what the draws say.
 

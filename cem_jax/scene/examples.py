@@ -36,4 +36,13 @@ def example_image(name: str) -> UInt8[np.ndarray, "256 256 3"]:
     """
     if name not in example_names():
         raise ValueError(f"name={name!r}: expected one of {', '.join(example_names())}")
-    return open_image(_folder() / f"{name}.png")
+    return open_image(example_path(name))
+
+
+def example_path(name: str) -> Path:
+    """The file of a bundled image.
+
+    Args:
+        name: one of `example_names()`.
+    """
+    return _folder() / f"{name}.png"

@@ -72,7 +72,7 @@ class FreshNoise:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SameRain:
     """Deraining: the image's own rain falls on the patch."""
 

@@ -184,7 +184,7 @@ def _shrunk(image: Float[jax.Array, "H W c"], scale: int) -> Float[jax.Array, "h
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _DegradedAnew:
     """A user's degradation of the clean image with the patch."""
 
@@ -211,7 +211,7 @@ class _DegradedAnew:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _SameResidual:
     """The patch plus what was added to the image at its place."""
 

@@ -31,6 +31,7 @@ from cem_jax.scene.intervene import (
     check_function,
 )
 from cem_jax.scene.pairs import Meaning
+from cem_jax.show import html
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ class Scene:
     name: str = ""
 
     __repr__ = by_shape
+    _repr_html_ = html
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", as_text("name", self.name))

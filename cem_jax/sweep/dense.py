@@ -98,7 +98,7 @@ def _evaluate(
     return run(params, image, target, corner, origin, source, at, items)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Dense:
     """A network on every changed image.
 

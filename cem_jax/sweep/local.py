@@ -93,7 +93,7 @@ def _score(
     return score(region[None], target)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Local:
     """A network by causal cones; blocks share a program where their windows have one size.
 

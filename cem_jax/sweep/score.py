@@ -11,7 +11,7 @@ from cem_jax.outcome import Outcome, sees_degraded
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Target:
     """What a restoration is compared with.
 

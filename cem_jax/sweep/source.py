@@ -28,7 +28,7 @@ class Source(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Interventions:
     """Interventions to evaluate.
 
@@ -63,7 +63,7 @@ class AsGiven:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FromPool:
     """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
 

@@ -44,6 +44,8 @@ QUICK = {
     "cem-jax report results/photo --out photo.html": ("photo.html",),
     "cem-jax plot results/photo --out photo.pdf": ("photo.pdf",),
     "cem-jax report results/photo --out report.html": ("report.html",),
+    "cem-jax plot map.npz --out map.pdf --zoom near --limit 0.5": ("map.pdf",),
+    "cem-jax compare first/map.npz second/map.npz --out difference.png": ("difference.png",),
     "cem-jax export map.npz --format csv --out map.csv": ("map.csv",),
     "cem-jax export map.npz --format netcdf --out map.nc": ("map.nc",),
     "cem-jax export map.npz --format mat --out . --image demo_2.png": (_MAT,),
@@ -58,7 +60,7 @@ QUICK = {
 SLOW = {
     ".venv/bin/cem-jax demo": _DEMO,
     "cem-jax demo --out cem-demo": _DEMO,
-    "python -m cem_jax.experiments.gallery cem-demo docs/figures": ("docs/figures/one-map.png",),
+    "python -m cem_jax.experiments.gallery cem-demo docs": ("docs/figures/one-map.png",),
     "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
     "--roi 96,112,32,32 --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
     "cem-jax map --model DnCNN-compact --task DN --image photo.png --roi 96,112,32,32 "
@@ -136,6 +138,8 @@ ELSEWHERE = {
     "ruff check .": _CI,
     "ruff format --check .": _CI,
     ".ci/run": "is where the others run",
+    "cem-jax explore photo.png": "never ends; tests/explore opens it in a browser",
+    "cem-jax explore photo.png --weights own.pth --model DnCNN": "as above",
     "mkdocs serve": "never ends; .ci/run builds the same site",
     "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
@@ -248,8 +252,8 @@ def bring(folder: Path) -> None:
     weights = zip_file(cem.to_torch(cem.load("DnCNN-compact")))
     own, source = "CEM_Demo/ModelZoo/models", "SOURCE/package"
     for name in (
-        ".venv/bin", "PHOTOS/val", "checkpoints", "images", "patches", "photos", "results/first",
-        "results/second", own, source,
+        ".venv/bin", "PHOTOS/val", "checkpoints", "first", "images", "patches", "photos",
+        "results/first", "results/second", "second", own, source,
     ):  # fmt: skip
         (folder / name).mkdir(parents=True)
     for name in (".", "checkpoints", own):
@@ -282,7 +286,10 @@ def bring(folder: Path) -> None:
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
         script.chmod(0o755)
     small = small_map()
-    for name in ("map.npz", "results/first/map.npz", "results/second/map.npz"):
+    for name in (
+        "map.npz", "results/first/map.npz", "results/second/map.npz", "first/map.npz",
+        "second/map.npz", "sr.npz", "dn.npz", "dr.npz", "second.npz",
+    ):  # fmt: skip
         small.save(folder / name)
 
 

@@ -139,7 +139,7 @@ def _back(steps: Sequence[Degradation], interval: Interval) -> Interval:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class DegradedAgain:
     """The task's do(): the patch in the clean image, and all that it changes degraded again.
 
