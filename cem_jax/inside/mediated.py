@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 import jax
@@ -136,8 +135,7 @@ class MediatedMaps:
         """
         place = as_place(folder)
         try:
-            if isinstance(place, Path):  # stores of objects have no folders
-                place.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
         for name in _FILES:
@@ -200,7 +198,7 @@ def mediated_maps(
         Outside of the pixel's neighbourhood, all that a block does passes the mean.
 
         >>> import cem_jax as cem
-        >>> network = cem.wrap(lambda x: x * (0.5 + x.mean((1, 2), keepdims=True)))
+        >>> network = cem.wrap(lambda x: x * (1 + x.mean((1, 2), keepdims=True)) / 2)
         >>> scene = cem.Scene.denoising(cem.example_image("pagoda")[:64, :64], 10 / 255)
         >>> found = cem.mediated_maps(
         ...     network, scene, cem.ROI(24, 24, 16, 16), plan=cem.Fixed(4), progress=False

@@ -292,6 +292,5 @@ def _together(request: Request, layout: Layout, roi: ROI, mediator: Mediator) ->
     origin = np.full(2, layout.margin, np.int32)
     fixed = ((own, kept, image[None]), image, target, np.array([roi.y, roi.x], np.int32), origin)
     method = Dense(program, plain.mesh, grid, put(fixed))
-    size = plain.chunk.size
-    sweep = Sweep(layout, method, Chunk(size, grows=False), plain.mesh)
+    sweep = Sweep(layout, method, plain.chunk, plain.mesh)
     return _Part(sweep, (TOTAL, PURE), layout.reach.reshape(-1))
