@@ -201,7 +201,7 @@ def test_tiffs_whose_zero_is_white_are_shown_as_viewers_do(tmp_path):
 def test_colours_of_more_than_eight_bits_are_not_cut_to_eight(tmp_path):
     deep = RANDOM.integers(0, 65536, (9, 11, 3)).astype(">u2")
     (tmp_path / "deep.ppm").write_bytes(b"P6\n11 9\n65535\n" + deep.tobytes())
-    with pytest.raises(ValueError, match="a PPM of 16 bits a channel.*PNG of 16 bits"):
+    with pytest.raises(ValueError, match=r"a PPM of 16 bits a channel.*PNG of 16 bits"):
         cem.open_image(tmp_path / "deep.ppm")
     grey = (deep[..., 0] >> 6).astype(">u2")
     (tmp_path / "deep.pgm").write_bytes(b"P5\n11 9\n1023\n" + grey.tobytes())
@@ -211,7 +211,7 @@ def test_colours_of_more_than_eight_bits_are_not_cut_to_eight(tmp_path):
 
 @pytest.mark.parametrize("path", [None, 3, b"photo.png", object])
 def test_what_is_no_path_is_refused(path):
-    with pytest.raises(ValueError, match="cannot be read: it is a .*expected the path of a file"):
+    with pytest.raises(ValueError, match=r"cannot be read: it is a .*expected the path of a file"):
         cem.open_image(path)
     with pytest.raises(ValueError, match="expected the path of a file"):
         image_size(path)
