@@ -122,6 +122,8 @@ class MediatedMaps:
             tolerance=first.tolerance,
             unit=first.unit,
             provenance=first.provenance,
+            first=self.total,
+            second=self.direct,
         )
 
     def save(self, folder: str | AnyPath) -> None:

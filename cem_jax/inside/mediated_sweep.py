@@ -238,10 +238,10 @@ class MediatedSweep:
             found[list(part.columns)] = part.sweep.baseline(asked)[0]
         return found, restored[: self.region]
 
-    def check(self, restored: np.ndarray) -> None:
+    def check(self, outcomes: np.ndarray, restored: np.ndarray, asked: Interventions) -> None:
         """Refuses a network that is not what it is said to be, as `Sweep.check`."""
         if len(self.main.columns) == 1:
-            self.main.sweep.check(restored)
+            self.main.sweep.check(outcomes[list(self.main.columns)], restored, asked)
             return
         layout = self.main.sweep.layout
         roi = layout.rois[0]

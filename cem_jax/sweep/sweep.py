@@ -15,11 +15,12 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float32, Int, UInt8
 
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
-from cem_jax.sweep.facts import check_crop, check_range, difference_from_original
+from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local, Mixed
 from cem_jax.sweep.score import Target
@@ -142,14 +143,21 @@ class Sweep:
         """
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
-    def check(self, restored: UInt8[np.ndarray, "h w c"]) -> None:
+    def check(
+        self,
+        outcomes: Float32[np.ndarray, " k"],
+        restored: UInt8[np.ndarray, "h w c"],
+        asked: Interventions,
+    ) -> None:
         """Refuses a network that is not what it is said to be, here.
 
-        Declared facts are compared with the whole image, the output with its range, and a network
-        of another framework with what it was made from.
+        Declared facts are compared with the whole image, the output with its range, a network of
+        another framework with what it was made from, and the baseline with itself beside others.
 
         Args:
+            outcomes: from `baseline`.
             restored: what is scored, from `baseline`.
+            asked: interventions at blocks that reach a region; none if no block does.
 
         Raises:
             ValueError: the message names the facts, or the range.
@@ -160,6 +168,10 @@ class Sweep:
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
+        several = isinstance(self.method, Dense) and self.chunk.size > 1 and len(asked.cells) > 0
+        if several and not has_known_facts(layout.network):
+            beside = fitting(functools.partial(self.method.baseline_beside, asked), self.chunk)
+            check_alone(layout.network, outcomes, beside)
 
     def evaluate(
         self, asked: Interventions
