@@ -1,1 +1,1 @@
-"""A network as `apply(params, x)` with its facts; loading, wrapping. Imports `models`, `store`."""
+"""A network as `apply(params, x)` with its facts; loading. Imports `models`, `scene`, `store`."""
