@@ -26,6 +26,8 @@ _SIDE = 2048
 _DRAWS = (3, 53)
 """Interventions at far and near blocks that a CoarseToFine(3, 50) map plans its programs for."""
 
+_TORCH_BATCH = 16
+
 _FEWEST = 8
 """Interventions in one measurement, whatever they cost."""
 
@@ -55,18 +57,40 @@ def matrix_product() -> tuple[Callable[[], Any], float]:
 LAYOUTS = ("channels last", "channels first")
 
 
+def torch_batch() -> int:
+    """Images in one of torch's forwards: one on a CPU, as many as keep a GPU busy on that."""
+    return _TORCH_BATCH if jax.default_backend() == "gpu" else 1
+
+
 def torch_forwards(network: cem.Network, image: np.ndarray) -> dict[str, Callable[[], Any]]:
-    """Torch on an image [h, w, c], with all threads, for each of `LAYOUTS`; none without torch."""
+    """Torch on `torch_batch()` images [h, w, c], for each of `LAYOUTS`; none without torch.
+
+    It has all threads, or the GPU that JAX has, where products are TF32 as JAX's are by default.
+
+    Raises:
+        RuntimeError: JAX has a GPU and torch has none.
+    """
     if importlib.util.find_spec("torch") is None:
         return {}
     import torch
     from torch_networks import forward
 
     formats = dict(zip(LAYOUTS, (torch.channels_last, torch.contiguous_format), strict=True))
-    weights = cem.to_torch(network)
-    x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)[None]
+    weights, on_gpu = cem.to_torch(network), jax.default_backend() == "gpu"
+    if on_gpu and not torch.cuda.is_available():
+        raise RuntimeError("this torch has no GPU to be compared with; install one with CUDA")
+    device = "cuda" if on_gpu else "cpu"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on_gpu
+    x = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1)
+    x = x.expand(torch_batch(), *x.shape).to(device)
+
+    def waited(run: Callable[[Any], Any]) -> None:
+        run(x)
+        if on_gpu:
+            torch.cuda.synchronize()
+
     return {
-        layout: functools.partial(forward(network.name, weights, formats[layout]), x)
+        layout: functools.partial(waited, forward(network.name, weights, formats[layout], device))
         for layout in LAYOUTS
     }
 
@@ -195,7 +219,7 @@ def compared(
     forwards = torch_forwards(network, scene.degraded)
     few = spread(dense.reaching, max(_FEWEST, budget / dense.whole))
     calls = {"product": product, "dense": lambda: dense.run(few, 1), **forwards}
-    counts = {"dense": len(few)} | dict.fromkeys(forwards, 1)
+    counts = {"dense": len(few)} | dict.fromkeys(forwards, torch_batch())
     blocks = {}
     for stage, draws in stages.items():
         blocks[stage] = sweep.reaching
@@ -205,8 +229,9 @@ def compared(
         blocks[stage] = spread(blocks[stage], max(_FEWEST / draws, budget / each))
         calls[stage] = functools.partial(sweep.run, blocks[stage], draws)
         counts[stage] = draws * len(blocks[stage])
-    interleaved(calls, 1)  # compiles, and finds chunks
+    once = interleaved(calls, 1)  # compiles, and finds chunks
     least = interleaved(calls, rounds)
+    compiling = sweep.seconds + sum(once[stage] - least[stage] for stage in stages)
     rate = {name: count / least[name] for name, count in counts.items()}
     torch = [rate.get(layout, math.nan) for layout in LAYOUTS]
     peak = product_work / least["product"]
@@ -229,6 +254,7 @@ def compared(
                 "cone GMAC": exact / _GIGA,
                 "peak GMAC/s": peak / _GIGA,
                 "of peak": exact * rate[stage] / peak,
+                "first s": compiling,
                 "computed": sweep.sweep.layout.note,
             }
         )

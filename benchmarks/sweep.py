@@ -11,9 +11,9 @@ growth    how the cost of an intervention grows with image, region, block and de
 demo      `cem-jax demo` in a fresh process, programs compiled and then found on disk.
 
 Torch and our dense computation restore whole images; torch one at a time, with channels last (its
-fastest layout here) and with channels first (its default). The peak is a 2048 x 2048 float32
-matrix product on every device at once. What is compared is measured in turn, and the least time
-counts.
+fastest layout here) and with channels first (its default); on a GPU sixteen at a time. The
+peak is a 2048 x 2048 float32 matrix product on every device at once. What is compared is measured
+in turn, and the least time counts.
 """
 
 import argparse
@@ -81,7 +81,8 @@ def one_map(args: argparse.Namespace) -> Rows:
         command += [str(args.weights)] if args.weights else []
         for state in ("compiled", "found on disk"):
             for layout, least in rates.interleaved(forwards, args.rounds).items():
-                torch[layout] = min(least, torch[layout])  # the first of these, if that is NaN
+                # The first of these, if that is NaN.
+                torch[layout] = min(least / rates.torch_batch(), torch[layout])
             begun = time.perf_counter()
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             process = time.perf_counter() - begun

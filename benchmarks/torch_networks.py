@@ -209,6 +209,7 @@ def forward(
     name: str,
     state_dict: Mapping[str, np.ndarray],
     memory_format: torch.memory_format = torch.channels_last,
+    device: str = "cpu",
 ) -> Callable[[Tensor], Tensor]:
     """A network of `FORWARDS` as a function of images [n, c, h, w].
 
@@ -216,10 +217,12 @@ def forward(
         name: of the network, or of its compact form.
         state_dict: its weights, in torch's layout under torch's keys.
         memory_format: how weights and images lie in memory.
+        device: where the weights are put; images have to be there too.
     """
+    tensors = {key: torch.from_numpy(np.array(v)).to(device) for key, v in state_dict.items()}
     w = {
         key: value.contiguous(memory_format=memory_format) if value.ndim == 4 else value
-        for key, value in ((key, torch.from_numpy(np.array(v))) for key, v in state_dict.items())
+        for key, value in tensors.items()
     }
     run = torch.inference_mode()(FORWARDS[name.removesuffix("-compact")])
     return lambda x: run(w, x.contiguous(memory_format=memory_format))

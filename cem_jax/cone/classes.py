@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64, Integer, Real
 
 from .analyse import footprints, intersections, misunderstood, spreading
 from .counts import multiply_adds, of_both_cones
@@ -64,23 +65,31 @@ class Costs:
         """[positions, operations, axes]."""
         self.factors = np.array([factor for _, factor in rows.values()])
 
-    def cost(self, sizes: np.ndarray) -> np.ndarray:
+    def cost(
+        self, sizes: Integer[np.ndarray, "*classes operations axes"]
+    ) -> Float64[np.ndarray, "*classes"]:
         """Multiply-adds of windows of these sizes [..., operations, axes]."""
-        return np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors
+        return np.asarray(np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors)
 
 
-def classes(costs: Costs, draws: np.ndarray, class_cost: float | None = None) -> list[np.ndarray]:
+def classes(
+    costs: Costs,
+    draws: Real[np.ndarray, " positions"],
+    class_cost: float | None = None,
+    speed: float = 1.0,
+) -> list[Integer[np.ndarray, "..."]]:
     """Groups positions, merging the cheapest pair while that saves time.
 
     Args:
         costs: of every position.
         draws: evaluations expected at each position, [positions].
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
+        speed: of the devices, as many times a CPU's: it enters that estimate.
 
     Returns:
         The positions of each class.
     """
-    extra = costs.compile if class_cost is None else class_cost
+    extra = costs.compile * speed if class_cost is None else class_cost
     sizes, step = costs.sizes, 1
     while True:
         rounded = -(-sizes // step)
@@ -93,7 +102,7 @@ def classes(costs: Costs, draws: np.ndarray, class_cost: float | None = None) ->
     count = np.array([draws[m].sum() for m in members], np.float64)
     own = costs.cost(windows)
 
-    def loss(k: int) -> np.ndarray:
+    def loss(k: int) -> Float64[np.ndarray, " groups"]:
         """What merging group k with each other one adds."""
         both = costs.cost(np.maximum(windows[k], windows))
         return (count + count[k]) * both - count * own - count[k] * own[k]
@@ -130,9 +139,9 @@ class Choice:
         note: what was decided, in words.
     """
 
-    groups: list[np.ndarray]
+    groups: list[Integer[np.ndarray, "..."]]
     reach: list[Boxes | None]
-    exact: np.ndarray
+    exact: Float64[np.ndarray, " positions"]
     dense: bool
     note: str
 
@@ -144,6 +153,7 @@ def choose(
     draws: tuple[int, int],
     class_cost: float | None = None,
     least: float = LEAST_GAIN,
+    speed: float = 1.0,
 ) -> Choice:
     """Weighs larger windows against more programs, and both against none.
 
@@ -155,6 +165,7 @@ def choose(
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
         least: cost of the region's backward cone over that of the windows below which the
             computation is dense.
+        speed: of the devices, as many times a CPU's.
     """
     count = len(blocks.some)
     if not count:
@@ -163,7 +174,7 @@ def choose(
     exact = of_both_cones(graph, reach, region) + np.zeros(count)
     costs, (first, last) = Costs(graph, reach, region), draws
     share = exact / max(exact.max(), 1.0)
-    groups = classes(costs, first + (last - first) * share**2, class_cost)
+    groups = classes(costs, first + (last - first) * share**2, class_cost, speed)
     spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
     most = Costs(graph, everything(graph), region)
     gain = count * most.cost(most.sizes[0]) / spent

@@ -2,7 +2,7 @@
 
 The draws of one block share their offsets. They are the first axis of every value that depends on
 the image; offsets stay scalars without that axis, since slices at batched indices become gathers
-and scatters, which are slow on a CPU.
+and scatters, which are slow on a CPU: `run` is mapped over blocks where they are not.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,19 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float, Int32, Shaped
 
-from .graph import Known
+from .graph import AnyArray, Known
 from .rules import rule_for
 from .windows import Offset, Read, Step, WindowProgram
 
 
 def run(
-    program: WindowProgram, caches: Sequence[jax.Array], offsets: jax.Array, patches: jax.Array
-) -> jax.Array:
+    program: WindowProgram,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int32[AnyArray, " columns"],
+    patches: Float[jax.Array, "n block block c"],
+) -> Float[jax.Array, "n h w channels"]:
     """A program as a pure function: what `Cone.evaluate` compiles.
 
     Args:

@@ -8,20 +8,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float64, Int32, Int64, Integer, Real
 
 from .analyse import image_boxes, needs
 from .baseline import Baseline
 from .classes import LEAST_GAIN, choose, everything
 from .counts import of_both_cones, of_whole
 from .execute import run
-from .graph import Graph
+from .graph import AnyArray, Graph
 from .reach import Rectangle, with_params
 from .regions import Boxes
 from .trace import trace
 from .windows import Key, WindowProgram, programs
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class MultiplyAdds:
     """What one intervention costs, in multiply-adds.
 
@@ -34,8 +35,8 @@ class MultiplyAdds:
 
     dense: float
     crop: float
-    cone: np.ndarray
-    programs: np.ndarray
+    cone: Float64[np.ndarray, " blocks"]
+    programs: Float64[np.ndarray, " blocks"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,17 +60,17 @@ class ConePlan:
     shape: tuple[int, ...]
     roi: Rectangle
     block: int
-    origins: np.ndarray
-    program_of: np.ndarray
+    origins: Int64[np.ndarray, "blocks 2"]
+    program_of: Integer[np.ndarray, " blocks"]
     programs: tuple[WindowProgram, ...]
-    offsets: tuple[np.ndarray, ...]
+    offsets: tuple[Int32[np.ndarray, "..."], ...]
     dense: bool
     note: str
     multiply_adds: MultiplyAdds
     _baseline: Baseline
     _keys: tuple[Key, ...]
 
-    def prepare(self, x: jax.Array, params: Any = None) -> "Cone":
+    def prepare(self, x: Float[AnyArray, "1 h w c"], params: Any = None) -> "Cone":
         """Runs the function once on an image.
 
         Args:
@@ -110,9 +111,11 @@ class Cone:
 
     plan: ConePlan
     caches: tuple[tuple[jax.Array, ...], ...]
-    region: jax.Array
+    region: Float[jax.Array, "h w c"]
 
-    def evaluate(self, origin: Sequence[int], patches: jax.Array) -> jax.Array:
+    def evaluate(
+        self, origin: Sequence[int], patches: Float[AnyArray, "n block block c"]
+    ) -> Float[jax.Array, "n h w channels"]:
         """The region of f(x with each patch at one block).
 
         Args:
@@ -144,11 +147,12 @@ def plan(
     roi: Rectangle,
     block: int,
     *,
-    origins: np.ndarray | None = None,
+    origins: Sequence[Sequence[int]] | Integer[AnyArray, "blocks 2"] | None = None,
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
     class_cost: float | None = None,
     least: float = LEAST_GAIN,
+    speed: float = 1.0,
 ) -> ConePlan:
     """Plans the evaluation of interventions on blocks.
 
@@ -165,6 +169,7 @@ def plan(
         class_cost: multiply-adds in whose time a program is compiled; None estimates.
         least: cost of the region's backward cone over that of the windows below which windows are
             not worth their copies: then all of the backward cone is computed.
+        speed: of the devices, as many times a CPU's: the faster they are, the fewer programs.
 
     Raises:
         ValueError: a shape, the region or the block does not fit; the message says which.
@@ -186,7 +191,7 @@ def plan(
     blocks = image_boxes(origins, (block, block), shape[3])
     region = needs(graph, box)
     near = np.flatnonzero(blocks.meet(region[graph.image]).some)
-    chosen = choose(graph, blocks[near], region, draws, class_cost, least)
+    chosen = choose(graph, blocks[near], region, draws, class_cost, least, speed)
     counts = MultiplyAdds(
         of_whole(graph),
         float(of_both_cones(graph, everything(graph), region)[0]),
@@ -210,7 +215,12 @@ def plan(
     )  # fmt: skip
 
 
-def _spread(values: np.ndarray, places: np.ndarray, count: int, other: float) -> np.ndarray:
+def _spread(
+    values: Real[np.ndarray, " places"],
+    places: Integer[np.ndarray, " places"],
+    count: int,
+    other: float,
+) -> Real[np.ndarray, " {count}"]:
     """An array of that many elements with values at places and another value elsewhere."""
     out = np.full(count, other, values.dtype)
     out[places] = values
@@ -219,11 +229,11 @@ def _spread(values: np.ndarray, places: np.ndarray, count: int, other: float) ->
 
 def cone(
     f: Callable[..., jax.Array],
-    x: jax.Array,
+    x: Float[AnyArray, "1 h w c"],
     roi: Rectangle,
     block: int,
     *,
-    origins: np.ndarray | None = None,
+    origins: Sequence[Sequence[int]] | Integer[AnyArray, "blocks 2"] | None = None,
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
 ) -> Cone:
@@ -242,7 +252,9 @@ def cone(
     return planned.prepare(x, params)
 
 
-def restricted(f: Callable[..., jax.Array], params: Any, x: jax.Array, roi: Rectangle) -> jax.Array:
+def restricted(
+    f: Callable[..., jax.Array], params: Any, x: Float[AnyArray, "n h w c"], roi: Rectangle
+) -> Float[jax.Array, "n height width channels"]:
     """A region of f's output, computing at each operation only what the region needs.
 
     Args:

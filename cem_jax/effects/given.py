@@ -2,16 +2,19 @@
 
 from typing import Any
 
+import jax
 import numpy as np
+from jaxtyping import Float32
 
 from cem_jax.arguments import truth, whole_number
-from cem_jax.effects.request import check_pair, grid_of, on_scene
+from cem_jax.effects.request import check_pair, grid_of
 from cem_jax.grid import ROI
 from cem_jax.network.network import Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, psnr
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.layout import Layout
+from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -26,7 +29,7 @@ def outcomes(
     rounded: bool = False,
     outcome: Outcome | str = psnr,
     chunk: int | None = None,
-) -> np.ndarray:
+) -> Float32[np.ndarray, " n"]:
     """Outcomes of interventions whose patches are given in the network's input space.
 
     Args:
@@ -69,7 +72,10 @@ def outcomes(
     asked.flat[flat] = True
     each = -(-len(flat) // int(asked.sum()))
     finish = clip_and_round if rounded else clip
-    layout = Layout.make(network, scene, (roi,), grid, asked, finish, (score,), draws=(each, each))
+    mixed = mixes_blocks(chunk, each, jax.local_device_count())
+    layout = Layout.make(
+        network, scene, (roi,), grid, asked, finish, (score,), draws=(each, each), mixed=mixed
+    )
     sweep = Sweep.make(layout, chunk=chunk)
     # What cannot reach the region leaves it as it is.
     near = np.flatnonzero(layout.reach.flat[flat])
@@ -78,7 +84,8 @@ def outcomes(
         raise ValueError(
             f"network={network.name}: the region's outcome is not finite: {baseline.tolist()}"
         )
-    sweep.check(baseline, restored, sweep.as_given(flat[near[:1]], pixels[near[:1]]))
+    other = sweep.as_given(flat[near[:1]], pixels[near[:1]]) if len(near) else None
+    sweep.check(baseline, restored, other)
     result = np.full(len(flat), baseline[0], np.float32)
     for part, values in sweep.evaluate(sweep.as_given(flat[near], pixels[near])):
         result[near[part]] = values[:, 0]

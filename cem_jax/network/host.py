@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.buffer_callback import buffer_callback
+
+from cem_jax.callback import call_on_host
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,13 +39,7 @@ class OnHost:
         if size not in self.sizes:
             self.sizes[size] = self._try(size)
         out = jax.ShapeDtypeStruct((x.shape[0], *self.sizes[size]), jnp.float32)
-        # JAX hands pure_callback a copy that is made on the very threads which, on CPU devices, may
-        # all be waiting in callbacks: with large images it hangs. Buffers are not copied.
-        return jax.lax.platform_dependent(
-            x.astype(jnp.float32),
-            cpu=buffer_callback(self._into, out, vmap_method="expand_dims"),
-            default=lambda x: jax.pure_callback(self._run, out, x, vmap_method="expand_dims"),
-        )
+        return call_on_host(self._run, out, x.astype(jnp.float32), vmap_method="expand_dims")
 
     def _try(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """The size of the output, from an image of zeros."""
@@ -66,6 +61,3 @@ class OnHost:
             raise ValueError(f"it turned {batch.shape} into {y.shape}; expected [n, c, h, w]")
         y = y.transpose(0, 2, 3, 1)
         return y.reshape(*images.shape[:-3], *y.shape[1:])
-
-    def _into(self, context: Any, out: Any, x: Any) -> None:
-        np.asarray(out)[...] = self._run(x)

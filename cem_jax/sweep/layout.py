@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float32, Int
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
@@ -19,8 +20,11 @@ from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.dense import DenseProgram
-from cem_jax.sweep.facts import check_output, named_errors
+from cem_jax.sweep.facts import check_output
 from cem_jax.sweep.score import Score
+
+_ACCELERATOR = 64.0
+"""How many times a CPU's speed the devices are taken to have where many blocks share a call."""
 
 _RESTRICTED = 0.8
 """Share of a network's work below which the region's own part of it gets a program of its own."""
@@ -30,12 +34,32 @@ _RESTRICTED = 0.8
 def _plan(
     apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
     roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
+    speed: float,
 ) -> cones.ConePlan:  # fmt: skip
     """Cones planned once for all images, parameters and, where crops agree, regions."""
     params = jax.tree.unflatten(tree, leaves)
     function = functools.partial(apply, None) if params is None else apply
     places = np.frombuffer(origins, np.int64).reshape(-1, 2)
-    return cones.plan(function, shape, roi, block, origins=places, params=params, draws=draws)
+    return cones.plan(
+        function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed
+    )
+
+
+def mixes_blocks(chunk: int | None, most: int, devices: int) -> bool:
+    """Whether a device's part of a chunk holds interventions at any blocks that share a program.
+
+    On a CPU it holds draws of one block: its caches hold few feature maps, and slices at a place
+    for each draw become gathers, which are slow there. Other devices want many at once, more than
+    a block has draws; so does who asks for larger chunks than that.
+
+    Args:
+        chunk: interventions asked for in one call; None leaves it to the backend.
+        most: draws that a block may get.
+        devices: parts of a chunk.
+    """
+    if chunk is None:
+        return jax.default_backend() != "cpu"
+    return jax.default_backend() != "cpu" or -(-chunk // devices) > most
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +74,8 @@ class Layout:
         score: what becomes of what is restored.
         margin: input pixels by which what is written exceeds a block, on every side.
         draws: interventions expected at blocks far from a region, and near it.
+        mixed: whether interventions at many blocks share a call, see `mixes_blocks`; then there are
+            fewer programs.
         crop: the part of the input that is computed, around all regions.
         place: the blocks that were planned for, int [n], row * columns + column.
         plan: their cones.
@@ -64,10 +90,11 @@ class Layout:
     score: Score
     margin: int
     draws: tuple[int, int]
+    mixed: bool
     crop: Crop
-    place: np.ndarray
+    place: Int[np.ndarray, " n"]
     plan: cones.ConePlan
-    reach: np.ndarray
+    reach: Bool[np.ndarray, "rows columns"]
 
     @classmethod
     def make(
@@ -76,12 +103,13 @@ class Layout:
         scene: Scene,
         rois: Sequence[ROI],
         grid: Grid,
-        wanted: np.ndarray,
+        wanted: Bool[np.ndarray, "rows columns"],
         finish: Callable[[jax.Array], jax.Array],
         outcomes: Sequence[Outcome],
         *,
         margin: int = 0,
         draws: tuple[int, int] = (3, 53),
+        mixed: bool | None = None,
     ) -> "Layout":
         """Plans a sweep.
 
@@ -95,6 +123,8 @@ class Layout:
             outcomes: the scores of each region.
             margin: input pixels by which what is written exceeds a block, on every side.
             draws: interventions expected at blocks far from a region, and near it.
+            mixed: whether interventions at many blocks share a call; None takes what suits the
+                backend.
 
         Raises:
             ValueError: the network's output does not have the scene's size, or an outcome is no
@@ -113,16 +143,19 @@ class Layout:
         leaves, tree = jax.tree.flatten(network.params)
         like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
         inner = crop.roi
-        shape = (1, crop.height, crop.width, c)
-        with named_errors(network, shape):
+        mixed = mixes_blocks(None, draws[1], 1) if mixed is None else mixed
+        try:
             plan = _plan(
-                network.apply, tree, like, shape, (inner.y, inner.x, inner.height, inner.width),
-                grid.block + 2 * margin, origins.astype(np.int64).tobytes(), draws,
+                network.apply, tree, like, (1, crop.height, crop.width, c),
+                (inner.y, inner.x, inner.height, inner.width), grid.block + 2 * margin,
+                origins.astype(np.int64).tobytes(), draws, _ACCELERATOR if mixed else 1.0,
             )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(f"network={network.name}: {error}") from error
         reach = np.zeros(grid.shape, bool)
         reach.flat[place] = plan.program_of >= 0
         return cls(
-            network, scene, tuple(rois), grid, score, margin, draws, crop, place, plan, reach
+            network, scene, tuple(rois), grid, score, margin, draws, mixed, crop, place, plan, reach
         )
 
     @property
@@ -170,7 +203,7 @@ class Layout:
         )  # fmt: skip
 
     @property
-    def image(self) -> np.ndarray:
+    def image(self) -> Float32[np.ndarray, "h w c"]:
         """The input's crop, float32 [h, w, c]."""
         crop = self.crop
         return self.scene.degraded[crop.top :, crop.left :][: crop.height, : crop.width]

@@ -1,14 +1,19 @@
-"""Interventions by their causal cones: only what a block can change and the region needs."""
+"""Interventions by their causal cones: only what a block can change and the region needs.
+
+On a CPU a device's part of a call holds draws of one block; on other devices, which want much work
+at once, it holds interventions at any blocks of one program, each with its own offsets.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float, Float32, Int, Integer, Shaped, UInt8
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
@@ -21,26 +26,59 @@ _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+Draws = Callable[..., jax.Array]
+"""From a program, its caches, offsets, a source, blocks' corners and items to regions."""
+
+
+def _of_one_block(
+    program: cones.WindowProgram,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int[jax.Array, " columns"],
+    source: Source,
+    at: Int[jax.Array, "2"],
+    items: Any,
+) -> Float[jax.Array, "n h w c"]:
+    """Regions after n patches at one block."""
+    patches = jax.vmap(lambda item: source(at[0], at[1], item))(items)
+    return cones.run(program, caches, offsets, patches)
+
+
+def _of_any_blocks(
+    program: cones.WindowProgram,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int[jax.Array, "n columns"],
+    source: Source,
+    at: Int[jax.Array, "n 2"],
+    items: Any,
+) -> Float[jax.Array, "n h w c"]:
+    """Regions after a patch at each of n blocks."""
+
+    def one(
+        offsets: Int[jax.Array, " columns"], at: Int[jax.Array, "2"], item: Any
+    ) -> Float[jax.Array, "h w c"]:
+        return cones.run(program, caches, offsets, source(at[0], at[1], item)[None])[0]
+
+    return jax.vmap(one)(offsets, at, items)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _evaluate(
+    draws: Draws,
     program: cones.WindowProgram,
     score: Score,
     mesh: Mesh,
-    caches: Sequence[jax.Array],
+    caches: Sequence[Shaped[jax.Array, "..."]],
     target: Target,
     source: Source,
-    offsets: jax.Array,
-    at: jax.Array,
+    offsets: Int[jax.Array, "devices *blocks columns"],
+    at: Int[jax.Array, "devices *blocks 2"],
     items: Any,
-) -> tuple[jax.Array, jax.Array]:
-    """Outcomes [devices, n, k] and regions; a device has n patches for one block."""
+) -> tuple[Float[jax.Array, "devices n outcomes"], UInt8[jax.Array, "devices n h w c"]]:
+    """Outcomes [devices, n, k] and regions; what a device has is its row of the last three."""
 
-    def local(caches, target, source, offsets, at, items):
-        def patch(item: Any) -> jax.Array:
-            return source(at[0, 0], at[0, 1], item)
-
-        patches = jax.vmap(patch)(jax.tree.map(lambda a: a[0], items))
-        scored = score(cones.run(program, caches, offsets[0], patches), target)
+    def local(caches, target, source, *own):
+        offsets, at, items = jax.tree.map(lambda a: a[0], own)
+        scored = score(draws(program, caches, offsets, source, at, items), target)
         return jax.tree.map(lambda a: a[None], scored)
 
     specs = (_ALL,) * 3 + (_EACH,) * 3
@@ -49,13 +87,17 @@ def _evaluate(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score: Score, region: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+def _score(
+    score: Score, region: Float[jax.Array, "h w c"], target: Target
+) -> tuple[Float[jax.Array, "1 outcomes"], UInt8[jax.Array, "1 h w c"]]:
     return score(region[None], target)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Local:
     """A network by causal cones; blocks share a program where their windows have one size.
+
+    A device's part of a call holds draws of one block.
 
     Args:
         cone: of the image, its arrays on every device.
@@ -67,7 +109,7 @@ class Local:
     """
 
     cone: cones.Cone
-    place: np.ndarray
+    place: Int[np.ndarray, " cells"]
     score: Score
     mesh: Mesh
     grid: Grid
@@ -78,19 +120,19 @@ class Local:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions, size: int
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [k] and region without an intervention."""
         values, regions = _score(self.score, self.cone.region, self.target)
         return np.asarray(values)[0], np.asarray(regions)[0]
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """The interventions of each block, by the block's program."""
         found: dict[Hashable, list[np.ndarray]] = {}
-        order = np.argsort(asked.cells, kind="stable")
-        for part in np.split(order, np.flatnonzero(np.diff(asked.cells[order])) + 1):
-            if len(part):
-                number = self.place[asked.cells[part[0]]]
-                found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
+        for part in _split(asked.cells):
+            number = self.place[asked.cells[part[0]]]
+            found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
         return found
 
     def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
@@ -105,26 +147,68 @@ class Local:
             most = max(pool.map(compile_one, keys))
         return most <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> Float32[jax.Array, "devices size outcomes"]:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
         return self.run(asked, key, index)[0]
 
     def run(
-        self, asked: Interventions, key: Hashable, index: np.ndarray
-    ) -> tuple[jax.Array, jax.Array]:
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(asked, key, index)
         return compiled(*self._program(key), args, COPIES)(*args)
 
     def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
-        return _evaluate, (self.cone.plan.programs[key], self.score, self.mesh)  # type: ignore[index]
+        program = self.cone.plan.programs[key]  # type: ignore[index]
+        return _evaluate, (self._draws, program, self.score, self.mesh)
 
-    def _args(self, asked: Interventions, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
+    @property
+    def _draws(self) -> Draws:
+        return _of_one_block
+
+    def _blocks(self, cells: Int[np.ndarray, "devices n"]) -> Int[np.ndarray, " devices"]:
+        """The blocks whose offsets each device gets, of those of its interventions [devices, n]."""
+        return cells[:, 0]
+
+    def _args(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Any, ...]:
         cells, items = asked.take(index)
-        block = cells[:, 0]
-        offsets = np.stack([self.cone.plan.offsets[n] for n in self.place[block]])
-        at = np.stack(np.divmod(block, self.grid.columns), axis=-1) * self.grid.block
+        blocks = self._blocks(cells)
+        rows = [self.cone.plan.offsets[n] for n in self.place[blocks].reshape(-1)]
+        offsets = np.stack(rows).reshape(*blocks.shape, -1)
+        at = np.stack(np.divmod(blocks, self.grid.columns), axis=-1) * self.grid.block
         each = jax.device_put(
             (offsets, at.astype(np.int32), items), NamedSharding(self.mesh, _EACH)
         )
         return (self.cone.caches[key], self.target, asked.source, *each)  # type: ignore[index]
+
+
+class Mixed(Local):
+    """The same where a device's part of a call holds interventions at any blocks of a program.
+
+    Few calls, and only a program's last one of a round is filled up.
+    """
+
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
+        """All interventions of each program."""
+        if not len(asked.cells):
+            return {}
+        keys = self.cone.plan.program_of[self.place[asked.cells]]
+        return {int(keys[part[0]]): [part] for part in _split(keys)}
+
+    @property
+    def _draws(self) -> Draws:
+        return _of_any_blocks
+
+    def _blocks(self, cells: Int[np.ndarray, "devices n"]) -> Int[np.ndarray, "devices n"]:
+        return cells
+
+
+def _split(keys: Integer[np.ndarray, " n"]) -> list[Int[np.ndarray, "..."]]:
+    """Where each key stands, in the order of the keys."""
+    order = np.argsort(keys, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(keys[order])) + 1)
+    return [part for part in parts if len(part)]

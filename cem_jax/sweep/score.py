@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int, UInt8
 
 from cem_jax.outcome import Outcome, sees_degraded
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Target:
     """What a restoration is compared with.
 
@@ -20,9 +21,9 @@ class Target:
         degraded: the input's pixels of all that is restored, [h / scale, w / scale, c].
     """
 
-    clean: jax.Array
-    corners: jax.Array
-    degraded: jax.Array
+    clean: Float[jax.Array, "H W c"]
+    corners: Int[jax.Array, "regions 2"]
+    degraded: Float[jax.Array, "h w c"]
 
 
 def scored_shapes(
@@ -78,7 +79,9 @@ class Score:
             if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
 
-    def __call__(self, restored: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, restored: Float[jax.Array, "n h w c"], target: Target
+    ) -> tuple[Float[jax.Array, "n outcomes"], UInt8[jax.Array, "n h w c"]]:
         """Scores what was restored.
 
         Args:
@@ -90,7 +93,9 @@ class Score:
             [n, h, w, c], which stay on the devices unless somebody asks for them.
         """
 
-        def one(pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def one(
+            pixels: Float[jax.Array, "h w c"],
+        ) -> tuple[Float[jax.Array, " outcomes"], UInt8[jax.Array, "h w c"]]:
             finished = self.finish(pixels)
             values = []
             for number, size in enumerate(self.sizes):

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float32, Int, UInt8
 
 from cem_jax.network.zoo import has_known_facts
 from cem_jax.pool.strata import patches_at
@@ -21,12 +22,19 @@ from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
 from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
-from cem_jax.sweep.local import Local
+from cem_jax.sweep.local import Local, Mixed
 from cem_jax.sweep.score import Target
 from cem_jax.sweep.source import AsGiven, FromPool, Interventions, draw_patches
 
 _CHUNK = 8e9
 """Multiply-adds of a device's part of a chunk of whole images on a CPU: a fifth of a second."""
+
+_BUSY = 2e11
+"""Multiply-adds of a device's part of a chunk of windows where many blocks share a call: some
+milliseconds of a GPU. Chunks grow from there while that pays."""
+
+_FEWEST = 16
+"""Interventions that a GPU's or TPU's part of a chunk has at least."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,17 +93,18 @@ class Sweep:
             numbers[layout.place] = np.arange(len(layout.place))
             ready = layout.plan.prepare(image[None], network.params)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
-            method = Local(on_mesh, numbers, layout.score, mesh, grid, target)
+            kind = Mixed if layout.mixed else Local
+            method = kind(on_mesh, numbers, layout.score, mesh, grid, target)
         return cls(layout, method, _chunk(layout, method, chunk), mesh)
 
     def from_pool(
         self,
         intervene: Intervene,
-        pool: np.ndarray,
+        pool: UInt8[np.ndarray, "patches size size c"],
         seed: int,
-        cells: np.ndarray,
-        draws: np.ndarray,
-        patches: np.ndarray | None,
+        cells: Int[np.ndarray, " n"],
+        draws: Int[np.ndarray, " n"],
+        patches: Int[np.ndarray, "sequences draws"] | Int[np.ndarray, " draws"] | None,
     ) -> Interventions:
         """Interventions do(block = a patch drawn from the pool).
 
@@ -118,11 +127,15 @@ class Sweep:
         source = put(FromPool(intervene, jnp.asarray(pool), key))
         return Interventions(source, cells, (cells, draws, chosen))
 
-    def as_given(self, cells: np.ndarray, patches: np.ndarray) -> Interventions:
+    def as_given(
+        self, cells: Int[np.ndarray, " n"], patches: Float32[np.ndarray, "n side side c"]
+    ) -> Interventions:
         """Interventions that write given patches float32 [n, block, block, c] at cells int [n]."""
         return Interventions(AsGiven(), cells.astype(np.int32), patches)
 
-    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [r * k] and what is scored, uint8 [h, w, c], without an intervention.
 
         Args:
@@ -130,7 +143,12 @@ class Sweep:
         """
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
-    def check(self, outcomes: np.ndarray, restored: np.ndarray, asked: Interventions) -> None:
+    def check(
+        self,
+        outcomes: Float32[np.ndarray, " k"],
+        restored: UInt8[np.ndarray, "h w c"],
+        other: Interventions | None,
+    ) -> None:
         """Refuses a network that is not what it is said to be, here.
 
         Declared facts are compared with the whole image, the output with its range, a network of
@@ -139,7 +157,7 @@ class Sweep:
         Args:
             outcomes: from `baseline`.
             restored: what is scored, from `baseline`.
-            asked: interventions at blocks that reach a region; none if no block does.
+            other: an intervention at a block that reaches a region; None if no block does.
 
         Raises:
             ValueError: the message names the facts, or the range.
@@ -150,12 +168,15 @@ class Sweep:
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
-        several = isinstance(self.method, Dense) and self.chunk.size > 1 and len(asked.cells) > 0
-        if several and not has_known_facts(layout.network):
-            beside = fitting(functools.partial(self.method.baseline_beside, asked), self.chunk)
+        if not isinstance(self.method, Dense) or other is None or self.chunk.size == 1:
+            return  # causal cones are of one image
+        if not has_known_facts(layout.network):
+            beside = fitting(functools.partial(self.method.baseline_beside, other), self.chunk)
             check_alone(layout.network, outcomes, beside)
 
-    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def evaluate(
+        self, asked: Interventions
+    ) -> Iterator[tuple[Int[np.ndarray, " m"], Float32[np.ndarray, "m outcomes"]]]:
         """Outcomes of interventions at blocks that reach a region.
 
         Yields:
@@ -163,7 +184,7 @@ class Sweep:
         """
         return evaluate(self.method, asked, self.chunk)
 
-    def regions(self, asked: Interventions) -> np.ndarray:
+    def regions(self, asked: Interventions) -> UInt8[np.ndarray, "n h w c"]:
         """What is scored after interventions at blocks that reach a region, by the same programs.
 
         Returns:
@@ -184,28 +205,49 @@ class _Regions:
     def devices(self) -> int:
         return self.method.devices
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         return self.method.groups(asked)
 
     def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         return self.method.prepare(asked, keys, size)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> UInt8[jax.Array, "devices size h w c"]:
         return self.method.run(asked, key, index)[1]
 
 
 def _chunk(layout: Layout, method: Dense | Local, chunk: int | None) -> Chunk:
     """The size to begin with: CPU caches hold few feature maps, other devices want many images."""
-    if chunk is not None:
-        each = -(-chunk // method.devices)
-        most = layout.draws[1]  # a part of a local chunk is one block's
-        if isinstance(method, Dense):
-            most = -(-most * int(layout.reach.sum()) // method.devices)
-        return Chunk(max(min(each, most), 1), grows=False)
-    cpu = jax.default_backend() == "cpu"
-    if isinstance(method, Local):
-        return Chunk(3 if cpu else 32, grows=False)
-    if cpu:  # larger ones gain nothing, and one size gives the same last bit after a resume
+    each = None if chunk is None else max(-(-chunk // method.devices), 1)
+    if isinstance(method, Mixed):
+        return Chunk(_busy(layout, method) if each is None else min(each, _all(layout, method)),
+                     grows=each is None)  # fmt: skip
+    if isinstance(method, Local):  # a part is one block's
+        return Chunk(3 if each is None else min(each, layout.draws[1]), grows=False)
+    if each is not None:
+        return Chunk(min(each, _all(layout, method)), grows=False)
+    if jax.default_backend() == "cpu":
+        # Larger ones gain nothing, and one size gives the same last bit after a resume.
         image = max(layout.work.crop, 1.0)
         return Chunk(int(np.clip(_CHUNK / image, 1, 4)), grows=False)
     return Chunk(16, grows=True)
+
+
+def _all(layout: Layout, method: Dense | Local) -> int:
+    """A device's share of all interventions that a map may take."""
+    return max(-(-layout.draws[1] * int(layout.reach.sum()) // method.devices), 1)
+
+
+def _busy(layout: Layout, method: Mixed) -> int:
+    """A power of two that keeps a fast device busy, and leaves little of a round's last calls.
+
+    A program's last call of a round is filled up: a chunk is at most an eighth of what the
+    programs are given in the first round.
+    """
+    reach = layout.plan.program_of >= 0
+    work = max(float(layout.work.programs[reach].mean()), 1.0)
+    programs = len(layout.plan.programs) * method.devices
+    fits = layout.draws[0] * int(reach.sum()) / (8 * programs)
+    size = min(max(fits, _FEWEST), max(_BUSY / work, _FEWEST))
+    return 2 ** int(np.log2(size))

@@ -59,7 +59,8 @@ def make(task: str, name: str, side: int, scale: int) -> cem.Scene:
     """A scene of a bundled photograph.
 
     Args:
-        task: "SR" (by 4), "DN" (sigma 50) or "DR"; noise and rain are seeded by the name.
+        task: "SR" (by 4), "DN" (sigma 50), or another of `cem.task_names()` as it is made without
+            arguments; noise and rain are seeded by the name.
         name: of the photograph.
         side: of the clean image, in output pixels.
         scale: output pixels per input pixel of the network; 1 receives SR's input enlarged.
@@ -71,4 +72,5 @@ def make(task: str, name: str, side: int, scale: int) -> cem.Scene:
         return cem.Scene.preupsampled(clean, 4, name=name)
     if task == "DN":
         return cem.Scene.denoising(clean, 50 / 255, seed, name=name)
-    return cem.Scene.deraining(clean, seed, name=name)
+    seeded = {} if task == "JPEG" else {"seed": seed}
+    return cem.make_scene(task, clean, name=name, **seeded)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32
 
 from cem_jax.arguments import number_in, positive_number
 from cem_jax.scene.degrade.step import Degradation
@@ -41,6 +42,6 @@ class LowLight(Degradation):
         object.__setattr__(self, "gamma", positive_number("gamma", self.gamma))
         object.__setattr__(self, "light", number_in("light", self.light, 0, 1, "a share"))
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         table = np.rint(255 * darkened(np.arange(256) / 255, self.gamma, self.light))
         return jnp.asarray(table, jnp.int32)[image]
