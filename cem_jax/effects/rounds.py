@@ -97,7 +97,8 @@ def _baseline(
             f"network={request.network.name}: the region's outcome is not finite: {flat.tolist()}"
         )
     first = np.flatnonzero(np.any(active, axis=0))[:1]
-    sweep.check(flat, restored, request.interventions(sweep, first, np.zeros_like(first)))
+    other = request.interventions(sweep, first, np.zeros_like(first)) if len(first) else None
+    sweep.check(flat, restored, other)
     return flat.reshape(len(active), len(request.scores)), restored
 
 

@@ -238,10 +238,12 @@ class MediatedSweep:
             found[list(part.columns)] = part.sweep.baseline(asked)[0]
         return found, restored[: self.region]
 
-    def check(self, outcomes: np.ndarray, restored: np.ndarray, asked: Interventions) -> None:
+    def check(
+        self, outcomes: np.ndarray, restored: np.ndarray, other: Interventions | None
+    ) -> None:
         """Refuses a network that is not what it is said to be, as `Sweep.check`."""
         if len(self.main.columns) == 1:
-            self.main.sweep.check(outcomes[list(self.main.columns)], restored, asked)
+            self.main.sweep.check(outcomes[list(self.main.columns)], restored, other)
             return
         layout = self.main.sweep.layout
         roi = layout.rois[0]

@@ -147,7 +147,7 @@ class Sweep:
         self,
         outcomes: Float32[np.ndarray, " k"],
         restored: UInt8[np.ndarray, "h w c"],
-        asked: Interventions,
+        other: Interventions | None,
     ) -> None:
         """Refuses a network that is not what it is said to be, here.
 
@@ -157,7 +157,7 @@ class Sweep:
         Args:
             outcomes: from `baseline`.
             restored: what is scored, from `baseline`.
-            asked: interventions at blocks that reach a region; none if no block does.
+            other: an intervention at a block that reaches a region; None if no block does.
 
         Raises:
             ValueError: the message names the facts, or the range.
@@ -168,9 +168,10 @@ class Sweep:
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
-        several = isinstance(self.method, Dense) and self.chunk.size > 1 and len(asked.cells) > 0
-        if several and not has_known_facts(layout.network):
-            beside = fitting(functools.partial(self.method.baseline_beside, asked), self.chunk)
+        if not isinstance(self.method, Dense) or other is None or self.chunk.size == 1:
+            return  # causal cones are of one image
+        if not has_known_facts(layout.network):
+            beside = fitting(functools.partial(self.method.baseline_beside, other), self.chunk)
             check_alone(layout.network, outcomes, beside)
 
     def evaluate(
