@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from cem_jax.arguments import truth, whole_number
-from cem_jax.effects.compute import Compute
-from cem_jax.effects.digest import (
+from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
     digest_arrays,
     digest_function,
     digest_text,
 )
+from cem_jax.effects.compute import Compute
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance

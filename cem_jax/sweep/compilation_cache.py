@@ -4,9 +4,6 @@ from pathlib import Path
 
 import jax
 
-_LEAST_SECONDS = 0.1
-"""Programs that compile faster are not kept."""
-
 
 def default_cache() -> Path:
     """Where the command line keeps compiled programs: the user's cache folder."""
@@ -16,7 +13,9 @@ def default_cache() -> Path:
 
 
 def use_compilation_cache(directory: str | Path | None = None) -> None:
-    """Keeps compiled programs on disk (JAX's persistent cache) and uses those that are there.
+    """Keeps plans and compiled programs on disk, and uses those that are there.
+
+    Compiled programs are JAX's persistent cache; `cem_jax.sweep.kept` says what else is kept.
 
     The command line calls it; importing the package changes no setting.
 
@@ -32,4 +31,4 @@ def use_compilation_cache(directory: str | Path | None = None) -> None:
     except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be written: {error}") from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -13,9 +13,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.network import Apply
-from cem_jax.sweep.programs import compiled, room, workspace
+from cem_jax.sweep.programs import Program, compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
-from cem_jax.sweep.source import Interventions, Source
+from cem_jax.sweep.source import Interventions, Source, fingerprint
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
@@ -97,12 +97,14 @@ class Dense:
         grid: the blocks of the input.
         fixed: on every device: parameters, the image's crop, what is compared with, the corner of
             that in the crop's output, the crop's corner in the input.
+        name: what tells the network and its crop from all others; None if nothing does.
     """
 
     program: DenseProgram
     mesh: Mesh
     grid: Grid
     fixed: tuple[Any, jax.Array, Target, jax.Array, jax.Array]
+    name: str | None
 
     @property
     def devices(self) -> int:
@@ -119,7 +121,7 @@ class Dense:
         _, items = asked.take(np.zeros((self.devices, size), int))
         beyond = -2 * (self.program.side + max(self.grid.height, self.grid.width))
         args = self._args(asked.source, np.full((self.devices, size, 2), beyond), items)
-        values, regions = compiled(_evaluate, (self.program, self.mesh), args)(*args)
+        values, regions = self._compiled(args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
 
     def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
@@ -129,8 +131,7 @@ class Dense:
     def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         """Compiles for chunks of `size` per device; False if the memory does not suffice."""
         args = self._args(asked.source, *self._at(asked, np.zeros((self.devices, size), int)))
-        program = compiled(_evaluate, (self.program, self.mesh), args)
-        return workspace(program) <= room(self.mesh.devices.flat[0], self.devices)
+        return workspace(self._compiled(args)) <= room(self.mesh.devices.flat[0], self.devices)
 
     def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
@@ -141,7 +142,17 @@ class Dense:
     ) -> tuple[jax.Array, jax.Array]:
         """Outcomes [devices, n, k] and regions of the interventions `index` [devices, n]."""
         args = self._args(asked.source, *self._at(asked, index))
-        return compiled(_evaluate, (self.program, self.mesh), args)(*args)
+        return self._compiled(args)(*args)
+
+    def _compiled(self, args: tuple[Any, ...]) -> Program:
+        own, name = self.program, None
+        if self.name is not None:
+            channels = self.fixed[1].shape[2]
+            like = jax.ShapeDtypeStruct((1, *own.region, channels), jnp.float32)
+            parts = own.score.fingerprint(like, self.fixed[2]), fingerprint(args[-3], args[-1])
+            if None not in parts:
+                name = repr((self.name, "dense", own.side, own.region, own.corner, *parts))
+        return compiled(_evaluate, (own, self.mesh), args, name=name)
 
     def _at(self, asked: Interventions, index: np.ndarray) -> tuple[np.ndarray, Any]:
         cells, items = asked.take(index)
