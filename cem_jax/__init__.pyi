@@ -45,6 +45,7 @@ from cem_jax.outcome import ssim as ssim
 from cem_jax.outcome import unit as unit
 from cem_jax.plans.adaptive import Adaptive as Adaptive
 from cem_jax.plans.coarse_to_fine import CoarseToFine as CoarseToFine
+from cem_jax.plans.corrected import Corrected as Corrected
 from cem_jax.plans.every_block import Fixed as Fixed
 from cem_jax.plans.every_block import Quadrature as Quadrature
 from cem_jax.plans.every_block import Stratified as Stratified

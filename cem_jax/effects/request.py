@@ -23,10 +23,12 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep.corrected import CorrectedSweep, corrected_sweep
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
@@ -298,11 +300,16 @@ class Request:
         given = self.compute.devices
         return jax.local_device_count() if given is None else len(given)
 
-    def sweep(self, layout: Layout) -> Sweep:
+    def sweep(self, layout: Layout) -> Sweep | CorrectedSweep:
         """A layout on the devices."""
-        return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
+        how = {"chunk": self.compute.chunk, "devices": self.compute.devices}
+        if isinstance(self.plan, Corrected):
+            return corrected_sweep(layout, self.plan.draws, **how)
+        return Sweep.make(layout, **how)
 
-    def interventions(self, sweep: Sweep, cells: np.ndarray, draws: np.ndarray) -> Interventions:
+    def interventions(
+        self, sweep: Sweep | CorrectedSweep, cells: np.ndarray, draws: np.ndarray
+    ) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None
         intervene, pool = self.scene.intervene, self.pool.patches

@@ -17,6 +17,7 @@ from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
 from cem_jax.store.store import Log, read_outcomes
+from cem_jax.sweep.corrected import CorrectedSweep
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -43,7 +44,7 @@ class Outcomes:
 
 def draw(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweep | CorrectedSweep,
     active: Sequence[np.ndarray],
     log: Log | None,
     begun: float,
@@ -74,7 +75,9 @@ def draw(
     )  # fmt: skip
 
 
-def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray, np.ndarray]:
+def _baseline(
+    request: Request, sweep: Sweep | CorrectedSweep, regions: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -92,7 +95,7 @@ def _baseline(request: Request, sweep: Sweep, regions: int) -> tuple[np.ndarray,
 
 def _rounds(
     request: Request,
-    sweep: Sweep,
+    sweep: Sweep | CorrectedSweep,
     active: Sequence[np.ndarray],
     baseline: np.ndarray,
     known: np.ndarray,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cem_jax.map.effect_map import EffectMap, Range
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import StratifiedDraws
 
 _SPLITS = 32
@@ -36,6 +37,8 @@ def _draws(effect_map: EffectMap) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: the map's draws have no noise, or there are too few.
     """
+    if isinstance(effect_map.plan, Corrected):
+        raise ValueError("effect_map: expected a plan whose draws are exact, not `Corrected`")
     values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)
     counted = effect_map.plan.counted(values)
     outside = ~effect_map.inside_roi.reshape(-1)
