@@ -1,4 +1,4 @@
-"""A plan whose draws are computed approximately, and corrected by a few that are computed exactly."""
+"""A plan whose draws are computed approximately, and corrected by a few exact ones."""
 
 import dataclasses
 

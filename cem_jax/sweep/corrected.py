@@ -25,7 +25,7 @@ def close_layout(layout: Layout) -> Layout | None:
     Args:
         layout: how they are computed exactly.
     """
-    if not layout.dense or not layout.reach.any():
+    if not layout.dense or not layout.reach.any() or not layout.work.crop:
         return None
     network, crop, plan = layout.network, layout.crop, layout.plan
     function = network.apply

@@ -1,4 +1,4 @@
-"""Two windows: exact where they hold all that matters, close elsewhere, small in what they compute."""
+"""Two windows: exact where they hold all that matters, close elsewhere, and cheap."""
 
 import jax
 import jax.numpy as jnp
