@@ -229,8 +229,9 @@ def compared(
         blocks[stage] = spread(blocks[stage], max(_FEWEST / draws, budget / each))
         calls[stage] = functools.partial(sweep.run, blocks[stage], draws)
         counts[stage] = draws * len(blocks[stage])
-    interleaved(calls, 1)  # compiles, and finds chunks
+    once = interleaved(calls, 1)  # compiles, and finds chunks
     least = interleaved(calls, rounds)
+    compiling = sweep.seconds + sum(once[stage] - least[stage] for stage in stages)
     rate = {name: count / least[name] for name, count in counts.items()}
     torch = [rate.get(layout, math.nan) for layout in LAYOUTS]
     peak = product_work / least["product"]
@@ -253,6 +254,7 @@ def compared(
                 "cone GMAC": exact / _GIGA,
                 "peak GMAC/s": peak / _GIGA,
                 "of peak": exact * rate[stage] / peak,
+                "first s": compiling,
                 "computed": sweep.sweep.layout.note,
             }
         )

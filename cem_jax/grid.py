@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Bool
 
 from cem_jax.arguments import whole_number
 
@@ -131,7 +132,7 @@ class Grid:
         """Rows and columns of blocks."""
         return self.rows, self.columns
 
-    def near(self, region: ROI, margin: int) -> np.ndarray:
+    def near(self, region: ROI, margin: int) -> Bool[np.ndarray, "{self.rows} {self.columns}"]:
         """The blocks that share a pixel with a region widened by a margin.
 
         Args:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
+from cem_jax.arrays import AnyArray
 
 Outcome = Callable[..., jax.Array]
 """`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better.
@@ -32,12 +34,14 @@ _WINDOW_SIGMA = 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def _decibel(error: jax.Array) -> jax.Array:
+def _decibel(error: Float[jax.Array, ""]) -> Float[jax.Array, ""]:
     """PSNR of a mean squared error, the peak being 1."""
     return -10.0 * jnp.log10(jnp.maximum(error, _SMALLEST_ERROR))
 
 
-def psnr(restored: jax.Array, target: jax.Array) -> jax.Array:
+def psnr(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """Peak signal-to-noise ratio over all channels.
 
     Args:
@@ -57,7 +61,9 @@ def psnr(restored: jax.Array, target: jax.Array) -> jax.Array:
     return _decibel(jnp.mean(jnp.square(restored - target)))
 
 
-def psnr_y(restored: jax.Array, target: jax.Array) -> jax.Array:
+def psnr_y(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """PSNR of the luma Y alone, as the super-resolution literature computes it.
 
     Y = 16 + 65.481 R + 128.553 G + 24.966 B (ITU-R BT.601, MATLAB's `rgb2ycbcr`), from 16 to 235
@@ -83,7 +89,7 @@ def psnr_y(restored: jax.Array, target: jax.Array) -> jax.Array:
     return _decibel(jnp.mean(jnp.square(luma)))
 
 
-def _windows(size: int) -> np.ndarray:
+def _windows(size: int) -> Float32[np.ndarray, "{size}-10 {size}"]:
     """Weights of the 1-D Gaussian windows that lie inside a line, float32 [size - 10, size]."""
     offsets = np.arange(size) - np.arange(size - _WINDOW + 1)[:, None]
     distances = offsets - _WINDOW // 2
@@ -92,14 +98,16 @@ def _windows(size: int) -> np.ndarray:
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def _window_means(image: jax.Array) -> jax.Array:
+def _window_means(image: Float[jax.Array, "h w c"]) -> Float[jax.Array, "h-10 w-10 c"]:
     """Gaussian means over all 11x11 windows that lie inside, [h, w, c] -> [h - 10, w - 10, c]."""
     rows, columns = (_windows(size) for size in image.shape[:2])
     highest = jax.lax.Precision.HIGHEST
     return jnp.einsum("ih,hwc,jw->ijc", rows, image, columns, precision=highest)
 
 
-def ssim(restored: jax.Array, target: jax.Array) -> jax.Array:
+def ssim(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """Structural similarity, the mean over windows and channels.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE
@@ -124,7 +132,7 @@ def ssim(restored: jax.Array, target: jax.Array) -> jax.Array:
         )
     # Variances do not mind a shift, and lose less to rounding about 0.
     shift = jnp.mean(target)
-    restored, target = restored - shift, target - shift
+    restored, target = jnp.subtract(restored, shift), jnp.subtract(target, shift)
     mean_r, mean_t = _window_means(restored), _window_means(target)
     covariance = _window_means(restored * target) - mean_r * mean_t
     squares = _window_means(jnp.square(restored)) + _window_means(jnp.square(target))
@@ -134,7 +142,9 @@ def ssim(restored: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(luminance * (2 * covariance + _C2) / (variances + _C2))
 
 
-def negative_mse(restored: jax.Array, target: jax.Array) -> jax.Array:
+def negative_mse(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """Minus the mean squared error over all channels.
 
     Args:
@@ -147,7 +157,9 @@ def negative_mse(restored: jax.Array, target: jax.Array) -> jax.Array:
     return -jnp.mean(jnp.square(restored - target))
 
 
-def negative_l1(restored: jax.Array, target: jax.Array) -> jax.Array:
+def negative_l1(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """Minus the mean absolute error over all channels.
 
     Args:
@@ -161,22 +173,28 @@ def negative_l1(restored: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def _parts(
-    restored: jax.Array, target: jax.Array, degraded: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+    restored: Float[AnyArray, "h w c"],
+    target: Float[AnyArray, "h w c"],
+    degraded: Float[AnyArray, "h w c"],
+) -> tuple[Float[jax.Array, "h w c"], Float[jax.Array, "h w c"]]:
     """The error in two parts at right angles: along what the degradation did, and the rest."""
     if restored.shape != degraded.shape:
         raise ValueError(
             f"degraded has shape {degraded.shape}, restored {restored.shape}: removal and "
             "background need a scene whose input has the output's size"
         )
-    error, done = restored - target, degraded - target
+    error, done = jnp.subtract(restored, target), jnp.subtract(degraded, target)
     size = jnp.sum(jnp.square(done))
     left = jnp.sum(error * done) / jnp.where(size > 0, size, 1.0)
     along = left * done
     return along, error - along
 
 
-def removal(restored: jax.Array, target: jax.Array, degraded: jax.Array) -> jax.Array:
+def removal(
+    restored: Float[AnyArray, "h w c"],
+    target: Float[AnyArray, "h w c"],
+    degraded: Float[AnyArray, "h w c"],
+) -> Float[jax.Array, ""]:
     """How well the degradation was removed, whatever else became of the image.
 
     The error, restored - target, is split into its part along the degradation, degraded - target,
@@ -197,7 +215,11 @@ def removal(restored: jax.Array, target: jax.Array, degraded: jax.Array) -> jax.
     return _decibel(jnp.mean(jnp.square(_parts(restored, target, degraded)[0])))
 
 
-def background(restored: jax.Array, target: jax.Array, degraded: jax.Array) -> jax.Array:
+def background(
+    restored: Float[AnyArray, "h w c"],
+    target: Float[AnyArray, "h w c"],
+    degraded: Float[AnyArray, "h w c"],
+) -> Float[jax.Array, ""]:
     """How well the image was kept, whatever became of the degradation; see `removal`.
 
     Args:
@@ -236,7 +258,9 @@ class _Cropped:
     def __name__(self) -> str:
         return f"{getattr(self.outcome, '__name__', 'outcome')}-crop{self.border}"
 
-    def __call__(self, restored: jax.Array, target: jax.Array) -> jax.Array:
+    def __call__(
+        self, restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+    ) -> Float[jax.Array, ""]:
         border = self.border
         if min(restored.shape[:2]) <= 2 * border:
             raise ValueError(
@@ -323,12 +347,12 @@ def tolerance(outcome: Outcome, baseline: float) -> float:
     return 0.0
 
 
-def clip_and_round(restored: jax.Array) -> jax.Array:
+def clip_and_round(restored: Float[AnyArray, "h w c"]) -> Float[jax.Array, "h w c"]:
     """The output as the paper's code scores it: clipped to [0, 1] and rounded to 8 bits."""
     return jnp.round(255 * clip(restored)) / 255
 
 
-def clip(restored: jax.Array) -> jax.Array:
+def clip(restored: Float[AnyArray, "h w c"]) -> Float[jax.Array, "h w c"]:
     """The output clipped to [0, 1]; what is not finite is NaN, and stays in sight."""
     return jnp.where(jnp.isfinite(restored), jnp.clip(restored, 0.0, 1.0), jnp.nan)
 

@@ -367,15 +367,20 @@ def sections(store: Store) -> dict[str, str]:
     }
 
 
-def headlines(store: Store) -> dict[str, str]:
-    """One sentence with one number for each finding, in Markdown, for `with_marked`."""
+def headlines(store: Store, page: str = "docs/findings.md") -> dict[str, str]:
+    """One sentence with one number for each finding, in Markdown, for `with_marked`.
+
+    Args:
+        store: of the figures' results.
+        page: where more is said, as links write it; "" for the page itself.
+    """
     lines = []
     for name, found in judged(store).items():
         finding = FINDINGS[name]
         shown = next(one for one in found if one.key and one.claim.startswith(finding.shown))
         told = finding.told.format(written(shown.found, shown.unit))
         anchor = re.sub(r"[^a-z ]", "", finding.title.lower()).replace(" ", "-")
-        more = f"[more](docs/findings.md#{list(FINDINGS).index(name) + 1}-{anchor})"
+        more = f"[more]({page}#{list(FINDINGS).index(name) + 1}-{anchor})"
         lines.append(
             f"- *{finding.title}*: **{judgement(found)}, preliminary**. "
             f"{told[:1].upper()}{told[1:]} ({more})."

@@ -1,78 +1,135 @@
-"""The pictures of the gallery page, drawn from the demo's maps.
+"""All pictures of the pages, made anew: the gallery's by its own programs, run on the demo's maps.
 
-cem-jax demo --out cem-demo
-python -m cem_jax.experiments.gallery cem-demo docs/figures
+    cem-jax demo --out cem-demo
+    python -m cem_jax.experiments.gallery cem-demo docs
+
+The figures of the paper take hours to compute. Where they were computed, `--figures
+figures/compact` draws them anew too and puts them into the pages.
 """
 
-import sys
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
 
 import cem_jax as cem
 
+PAGE = "gallery.md"
+_PROGRAM = re.compile(r"```python\n(.*?)```\n\n!\[[^]]*\]\(figures/([^)]+)\)", re.S)
+_MAPS = {"sr.npz": "SR", "dn.npz": "DN", "dr.npz": "DR"}
+"""Maps of the page by the tasks of the demo."""
+_SECOND = "SRResNet_DN-compact"
+"""Of which the page has a second map of the denoising scene."""
 
-def draw(maps: Path, out: Path) -> list[Path]:
-    """Draws all pictures.
+
+def programs(docs: Path) -> list[tuple[str, str]]:
+    """The programs of the page that have a picture, each with its file's name.
+
+    Args:
+        docs: folder of the pages.
+
+    Raises:
+        ValueError: there is no such page.
+    """
+    page = docs / PAGE
+    if not page.is_file():
+        raise ValueError(f"{page}: no such page")
+    return [(name, code) for code, name in _PROGRAM.findall(page.read_text("utf-8"))]
+
+
+def draw(maps: Path, docs: Path) -> list[Path]:
+    """Runs the programs of the page, each of which writes the picture that it stands above.
 
     Args:
         maps: folder of the demo.
-        out: folder to write.
+        docs: folder of the pages.
 
     Returns:
-        The files.
+        The pictures.
 
     Raises:
-        ValueError: the demo's maps are not there.
+        ValueError: the demo's maps are not there, or a program does not write its picture.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.figure import Figure
 
-    super_resolution, denoising, deraining = (
-        cem.EffectMap.load(maps / task / "map.npz") for task in ("SR", "DN", "DR")
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def keep(figure: Figure, name: str) -> None:
-        written.append(out / name)
-        figure.savefig(written[-1], dpi=75, bbox_inches="tight")
-        plt.close(figure)
-
-    cem.plot(super_resolution)
-    keep(plt.gcf(), "one-map.png")
-
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="compressed")
-    three = (super_resolution, denoising, deraining)
-    limit = max(abs(end) for one in three for end in one.range)
-    for ax, one in zip(axes, three, strict=True):
-        cem.plot(one, ax, limit=limit).set_title(one.provenance["network"])
-    cem.plot_colour_bar(three[0], axes, limit)
-    keep(figure, "common-scale.png")
-
-    with matplotlib.rc_context({"font.family": "serif", "font.size": 8}):
-        figure, axes = plt.subplots(
-            1, 4, figsize=(7, 1.9), layout="constrained", width_ratios=(3, 3, 1.5, 2)
-        )
-        cem.plot_input(denoising, axes[0]).set_title("input")
-        cem.plot(denoising, axes[1]).set_title("map")
-        cem.plot_shares(denoising, axes[2]).set_title("blocks")
-        cem.plot_range(denoising, axes[3]).set_box_aspect(0.2)
-        keep(figure, "parts.png")
-
-    figure, axes = plt.subplots(
-        1, 3, figsize=(7, 2.6), layout="constrained", width_ratios=(3, 1.5, 2)
-    )
-    cem.plot(denoising, axes[0], colour_map="PuOr_r")
-    cem.plot_colour_bar(denoising, axes[0], colour_map="PuOr_r")
-    cem.plot_shares(denoising, axes[1], colour_map="PuOr_r").set_title("blocks")
-    cem.plot_range(denoising, axes[2], colour_map="PuOr_r").set_box_aspect(0.2)
-    keep(figure, "colour-blind.png")
-
-    keep(cem.plot_teaser(three), "teaser.jpg")  # noise makes a large PNG
+    found, written, figures = programs(docs), [], docs.resolve() / "figures"
+    with tempfile.TemporaryDirectory() as name, _in_folder(Path(name), maps.resolve()):
+        for file, code in found:
+            exec(compile(code, f"{PAGE}: {file}", "exec"), {})
+            plt.close("all")
+            if not Path(file).is_file():
+                raise ValueError(f"{docs / PAGE}: the program above {file} does not write it")
+            written.append(Path(shutil.copyfile(file, figures / file)))
     return written
 
 
-if __name__ == "__main__":
+@contextlib.contextmanager
+def _in_folder(folder: Path, maps: Path) -> Iterator[None]:
+    """A folder with the maps that the programs speak of, while it lasts the current one."""
+    from cem_jax.experiments.demo import PLAN, ROI, make_scene
+
+    for file, task in _MAPS.items():
+        cem.EffectMap.load(maps / task / "map.npz").save(folder / file)
+    second = cem.causal_effect_map(
+        cem.load(_SECOND), make_scene("DN"), ROI, plan=PLAN, directory=maps / "second",
+        progress=False,
+    )  # fmt: skip
+    second.save(folder / "second.npz")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def draw_figures(folder: Path, docs: Path) -> list[Path]:
+    """Draws the figures of the paper from what was computed, and puts them into the pages.
+
+    Args:
+        folder: of a preset, as `cem-jax figures` writes it.
+        docs: folder of the pages.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        ValueError: nothing was computed there, or a figure cannot be drawn.
+    """
+    from cem_jax.experiments import figures
+    from cem_jax.experiments.publish import publish
+
+    names = [name for name in figures.NAMES if (folder / f"{name}.json").is_file()]
+    if not names:
+        raise ValueError(f"{folder}: no results of figures in this folder")
+    for made in figures.redraw(names, folder.parent, folder.name):
+        if made.problem:
+            raise ValueError(f"{made.name}: {made.problem}")
+    publish(folder, docs)
+    return [docs / "figures" / f"{name}.png" for name in names]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("maps", type=Path, help="folder of the demo")
+    parser.add_argument("docs", type=Path, help="folder of the pages")
+    parser.add_argument("--figures", type=Path, help="folder of a preset's computed figures")
+    given = parser.parse_args()
     matplotlib.use("Agg")
-    print("\n".join(map(str, draw(Path(sys.argv[1]), Path(sys.argv[2])))))
+    written = draw(given.maps, given.docs)
+    if given.figures is not None:
+        written += draw_figures(given.figures, given.docs)
+    print("\n".join(map(str, written)))
+
+
+if __name__ == "__main__":
+    main()

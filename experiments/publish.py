@@ -4,8 +4,8 @@
     python -m cem_jax.experiments.publish figures/compact docs
 
 Written are docs/results/NAME.json, docs/figures/NAME.png, the list in docs/paper-figures.md, the
-verdicts and tables in docs/findings.md, a line for each finding in the README beside docs, and in
-the docstring of each figure's module a line that says where its numbers are.
+verdicts and tables in docs/findings.md, a line for each finding there and in the README beside
+docs, and in the docstring of each figure's module a line that says where its numbers are.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def write_pages(docs: Path) -> None:
     page.write_text(with_list(page.read_text(), records))
     store = figures.Store(docs / "results")
     for page, found in (
-        (docs / "findings.md", sections(store)),
+        (docs / "findings.md", sections(store) | headlines(store, "")),
         (docs.parent / "README.md", headlines(store)),
     ):
         page.write_text(with_marked(page.read_text(), found))

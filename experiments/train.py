@@ -157,16 +157,20 @@ def train(
                 (constant if done <= turn else decay).save(done, state)
                 saved = time.monotonic()
 
-    final = nnx.merge(graph, state.average, constants)
-    weights = out / f"{recipe.name}.safetensors"
-    save_file(to_torch(nnx.state(final)), weights)
+    weights = to_torch(nnx.state(nnx.merge(graph, state.average, constants)))
     before = {task: baseline(whole, task, scale) for task in tasks}
     averaged = functools.partial(forward, state.average)
     after = {task: validate(averaged, whole, task, scale) for task in tasks}
     record = make_record(recipe, seed, (len(images), len(whole)), before, after)
-    record["minutes"] = round(log.minutes)
-    record["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    (out / f"{recipe.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    return _write(out, weights, record | {"minutes": round(log.minutes)})
+
+
+def _write(out: Path, weights: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """Writes a run's weights and its record, which tells their digest; returns the record."""
+    path = out / f"{record['name']}.safetensors"
+    save_file(weights, path)
+    record = record | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     return record
 
 

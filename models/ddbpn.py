@@ -4,8 +4,17 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
-from .layers import Conv, ConvTranspose, PReLU, neighbours, reach, transposed
+from .layers import (
+    Conv,
+    ConvTranspose,
+    PReLU,
+    neighbours,
+    reach,
+    transposed,
+    upsample_bicubic,
+)
 from .layers.reach import Interval
 
 _PADDING = 2
@@ -105,14 +114,31 @@ class Reconstruction(nnx.Module):
 class DDBPN(nnx.Module):
     """Enlarging and shrinking in turn; every step sees all earlier results of its input size.
 
+    DBPN-RES-MR64-3 passes its low-resolution features through the same steps several times, and
+    puts the image together from the last result of each pass.
+
     Args:
         num_channels: channels of the image.
         base_filter: channels of the projections.
         feat: channels of the first convolution.
         num_stages: number of enlargements.
         scale_factor: upscaling factor, 2, 4 or 8.
+        passes: how often the steps are passed; more than once, only last results are used.
+        residual: whether the image, enlarged, is added: "yes" or "no".
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "residual",
+            "residual",
+            "whether the bicubically enlarged image is added to the output, which the weights do "
+            "not tell: the published files of 7 and 10 stages are without, files from its "
+            "authors' main.py as it stands are with; where it is not given, yes for "
+            "DBPN-RES-MR64-3, which is known by its passes",
+            choices=("no", "yes"),
+        ),
+    )
 
     def __init__(
         self,
@@ -121,10 +147,13 @@ class DDBPN(nnx.Module):
         feat: int = 256,
         num_stages: int = 7,
         scale_factor: int = 4,
+        passes: int = 1,
+        residual: str = "no",
         *,
         rngs: nnx.Rngs,
     ):
-        self.num_stages = num_stages
+        self.num_stages, self.scale_factor, self.passes = num_stages, scale_factor, passes
+        self.corrects = residual == "yes"
         self.feat0 = ConvBlock(Conv(num_channels, feat, rngs=rngs))
         self.feat1 = ConvBlock(Conv(feat, base_filter, 1, rngs=rngs))
         self.up1 = UpBlock(base_filter, scale_factor, 1, rngs=rngs)
@@ -133,34 +162,48 @@ class DDBPN(nnx.Module):
             setattr(self, f"down{stage}", down)
             up = UpBlock(base_filter, scale_factor, stage, rngs=rngs)
             setattr(self, f"up{stage + 1}", up)
+        results = num_stages if passes == 1 else passes
         self.output_conv = Reconstruction(
-            Conv(num_stages * base_filter, num_channels, init_scale=0.1, rngs=rngs)
+            Conv(results * base_filter, num_channels, init_scale=0.1, rngs=rngs)
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, num_channels] -> [n, h * scale_factor, w * scale_factor, num_channels]."""
-        # Concatenations have the newest result first.
-        high, low = [self.up1(self.feat1(self.feat0(x)))], []
-        for stage in range(1, self.num_stages):
-            low.insert(0, getattr(self, f"down{stage}")(jnp.concatenate(high, -1)))
-            high.insert(0, getattr(self, f"up{stage + 1}")(jnp.concatenate(low, -1)))
-        return self.output_conv(jnp.concatenate(high, -1))
+        features, high, results = self.feat1(self.feat0(x)), [], []
+        for _ in range(self.passes):
+            # Concatenations have the newest result first, that of passes the oldest.
+            high, low = [self.up1(features)], []
+            for stage in range(1, self.num_stages):
+                low.insert(0, getattr(self, f"down{stage}")(jnp.concatenate(high, -1)))
+                high.insert(0, getattr(self, f"up{stage + 1}")(jnp.concatenate(low, -1)))
+                features = low[0]
+            results.append(high[0])
+        y = self.output_conv(jnp.concatenate(high if self.passes == 1 else results, -1))
+        return y + upsample_bicubic(x, self.scale_factor) if self.corrects else y
 
     @staticmethod
-    def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+    def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | str]:
         """Constructor arguments, from the shapes of a torch state dict."""
         feat, num_channels = shapes["feat0.conv.weight"][:2]
         base_filter = shapes["feat1.conv.weight"][0]
+        stages = sum(key.startswith("up") and key.endswith(".up_conv1.deconv.weight")
+                     for key in shapes)  # fmt: skip
+        results = shapes["output_conv.conv.weight"][1] // base_filter
+        several = results != stages
         return {
             "num_channels": num_channels,
             "base_filter": base_filter,
             "feat": feat,
-            "num_stages": shapes["output_conv.conv.weight"][1] // base_filter,
+            "num_stages": stages,
             "scale_factor": shapes["up1.up_conv1.deconv.weight"][-1] - 4,
+            "passes": results if several else 1,
+            "residual": "yes" if several else "no",
         }
 
     @staticmethod
-    def receptive_radius(num_stages: int = 7, scale_factor: int = 4, **_: int) -> int:
+    def receptive_radius(
+        num_stages: int = 7, scale_factor: int = 4, passes: int = 1, **_: object
+    ) -> int:
         """Input pixels that reach an output pixel, counted from its own to the farthest."""
         enlarge = transposed(scale_factor + 4, scale_factor, _PADDING)
 
@@ -169,7 +212,8 @@ class DDBPN(nnx.Module):
 
         up = [enlarge, shrink, enlarge]
         down = [shrink, enlarge, shrink]
-        stages = [neighbours(1), *up, *(down + up) * (num_stages - 1), neighbours(1)]
+        once, between = [*up, *(down + up) * (num_stages - 1)], (up + down) * (num_stages - 1)
+        stages = [neighbours(1), *between * (passes - 1), *once, neighbours(1)]
         return reach(stages, period=1, scale=scale_factor)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import (
     DIV2K_MEAN,
@@ -199,7 +200,14 @@ class HAT(nnx.Module):
         rngs: source of the initial weights.
     """
 
-    arguments = (RANGE,)
+    arguments = (
+        RANGE,
+        Argument(
+            "conv_scale",
+            "conv_scale",
+            "weight of the convolutional branch beside the attention: 0.01 in all published files",
+        ),
+    )
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import Conv, ConvTranspose, InstanceNorm, SupervisedAttention
 
@@ -117,6 +118,14 @@ class HINet(nnx.Module):
         hin_position_right: last such level.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "relu_slope",
+            "relu_slope",
+            "slope of the rectifiers where negative: 0.2 in all published files",
+        ),
+    )
 
     def __init__(
         self,

@@ -1,9 +1,13 @@
 """MIRNet-v2: Learning Enriched Features for Fast Image Restoration (Zamir et al., TPAMI 2022)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import Conv, LeakyReLU, Sequential, avg_pool, global_mean, upsample_bilinear
 
@@ -160,8 +164,21 @@ class MIRNetV2(nnx.Module):
         widths: channels at full, half and quarter size.
         n_MRB: blocks of each group.
         groups: groups of channels of the convolutions, for each group of blocks.
+        variant: "MIRNet_v2", or "defocus_deblurring", which adds its first features to the last
+            ones instead of its input to the output.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "variant",
+            "variant",
+            "what the last convolution gives: with MIRNet_v2 the correction of the input, with "
+            "defocus_deblurring the image itself, from the last features and the first; where it "
+            "is not given, the latter for inputs of 6 channels, which its authors have only there",
+            choices=("MIRNet_v2", "defocus_deblurring"),
+        ),
+    )
 
     def __init__(
         self,
@@ -170,31 +187,54 @@ class MIRNetV2(nnx.Module):
         widths: tuple[int, int, int] = (80, 120, 180),
         n_MRB: int = 2,
         groups: tuple[int, ...] = (1, 2, 4, 4),
+        variant: str = "MIRNet_v2",
         *,
         rngs: nnx.Rngs,
     ):
+        self.corrects = variant == "MIRNet_v2"
         self.conv_in = _conv(inp_channels, widths[0], 3, rngs)
         self.body = Sequential(*(RRG(widths, n_MRB, count, rngs=rngs) for count in groups))
         self.conv_out = Conv(widths[0], out_channels, use_bias=False, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, inp_channels] -> [n, h, w, out_channels]; h and w are multiples of 4."""
-        return x + self.conv_out(self.body(self.conv_in(x)))
+        first = self.conv_in(x)
+        if self.corrects:
+            return x + self.conv_out(self.body(first))
+        return self.conv_out(first + self.body(first))
 
     @staticmethod
-    def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | tuple[int, ...]]:
+    def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int | str | tuple[int, ...]]:
         """Constructor arguments, from the shapes of a torch state dict."""
         body = [key.split(".") for key in shapes if key.startswith("body.")]
         depth = 1 + max(int(key[1]) for key in body)
         convs = [shapes[f"body.{i}.body.0.dau_top.body.0.weight"] for i in range(depth)]
         sizes = ("top", "mid", "bot")
+        inp_channels, out_channels = shapes["conv_in.weight"][1], shapes["conv_out.weight"][0]
         return {
-            "inp_channels": shapes["conv_in.weight"][1],
-            "out_channels": shapes["conv_out.weight"][0],
+            "inp_channels": inp_channels,
+            "out_channels": out_channels,
+            "variant": "MIRNet_v2" if inp_channels == out_channels else "defocus_deblurring",
             "widths": tuple(shapes[f"body.0.body.0.dau_{s}.body.0.weight"][0] for s in sizes),
             "n_MRB": max(int(key[3]) for key in body),
             "groups": tuple(out // part for out, part, *_ in convs),
         }
+
+    @staticmethod
+    def needed(
+        told: Mapping[str, Any],
+        inp_channels: int = 3,
+        out_channels: int = 3,
+        variant: str = "MIRNet_v2",
+        **_: object,
+    ) -> str:
+        """Why it cannot be the variant that was told."""
+        if variant == "defocus_deblurring" or inp_channels == out_channels:
+            return ""
+        return (
+            f"variant='MIRNet_v2' adds its input of {inp_channels} channels to an output of "
+            f"{out_channels}; expected variant='defocus_deblurring'"
+        )
 
     @staticmethod
     def receptive_radius(**_: object) -> None:

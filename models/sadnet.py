@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from .argument import Argument
 from .entry import Entry
 from .layers import Conv, ConvTranspose, ModulatedDeformConv, upsample_bilinear
 
-_DILATIONS = (1, 2, 3, 4)
+_DILATIONS = {4: (1, 2, 3, 4), 8: (1, 2, 4, 8)}
+"""Dilations in the context block, by the largest of them."""
 _DEFORMABLE_GROUPS = 8
 _LEVELS = (1, 2, 3, 4)
 
@@ -55,20 +57,23 @@ class ContextBlock(nnx.Module):
     Args:
         width: channels.
         inner: channels of each convolution.
+        dilation: the largest dilation.
         rngs: source of the initial weights.
     """
 
-    def __init__(self, width: int, inner: int, *, rngs: nnx.Rngs):
+    def __init__(self, width: int, inner: int, dilation: int, *, rngs: nnx.Rngs):
         self.conv0 = Conv(width, inner, 1, rngs=rngs)
-        for index, dilation in enumerate(_DILATIONS, 1):
-            setattr(self, f"conv{index}", Conv(inner, inner, dilation=dilation, rngs=rngs))
-        fused = len(_DILATIONS) * inner
-        self.fusion = Conv(fused, width, 1, init_scale=0.1, rngs=rngs)
+        names = []
+        for index, each in enumerate(_DILATIONS[dilation], 1):
+            setattr(self, f"conv{index}", Conv(inner, inner, dilation=each, rngs=rngs))
+            names.append(f"conv{index}")
+        self.branches = tuple(names)
+        self.fusion = Conv(len(names) * inner, width, 1, init_scale=0.1, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         y = self.conv0(x)
-        branches = (getattr(self, f"conv{i}") for i in range(1, len(_DILATIONS) + 1))
-        return x + self.fusion(jnp.concatenate([_rectify(branch(y)) for branch in branches], -1))
+        found = [_rectify(getattr(self, name)(y)) for name in self.branches]
+        return x + self.fusion(jnp.concatenate(found, -1))
 
 
 class OffsetBlock(nnx.Module):
@@ -135,8 +140,19 @@ class SADNet(nnx.Module):
         output_channel: channels of the output.
         n_channel: channels at full size; each of the three halvings doubles them.
         offset_channel: channels of the features that offsets are computed from.
+        dilation: largest dilation in the context block, 4 or 8.
         rngs: source of the initial weights.
     """
+
+    arguments = (
+        Argument(
+            "dilation",
+            "dilation",
+            "largest dilation in the context block: 4 for 1, 2, 3, 4, or 8 for 1, 2, 4, 8, which "
+            "its authors' code had until July 2020; the weights have equal shapes",
+            choices=tuple(_DILATIONS),
+        ),
+    )
 
     def __init__(
         self,
@@ -144,6 +160,7 @@ class SADNet(nnx.Module):
         output_channel: int = 3,
         n_channel: int = 32,
         offset_channel: int = 32,
+        dilation: int = 4,
         *,
         rngs: nnx.Rngs,
     ):
@@ -161,7 +178,7 @@ class SADNet(nnx.Module):
         for level in _LEVELS:
             block = RSABlock(widths[level], offset_channel, rngs=rngs)
             setattr(self, f"dres{level}", block)
-        self.context = ContextBlock(widths[4], widths[2], rngs=rngs)
+        self.context = ContextBlock(widths[4], widths[2], dilation, rngs=rngs)
         self.offset4 = OffsetBlock(widths[4], offset_channel, rngs=rngs)
         self.out = Conv(n_channel, output_channel, init_scale=0.1, rngs=rngs)
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from .entry import Entry
+from .entry import Entry, OtherVariant
 from .layers import (
     CALayer,
     Chain,
@@ -175,6 +175,11 @@ class SAN(nnx.Module):
     @staticmethod
     def config(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
         """Constructor arguments, from the shapes of a torch state dict."""
+        if "RG.0.conv_last.weight" in shapes and "RG.0.gamma" not in shapes:
+            raise OtherVariant(
+                "the first form of its authors' code, with a quarter of the channels in the "
+                "non-local attention, covariances of 200 x 200 pixels and another long skip"
+            )
         n_feats, num_channels = shapes["head.0.weight"][:2]
         groups = {key.split(".")[1] for key in shapes if key.startswith("RG.")}
         blocks = {key.split(".")[3] for key in shapes if key.startswith("RG.0.rcab.")}

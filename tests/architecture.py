@@ -12,8 +12,8 @@ from pages import ROOT
 PICTURE = ROOT / "docs" / "figures" / "folders.svg"
 
 ORDER = (
-    "models", "root", "store", "scene", "pool", "network", "cone", "sweep", "plans", "map",
-    "effects", "attribution", "view", "jobs", "cli",
+    "models", "root", "store", "scene", "pool", "network", "cone", "held", "sweep", "plans",
+    "map", "effects", "attribution", "inside", "view", "explore", "jobs", "cli",
 )  # fmt: skip
 """Folders from the ground up: each imports only from those before it."""
 

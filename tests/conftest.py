@@ -1,18 +1,25 @@
-"""Two virtual CPU devices and strict broadcasting for every test; small networks and scenes."""
+"""Two virtual CPU devices, strict broadcasting and checked arrays for every test."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
+from shapes import CHECKED
 
 import cem_jax as cem
 from cem_jax.network.host import OnHost
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+assert not set(CHECKED) & set(sys.modules)  # what is imported already would not be checked
+jaxtyping.install_import_hook(CHECKED, "shapes.checked")
 
 # Tests that start themselves as a process find what they share with others.
 os.environ["PYTHONPATH"] = str(Path(__file__).parent)
@@ -25,33 +32,35 @@ LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
     "cone/test_windows.py", "docs/test_doc_commands.py", "docs/test_notebooks.py",
     "experiments/test_figures.py", "experiments/test_training.py",
+    "explore/test_explore_browser.py", "explore/test_server.py", "explore/test_session.py",
+    "held/test_freeze.py", "held/test_freeze_zoo.py", "inside/test_mediated.py",
+    "jobs/test_companies.py", "jobs/test_engines.py", "jobs/test_results.py",
+    "jobs/test_status.py", "jobs/test_under_fire.py",
     "models/test_checkpoints_hostile.py", "models/test_layers_cpu.py",
     "models/test_layouts.py", "models/test_models.py",
     "models/test_official.py", "models/test_recognise.py", "models/test_zoo.py",
     "models/test_zoo_radius.py", "models/test_zoo_weights.py", "network/test_foreign.py",
-    "network/test_onnx.py", "network/test_spandrel.py", "sweep/test_devices.py",
-    "test_benchmarks.py", "view/test_report_browser.py",
+    "network/test_onnx.py", "network/test_spandrel.py", "store/test_objects.py",
+    "sweep/test_devices.py", "test_benchmarks.py", "view/test_pictures.py",
+    "view/test_report_browser.py",
 )  # fmt: skip
 """Modules of many networks, or of many processes: as a whole they take hours on two cores."""
-
-UNTRIED = (
-    "cone/test_analyse.py", "effects/test_regions.py", "effects/test_tolerance.py",
-    "models/test_arguments.py", "models/test_zoo_facts.py", "network/test_factory.py",
-    "network/test_host_digest.py", "plans/test_intervals.py", "plans/test_promises.py",
-    "scene/test_steps.py", "scene/test_tasks.py", "scene/test_wide_do.py", "store/test_answers.py",
-    "store/test_atomic.py", "store/test_kill.py", "sweep/test_compilation_cache.py",
-    "test_by_shape.py", "test_outcome_degraded.py", "test_records.py",
-)  # fmt: skip
-"""Modules whose time as a whole is not measured yet (docs/roadmap.md); they belong to the default
-suite as soon as it is."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what is long by its module."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG + UNTRIED:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG:
             item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """For tests of refusals: they hand over arrays that annotations forbid."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

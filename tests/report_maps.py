@@ -22,6 +22,7 @@ def made_map(
     reach: float = 5.0,
     few: float = 4.0,
     noise: int = 0,
+    image: np.ndarray | None = None,
     **changes: Any,
 ) -> cem.EffectMap:
     """A map with blocks that help, harm, are uncertain, are small, and cannot reach the region.
@@ -35,10 +36,13 @@ def made_map(
         reach: farthest block with an effect, in blocks from the region's centre.
         few: distance beyond which blocks have three draws.
         noise: grey levels by which every pixel of every restored region changes at random.
+        image: the input, uint8 [h, w, 3], instead of a bundled one; it says rows and columns.
         changes: fields of the map to be replaced.
     """
     rng = np.random.default_rng(seed)
     roi = cem.ROI(48, 64, 16, 16) if roi is None else roi
+    if image is not None:
+        shape = (-(-image.shape[0] // BLOCK), -(-image.shape[1] // BLOCK))
     rows, columns = shape
     row, column = np.mgrid[:rows, :columns]
     inside = (row * BLOCK < roi.y + roi.height) & (row * BLOCK + BLOCK > roi.y)
@@ -59,13 +63,13 @@ def made_map(
     estimate = decided_by_intervals(means, tolerance)
     cells, chosen = extreme_draws(values, active & (np.abs(estimate.effect) >= tolerance))
 
-    image = cem.example_image("facade")[: rows * BLOCK, : columns * BLOCK]
+    if image is None:
+        image = cem.example_image("facade")[: rows * BLOCK, : columns * BLOCK]
     restored = image[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
     regions = np.repeat(restored[None, None].astype(int), 2, axis=1).repeat(len(cells), axis=0)
     for which, (top, left) in enumerate([(0, 0), (4, 8)]):
-        regions[:, which, top : top + 6, left : left + 5] += rng.integers(
-            -90, 90, (len(cells), 6, 5, 3)
-        )
+        part = regions[:, which, top : top + 6, left : left + 5]
+        part += rng.integers(-90, 90, part.shape)
     regions += rng.integers(-noise, noise + 1, regions.shape)
     pool = cem.PatchPool.default().patches
     blank = np.where(inside, np.nan, 0.0)

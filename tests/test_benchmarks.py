@@ -68,3 +68,34 @@ def test_the_sections_run(tmp_path):
     narrow, wide = found["growth"]
     assert wide["whole GMAC"] == pytest.approx(4 * narrow["whole GMAC"])
     assert wide["cone GMAC"] == pytest.approx(narrow["cone GMAC"])
+
+
+def test_what_a_job_costs_is_measured_on_little(tmp_path):
+    command = [sys.executable, str(FOLDER / "jobs.py"), "--maps", "3", "--json", "found.json"]
+    command += ["--engines", "here", "processes"]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [row["engine"] for row in found["engines"]] == ["here", "processes"]
+    assert all(row["first run s"] > 0 for row in found["engines"])
+    assert found["requests"]["write"] > 3
+
+
+def test_a_simulated_job_keeps_its_books(benchmarks):
+    from schedule import Machine, Schedule, simulate
+
+    calm = Machine(chips=4, spread=0.0, slow=0.0, losses=0.0, first_seconds=1.0,
+                   compile_seconds=2.0, map_seconds=10.0, overhead_seconds=0.5)  # fmt: skip
+    found = simulate(calm, Schedule("map by map"), images=8, networks=1)
+    # Four chips make two maps each; all compile, since none has ended when they begin.
+    assert found["hours"] * 3600 == pytest.approx(3 + 2 * 10.5)
+    assert found["work %"] == pytest.approx(100 * 80 / (4 * 24))
+    assert found["idle %"] == pytest.approx(0, abs=1e-9)
+    one = simulate(calm, Schedule("one task", together=8), images=8, networks=1)
+    assert one["hours"] * 3600 == pytest.approx(3 + 8 * 10.5)
+    assert one["idle %"] == pytest.approx(75)
+    stormy = simulate(
+        Machine(chips=4, losses=30.0, map_seconds=10.0), Schedule("map by map"), 40, 2
+    )  # fmt: skip
+    assert stormy["lost %"] > 10
+    total = sum(value for name, value in stormy.items() if name.endswith("%"))
+    assert total == pytest.approx(100)

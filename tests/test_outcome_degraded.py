@@ -63,6 +63,7 @@ def test_maps_of_both_parts_come_from_one_sweep(clean, pool, local):
     assert maps["removal"].baseline == pytest.approx(float(expected), abs=1e-4)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_input_of_a_larger_scale_comes_at_its_own_size(clean, pool):
     network = cem.wrap(lambda x: x.repeat(4, 1).repeat(4, 2), scale=4)
     scene = cem.Scene.super_resolution(clean)

@@ -1,6 +1,8 @@
 """Records of arrays: equal to themselves, hashable, and nobody writes into them."""
 
+import ast
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,30 @@ def test_records_are_equal_to_themselves_and_hashable(records):
         assert one == one and hash(one) == hash(one), name
         assert not one == dataclasses.replace(one), name  # noqa: SIM201
     assert len(set(records.values())) == len(records)
+
+
+def test_intervals_compare_and_unpack(records):
+    one, other = records["map"].interval(), records["map"].interval()
+    assert one == one and one != other and len({one, other}) == 2
+    low, high = one
+    outside = ~records["map"].inside_roi
+    assert (low[outside] <= high[outside]).all() and isinstance(one, tuple)
+
+
+def test_every_record_of_arrays_leaves_comparing_to_identity():
+    found = []
+    for path in sorted((Path(cem.__file__).parent).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            decorators = [ast.unparse(one) for one in getattr(node, "decorator_list", [])]
+            made = [one for one in decorators if one.startswith("dataclasses.dataclass")]
+            if isinstance(node, ast.ClassDef) and made:
+                fields = [ast.unparse(one.annotation) for one in node.body
+                          if isinstance(one, ast.AnnAssign)]  # fmt: skip
+                held = [one for one in fields if "Callable" not in one]
+                if any("ndarray" in one or "jax.Array" in one for one in held):
+                    found.append(node.name)
+                    assert "eq=False" in made[0], (path, node.name)
+    assert {"EffectMap", "Scene", "Interventions", "Boxes"} <= set(found)
 
 
 def test_nobody_writes_into_a_record(records):

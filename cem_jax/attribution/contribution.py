@@ -1,11 +1,12 @@
 """Where single attributed pixels gather: the area of contribution."""
 
 import numpy as np
+from jaxtyping import Float64
 
 from cem_jax.attribution.record import Attribution
 
 
-def area_of_contribution(found: Attribution) -> np.ndarray:
+def area_of_contribution(found: Attribution) -> Float64[np.ndarray, "rows columns"]:
     """Kernel density of the magnitude, which shows where single pixels gather.
 
     A Gaussian kernel whose covariance is the magnitude's own, narrowed by Scott's rule, as in the

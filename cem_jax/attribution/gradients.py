@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float64
 
 from cem_jax.arguments import whole_number
+from cem_jax.arrays import AnyArray
 from cem_jax.attribution.integral import Region
 from cem_jax.attribution.path import (
     Path,
@@ -27,7 +29,9 @@ from cem_jax.scene.scene import Scene
 _STRAIGHT = {"black": fading_from_black, "mean": fading_from_mean}
 
 
-def gradient_detector(restored: jax.Array, target: jax.Array) -> jax.Array:
+def gradient_detector(
+    restored: Float[AnyArray, "h w c"], target: Float[AnyArray, "h w c"]
+) -> Float[jax.Array, ""]:
     """How much edge and texture a restored region shows: LAM's detector.
 
     The sum over pixels and channels of the length of the gradient, by forward differences within
@@ -159,7 +163,7 @@ def gradient_map(
     return _record("gradient", region, region.mean_rate(brightening, np.zeros(1), 1), math.nan)
 
 
-def _raw(restored: jax.Array) -> jax.Array:
+def _raw(restored: Float[jax.Array, "h w c"]) -> Float[jax.Array, "h w c"]:
     return restored
 
 
@@ -176,7 +180,11 @@ def _integral(
 
 
 def _record(
-    method: str, region: Region, attribution: np.ndarray, at_start: float, **parameters: Any
+    method: str,
+    region: Region,
+    attribution: Float64[np.ndarray, "h w"],
+    at_start: float,
+    **parameters: Any,
 ) -> Attribution:
     return Attribution(
         method=method,

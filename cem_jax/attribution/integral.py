@@ -14,11 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float, Float64
 
 from cem_jax.attribution.path import Path
-from cem_jax.effects.request import check_pair, on_scene
+from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, sees_degraded
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import check_crop, check_output
@@ -45,12 +47,14 @@ class Program:
     finish: Callable[[jax.Array], jax.Array]
     outcome: Outcome
 
-    def cut(self, images: jax.Array) -> jax.Array:
+    def cut(self, images: Float[jax.Array, "n H W c"]) -> Float[jax.Array, "n h w c"]:
         """The crops of images [n, h, w, c]."""
         c = self.crop
         return images[:, c.top : c.top + c.height, c.left : c.left + c.width]
 
-    def score(self, params: Any, crops: jax.Array, target: jax.Array) -> jax.Array:
+    def score(
+        self, params: Any, crops: Float[jax.Array, "n h w c"], target: Float[jax.Array, "H W c"]
+    ) -> Float[jax.Array, " n"]:
         """Outcomes of crops [n, h, w, c]: [n]."""
         roi = self.crop.roi
         restored = self.apply(params, crops)
@@ -63,10 +67,10 @@ def _rates(
     program: Program,
     mesh: Mesh,
     params: Any,
-    image: jax.Array,
-    target: jax.Array,
-    alphas: jax.Array,
-) -> jax.Array:
+    image: Float[jax.Array, "h w c"],
+    target: Float[jax.Array, "H W c"],
+    alphas: Float[jax.Array, " n"],
+) -> Float[jax.Array, "n rows columns"]:
     """What each pixel of the crop adds to d outcome / d alpha, [n, h, w]."""
 
     def local(params, image, target, alphas):
@@ -80,14 +84,19 @@ def _rates(
         return jnp.sum(jax.grad(total)(program.cut(points)) * program.cut(slopes), axis=-1)
 
     specs = (_ALL, _ALL, _ALL, _EACH)
-    evaluate = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH)
+    # Operations that are applied one by one, as in frozen networks, do not mark what varies.
+    evaluate = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=_EACH, check_vma=False)
     return evaluate(params, image, target, alphas)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _outcome(
-    program: Program, params: Any, image: jax.Array, target: jax.Array, alpha: jax.Array
-) -> jax.Array:
+    program: Program,
+    params: Any,
+    image: Float[jax.Array, "h w c"],
+    target: Float[jax.Array, "H W c"],
+    alpha: Float[jax.Array, ""],
+) -> Float[jax.Array, ""]:
     return program.score(params, program.cut(program.path(image, alpha)[None]), target)[0]
 
 
@@ -148,7 +157,7 @@ class Region:
         return Program(self.network.apply, self._crop, path, self.finish, self.outcome)
 
     @property
-    def _arrays(self) -> tuple[Any, jax.Array, jax.Array]:
+    def _arrays(self) -> tuple[Any, Float[jax.Array, "h w c"], Float[jax.Array, "H W c"]]:
         """Parameters, input and true region."""
         roi = self.roi
         target = self.scene.clean[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
@@ -167,7 +176,9 @@ class Region:
             )
         return found
 
-    def mean_rate(self, path: Path, alphas: np.ndarray, chunk: int | None) -> np.ndarray:
+    def mean_rate(
+        self, path: Path, alphas: Float[np.ndarray, " n"], chunk: int | None
+    ) -> Float64[np.ndarray, "h w"]:
         """The mean over points of a path of what each pixel adds to d outcome / d alpha.
 
         Args:

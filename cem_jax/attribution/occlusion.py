@@ -2,7 +2,9 @@
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float32, Int
 
+from cem_jax.arrays import AnyArray
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
 from cem_jax.effects.given import outcomes
@@ -17,7 +19,7 @@ _BLUR_SIGMA = 1.2
 """Of the blurred fill, in input pixels: the start of a local attribution map's path."""
 
 
-def _fills(fill: str, image: np.ndarray) -> np.ndarray:
+def _fills(fill: str, image: Float32[np.ndarray, "h w c"]) -> Float32[AnyArray, "h w c"]:
     """The image [h, w, c] that shows through where a block is occluded."""
     if fill == "mean":
         return np.broadcast_to(image.mean((0, 1)), image.shape)
@@ -26,7 +28,9 @@ def _fills(fill: str, image: np.ndarray) -> np.ndarray:
     raise ValueError(f"fill={fill!r}: expected one of mean, blur")
 
 
-def _patches(grid: Grid, image: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def _patches(
+    grid: Grid, image: Float32[AnyArray, "h w c"], cells: Int[np.ndarray, "n 2"]
+) -> Float32[np.ndarray, "n block block c"]:
     """The content of cells [n, 2]: [n, block, block, c]; beyond the border it repeats."""
     b, (h, w) = grid.block, image.shape[:2]
     padded = np.pad(image, ((0, -h % b), (0, -w % b), (0, 0)), mode="edge")

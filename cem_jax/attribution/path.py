@@ -2,24 +2,29 @@
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
+
+Image = Float[jax.Array, "h w c"]
+Alpha = Float[jax.Array, ""]
 
 _SMALLEST_SIGMA = 1e-3
 
 
+@runtime_checkable
 class Path(Protocol):
     """A differentiable path of images, hashable: it is a static part of a program."""
 
-    def __call__(self, image: jax.Array, alpha: jax.Array) -> jax.Array:
+    def __call__(self, image: Image, alpha: Alpha) -> Image:
         """The image [h, w, c] at alpha in [0, 1]."""
         ...
 
 
-def _blur_rows(image: jax.Array, weights: jax.Array) -> jax.Array:
+def _blur_rows(image: Image, weights: Float[jax.Array, " taps"]) -> Image:
     """Weighted means along the first axis, mirrored at the border without repeating it."""
     taps = len(weights)
     mirrored = np.pad(np.arange(image.shape[0]), taps // 2, mode="reflect")
@@ -32,7 +37,7 @@ def kernel_radius(sigma: float) -> int:
     return math.ceil(3 * sigma)
 
 
-def blur(image: jax.Array, sigma: jax.Array | float, radius: int) -> jax.Array:
+def blur(image: Image, sigma: Alpha | float, radius: int) -> Image:
     """Gaussian blur, differentiable in sigma; sigma 0 leaves the image as it is.
 
     Args:
@@ -58,22 +63,22 @@ class Sharpening:
 
     sigma: float
 
-    def __call__(self, image: jax.Array, alpha: jax.Array) -> jax.Array:
+    def __call__(self, image: Image, alpha: Alpha) -> Image:
         """The image [h, w, c] at alpha."""
         return blur(image, self.sigma * (1 - alpha), kernel_radius(self.sigma))
 
 
-def fading_from_black(image: jax.Array, alpha: jax.Array) -> jax.Array:
+def fading_from_black(image: Image, alpha: Alpha) -> Image:
     """The straight path from a black image."""
     return alpha * image
 
 
-def fading_from_mean(image: jax.Array, alpha: jax.Array) -> jax.Array:
+def fading_from_mean(image: Image, alpha: Alpha) -> Image:
     """The straight path from the image's mean colour."""
     mean = jnp.mean(image, axis=(0, 1), keepdims=True)
     return mean + alpha * (image - mean)
 
 
-def brightening(image: jax.Array, alpha: jax.Array) -> jax.Array:
+def brightening(image: Image, alpha: Alpha) -> Image:
     """The path that adds alpha to every value: its slope is 1 everywhere."""
     return image + alpha

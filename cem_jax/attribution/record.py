@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.read_only import keep_read_only
+from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import read_npz, record_of
 
@@ -42,23 +44,25 @@ class Attribution:
     """
 
     method: str
-    attribution: np.ndarray
+    attribution: Float[np.ndarray, "rows columns"]
     outcome: float
     outcome_at_start: float
     unit: str
     roi: ROI
     cell: int
     scale: int
-    degraded: np.ndarray
+    degraded: UInt8[np.ndarray, "h w c"]
     parameters: Mapping[str, Any]
 
     __repr__ = by_shape
+    _repr_html_ = html
+    plot = plot
 
     def __post_init__(self) -> None:
         keep_read_only(self)
 
     @property
-    def magnitude(self) -> np.ndarray:
+    def magnitude(self) -> Float[np.ndarray, "rows columns"]:
         """|attribution| over its largest value, in [0, 1]; what the diffusion index looks at."""
         size = np.abs(self.attribution)
         return size / (size.max() or 1.0)
@@ -92,7 +96,7 @@ class Attribution:
         """
         return float(self.attribution.sum() - (self.outcome - self.outcome_at_start))
 
-    def in_blocks(self, block: int) -> np.ndarray:
+    def in_blocks(self, block: int) -> Float[np.ndarray, "rows columns"]:
         """Attributions summed over blocks, to compare with the effects of a map.
 
         Args:

@@ -8,18 +8,28 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from cem_jax.cli import figures, look, make, networks, photograph
+from cem_jax.cli import (
+    compare,
+    explore,
+    figures,
+    look,
+    make,
+    many,
+    networks,
+    photograph,
+    results,
+)
 from cem_jax.plain_text import told, visible
 
 app = typer.Typer(
     name="cem-jax",
     help="Which parts of an image help a restoration network here, which harm it, by how many dB?",
     epilog="Exit status: 0 if all was done, 2 for bad input or a map that could not be made, "
-    "130 if interrupted.",
+    "75 if --for ended before all was done, 130 if interrupted.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (make, photograph, look, networks, figures):
+for group in (make, explore, many, results, compare, photograph, look, networks, figures):
     app.add_typer(group.app)
 
 

@@ -4,34 +4,39 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import cem_jax as cem
 from cem_jax.cli.output import Json, show_files
 
+if TYPE_CHECKING:
+    from cem_jax.store.objects import AnyPath
+
 app = typer.Typer()
 
 Maps = Annotated[
     list[Path], typer.Argument(help="Folders with map.npz at any depth, or saved maps.")
 ]
-COLOURS = typer.Option(help="Diverging colours of matplotlib; PuOr_r for the colour-blind.")
+COLOURS = typer.Option(help="Diverging colours of matplotlib, instead of those of the look.")
 
 
-def _by_numbers(path: Path) -> list[tuple[str, int]]:
+def _by_numbers(path: "AnyPath") -> list[tuple[str, int]]:
     """An order in which y32 comes before y112."""
     return [(text, int(number or -1)) for text, number in re.findall(r"(\D*)(\d*)", str(path))]
 
 
-def load_maps(places: Sequence[Path]) -> "list[cem.EffectMap]":
+def load_maps(places: "Sequence[AnyPath]") -> "list[cem.EffectMap]":
     """The maps of files and of folders at any depth.
 
     Raises:
         ValueError: a folder without maps, or a file that is none.
     """
+    from cem_jax.store.objects import as_place
+
     files = []
-    for place in places:
+    for place in map(as_place, places):
         found = sorted(place.rglob("map.npz"), key=_by_numbers) if place.is_dir() else [place]
         if not found:
             raise ValueError(f"{place}: no map.npz in this folder")
@@ -50,19 +55,56 @@ def report(
     show_files([out], json)
 
 
-@app.command(epilog="Example: cem-jax plot results --out maps.png")
+class Look(StrEnum):
+    """How maps are drawn."""
+
+    clear = "clear"
+    paper = "paper"
+
+
+class Zoom(StrEnum):
+    """Which part of the image maps are drawn of."""
+
+    auto = "auto"
+    whole = "whole"
+    near = "near"
+
+
+class Scale(StrEnum):
+    """Whether maps of one scene have one scale."""
+
+    shared = "shared"
+    own = "own"
+
+
+LOOK = typer.Option(help="Ours, or the paper's, with its colours, green region and pies.")
+LIMIT = typer.Option(help="Effect at which the colours end, in the outcome's unit.")
+ZOOM = typer.Option(help="The whole image, the part that matters, or this where it is small.")
+OUT = typer.Option(help="The file to write: .png, .pdf, .svg.")
+
+
+@app.command(epilog="Example: cem-jax plot results --out maps.pdf --zoom near --look paper")
 def plot(
     maps: Maps,
-    out: Annotated[Path, typer.Option(help="The file to write: .png, .pdf, .svg.")] = Path(
-        "maps.png"
-    ),
-    colour_map: Annotated[str, COLOURS] = "seismic",
+    out: Annotated[Path, OUT] = Path("maps.png"),
+    colour_map: Annotated[str | None, COLOURS] = None,
+    look: Annotated[Look, LOOK] = Look.clear,
+    limit: Annotated[float | None, LIMIT] = None,
+    zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
+    scale: Annotated[
+        Scale, typer.Option(help="Maps of one scene have one scale, or each its own.")
+    ] = Scale.shared,
     json: Json = False,
 ) -> None:
-    """Maps as one picture, a column for each: input, map, shares and range, as in the paper."""
-    from cem_jax.view.figure_file import write_figure
+    """Maps as one picture: inputs, maps, scales, shares; many maps become pages of a .pdf."""
+    from cem_jax.view.figure_file import write_pages
+    from cem_jax.view.plot import pages
 
-    write_figure(cem.plot_teaser(load_maps(maps), colour_map), out, dpi=200)
+    figures = pages(
+        load_maps(maps), colour_map, look=look.value, limit=limit, zoom=zoom.value,
+        scale=scale.value,
+    )  # fmt: skip
+    write_pages(figures, out, dpi=200)
     show_files([out], json)
 
 

@@ -1,9 +1,9 @@
-"""Commands that make maps: `demo`, `map`, `sweep`."""
+"""Commands that make maps: `demo`, `map`."""
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,6 @@ from cem_jax.cli.options import (
 )
 from cem_jax.cli.output import Json, show
 from cem_jax.cli.start import start_jax
-
-if TYPE_CHECKING:
-    from cem_jax.jobs.job import MapResult
 
 app = typer.Typer()
 
@@ -114,6 +111,13 @@ def map_command(
     rounded: Annotated[
         bool, typer.Option("--rounded", help="Score 8-bit outputs, as the paper's code does.")
     ] = False,
+    through: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Split effects into those along all other paths and those through operations: "
+            "global, or modules as body.*.attn; may be repeated."
+        ),
+    ] = None,
     reference_config: Annotated[
         Path | None,
         typer.Option(
@@ -129,10 +133,11 @@ def map_command(
     or --reference-config alone.
     """
     if reference_config is not None:
+        from cem_jax.cli.many import make_job
         from cem_jax.jobs.reference_config import read_reference_config
 
         start_jax(context)
-        run_job(read_reference_config(reference_config, weights), out, json)
+        make_job(read_reference_config(reference_config, weights), out, json)
         return
     if image is None or (task is None) == (degraded is None):
         raise ValueError(
@@ -143,11 +148,12 @@ def map_command(
         raise ValueError("--degraded and --do go together: residual, degraded-pool or FILE.py:NAME")
     check_roi("auto" if roi is None else roi)
     draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
-    load = _network(model, weights, module, label, parse_set(told or ()))
+    load = network_loader(model, weights, module, label, parse_set(told or ()))
     patches = _pool(pool, block)
     clean = cem.open_image(image)
     start_jax(context)
     from cem_jax.scene.regions import missing_roi
+    from cem_jax.scene.tasks import scene_for
 
     network = load()
     grey = grey or network.channels == 1
@@ -156,32 +162,68 @@ def map_command(
         scene = _pair(clean, cem.open_image(degraded, grey=grey), str(do), image.stem)
     else:
         shared = {"sigma": sigma, "seed": seed}
-        scene = _scene(str(task), clean, network.scale, shared, about, image.stem)
+        scene = scene_for(network.scale, str(task), clean, shared, about, image.stem)
     if roi is None:
         raise missing_roi(scene)
     region, note = cem.parse_roi(roi, scene)
     if note:
         where = ",".join(map(str, dataclasses.astuple(region)))
         typer.echo(f"cem-jax: region {where}: {note}", err=True)
-    effect_map = cem.causal_effect_map(
-        network, scene, region, pool=patches, block=block, plan=draws, outcome=score,
-        seed=seed, directory=out, rounded=rounded,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "pool": patches, "block": block, "plan": draws, "outcome": score, "seed": seed,
+        "directory": out, "rounded": rounded,
+    }  # fmt: skip
+    place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
+    if through:
+        mediated = cem.mediated_maps(network, scene, region, through=through, **options)
+        _show_mediated(mediated, out, place, json)
+        return
+    effect_map = cem.causal_effect_map(network, scene, region, **options)
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
-    place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
     text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
 
 
-def _network(
+def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool) -> None:
+    """Pictures of the three maps, which are written already, and a table of them."""
+    from cem_jax.view.figure_file import write_figure
+
+    rows = []
+    for name in ("total", "direct", "pure_indirect"):
+        one = getattr(found, name)
+        write_figure(cem.plot_teaser([one]), out / f"{name}.png", dpi=200)
+        rows.append({"effect": name.replace("_", " ")} | cem.summarise(one))
+    share = found.share()
+    passed = {"share_indirect": share.value, "share_error": share.standard_error}
+    told = (
+        f"Through {len(found.through)} operations ({', '.join(found.through[:3])}"
+        f"{', ...' if len(found.through) > 3 else ''}) passes {100 * share.value:.1f} % "
+        f"+- {100 * share.standard_error:.1f} of the summed effect."
+    )
+    text = f"{cem.markdown_table(rows)}\n\n{told}\n\nWritten to {out}: total.npz, direct.npz, "
+    show([place | passed | row for row in rows], text + "pure_indirect.npz, and their .png", json)
+
+
+def network_loader(
     model: str | None,
     weights: Path | None,
     module: str | None,
     label: str | None,
     arguments: dict[str, Any],
 ) -> "Callable[[], cem.Network]":
-    """How the network is loaded; what can be known beforehand is checked here."""
+    """How a network is loaded; what can be known beforehand is checked here.
+
+    Args:
+        model: its name.
+        weights: its checkpoint.
+        module: the function that makes it, instead of both.
+        label: what it is called.
+        arguments: what the weights, or the function, do not tell.
+
+    Raises:
+        ValueError: options that do not go together, or nothing that names a network.
+    """
     if module is not None:
         if model is not None or weights is not None:
             raise ValueError("--module makes the whole network: expected no --model and --weights")
@@ -207,39 +249,10 @@ def _pool(path: Path | None, block: int) -> "cem.PatchPool | None":
     """The patches of a file, or of a folder of photographs."""
     if path is None:
         return None
-    return cem.PatchPool.from_images(path, block) if path.is_dir() else cem.PatchPool.load(path)
+    from cem_jax.store.objects import as_place
 
-
-def _scene(
-    task: str,
-    clean: Any,
-    scale: int,
-    shared: dict[str, Any],
-    about: dict[str, Any],
-    name: str,
-) -> "cem.Scene":
-    """The scene of a task on a photograph, for a network of a scale.
-
-    Args:
-        task: its name.
-        clean: the photograph.
-        scale: of the network; the scene follows it.
-        shared: what several tasks are told by options of their own.
-        about: what this scene is told.
-        name: what it is called.
-    """
-    from cem_jax.scene.tasks import find_task, from_levels, task_arguments
-
-    task = find_task(task)
-    if task == "SR" and scale == 1:
-        task = "preupsampled"
-    known = task_arguments(task)
-    told = {key: value for key, value in shared.items() if key in known}
-    if task != "DN":
-        told.pop("sigma", None)  # the option is of DN alone
-    if "scale" in known and scale != 1:
-        told["scale"] = scale
-    return cem.make_scene(task, clean, name=name, **from_levels(told | about))
+    folder = as_place(path).is_dir()
+    return cem.PatchPool.from_images(path, block) if folder else cem.PatchPool.load(path)
 
 
 def _pair(clean: Any, degraded: Any, do: str, name: str) -> "cem.Scene":
@@ -254,52 +267,3 @@ def _write_map(effect_map: "cem.EffectMap", out: Path) -> None:
 
     effect_map.save(out / "map.npz")
     write_figure(cem.plot_teaser([effect_map]), out / "map.png", dpi=200)
-
-
-@app.command(epilog="Example: cem-jax sweep job.toml --out results")
-def sweep(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="What is to be made: docs/sweeps.md.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the maps; by default FILE without .toml.")
-    ] = None,
-    distributed: Annotated[
-        bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Maps of many networks, scenes and regions: OUT/maps.json and a folder for each.
-
-    Start it as often as you like, on all machines that share OUT: they share the work.
-    """
-    start_jax(context)
-    if distributed:
-        from cem_jax.sweep.devices import join_processes
-
-        join_processes()
-    run_job(cem.read_job(file), file.with_suffix("") if out is None else out, json)
-
-
-def run_job(job: "cem.Job", folder: Path, json: bool) -> None:
-    """Makes a job's maps, with a line for each; status 2 in the end if one could not be made."""
-    from cem_jax.jobs.job import INDEX
-
-    done = 0
-
-    def tell(result: "MapResult") -> None:
-        nonlocal done
-        done += 1
-        head = f"{done}/{len(job.maps)} {result.asked}: "
-        if result.problem:
-            typer.echo(f"cem-jax: {head}{result.problem}", err=True)
-        else:
-            spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
-            typer.echo(f"{head}{spent}", err=json)
-
-    results = cem.run_job(job, folder, each=tell)
-    failed = sum(bool(result.problem) for result in results)
-    listed = folder / INDEX
-    text = f"\n{len(results) - failed} maps in {folder}, listed in {listed}"
-    typer.echo(listed.read_text() if json else text)
-    if failed:
-        raise typer.Exit(2)

@@ -1,5 +1,6 @@
 """What options of the command line mean: regions, plans, tasks, names of networks."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -146,3 +147,17 @@ def parse_plan(text: str) -> "cem.Plan":
         return as_plan(text)
     except ValueError as error:
         raise ValueError(str(error).replace("plan=", "--plan ", 1)) from error
+
+
+def parse_time(text: str) -> float:
+    """Seconds from a text such as 3h50m.
+
+    Raises:
+        ValueError: another text.
+    """
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise ValueError(f"--for {_given(text)}: expected a time such as 3h50m, 90m or 45s")
+    return total

@@ -1,6 +1,7 @@
 """JAX as commands that compute set it up."""
 
 import contextlib
+import os
 
 import typer
 
@@ -19,3 +20,19 @@ def start_jax(context: typer.Context) -> None:
     if context.obj:
         with contextlib.suppress(ValueError):  # without a home to write to, it compiles anew
             cem.use_compilation_cache()
+
+
+def start_workers(context: typer.Context) -> None:
+    """Keeps this process off its workers' devices, and tells these where programs are kept.
+
+    Args:
+        context: of the command; its `obj` says whether programs are kept.
+    """
+    import jax
+
+    from cem_jax.sweep.compilation_cache import cache_variables
+
+    jax.config.update("jax_platforms", "cpu")
+    if context.obj:
+        for name, value in cache_variables().items():
+            os.environ.setdefault(name, value)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int64, Integer
 
 from .graph import Equation, Graph
 from .regions import Boxes
 from .rules import rule_for
 
 
-def image_boxes(corners: np.ndarray, size: Sequence[int], channels: int) -> Boxes:
+def image_boxes(
+    corners: Integer[np.ndarray, "positions 2"], size: Sequence[int], channels: int
+) -> Boxes:
     """Boxes [1, height, width, channels] at the given rows and columns, int [positions, 2]."""
     corners = np.asarray(corners, np.int64).reshape(-1, 2)
     full = np.zeros((len(corners), 4), np.int64)
@@ -93,7 +96,7 @@ def needs(graph: Graph, region: Boxes) -> list[Boxes]:
 
 def intersections(
     eq: Equation, reach: Sequence[Boxes | None], region: Sequence[Boxes]
-) -> np.ndarray | None:
+) -> Int64[np.ndarray, "positions rank"] | None:
     """Lengths of what an operation computes of its first output, int64 [positions, rank].
 
     Args:

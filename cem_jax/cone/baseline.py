@@ -7,9 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float, Shaped
 
 from .analyse import aligned, need
-from .graph import Graph, Known
+from .graph import AnyArray, Graph, Known
 from .regions import Boxes
 from .rules import rule_for
 from .windows import Key
@@ -50,8 +51,11 @@ class Baseline:
         return cls(graph, extents, roi, tuple(parts))
 
     def run(
-        self, leaves: Sequence[jax.Array], constants: Sequence[jax.Array], x: jax.Array
-    ) -> tuple[tuple[jax.Array, ...], jax.Array]:
+        self,
+        leaves: Sequence[Shaped[AnyArray, "..."]],
+        constants: Sequence[Any],
+        x: Float[AnyArray, "n h w c"],
+    ) -> tuple[tuple[Shaped[jax.Array, "..."], ...], Float[jax.Array, "n height width channels"]]:
         """The baseline arrays in the order of `extents`, and the region of the output.
 
         Args:

@@ -33,6 +33,7 @@ class Builder:
         self.depends: list[bool] = []
         self.fixed: set[int] = set()
         self.constants: dict[int, Any] = {}
+        self.scope = ""
 
     def value(self, shape: Sequence[int], dtype: Any, depends: bool) -> int:
         """A new value's number."""
@@ -97,7 +98,7 @@ class Builder:
         self.equations.append(
             Equation(
                 name, params, tuple(inputs), tuple(numbers), bind, shapes, out_shapes, dtype,
-                depends, band, unclear,
+                depends, band, unclear, self.scope,
             )
         )  # fmt: skip
         return numbers

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64, Integer, Real
 
 from .analyse import footprints, intersections, misunderstood, spreading
 from .counts import multiply_adds, of_both_cones
@@ -64,14 +65,19 @@ class Costs:
         """[positions, operations, axes]."""
         self.factors = np.array([factor for _, factor in rows.values()])
 
-    def cost(self, sizes: np.ndarray) -> np.ndarray:
+    def cost(
+        self, sizes: Integer[np.ndarray, "*classes operations axes"]
+    ) -> Float64[np.ndarray, "*classes"]:
         """Multiply-adds of windows of these sizes [..., operations, axes]."""
-        return np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors
+        return np.asarray(np.prod(sizes, axis=-1, dtype=np.float64) @ self.factors)
 
 
 def classes(
-    costs: Costs, draws: np.ndarray, class_cost: float | None = None, speed: float = 1.0
-) -> list[np.ndarray]:
+    costs: Costs,
+    draws: Real[np.ndarray, " positions"],
+    class_cost: float | None = None,
+    speed: float = 1.0,
+) -> list[Integer[np.ndarray, "..."]]:
     """Groups positions, merging the cheapest pair while that saves time.
 
     Args:
@@ -96,7 +102,7 @@ def classes(
     count = np.array([draws[m].sum() for m in members], np.float64)
     own = costs.cost(windows)
 
-    def loss(k: int) -> np.ndarray:
+    def loss(k: int) -> Float64[np.ndarray, " groups"]:
         """What merging group k with each other one adds."""
         both = costs.cost(np.maximum(windows[k], windows))
         return (count + count[k]) * both - count * own - count[k] * own[k]
@@ -133,9 +139,9 @@ class Choice:
         note: what was decided, in words.
     """
 
-    groups: list[np.ndarray]
+    groups: list[Integer[np.ndarray, "..."]]
     reach: list[Boxes | None]
-    exact: np.ndarray
+    exact: Float64[np.ndarray, " positions"]
     dense: bool
     note: str
 

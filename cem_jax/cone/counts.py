@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64, Integer
 
 from .analyse import intersections
 from .graph import Equation, Graph
@@ -14,7 +15,9 @@ from .regions import Boxes
 from .rules import RULES, rule_for
 
 
-def multiply_adds(eq: Equation, sizes: np.ndarray, elements: float = 0.0) -> np.ndarray:
+def multiply_adds(
+    eq: Equation, sizes: Integer[np.ndarray, "*positions rank"], elements: float = 0.0
+) -> Float64[np.ndarray, "*positions"]:
     """Multiply-adds of an operation on windows.
 
     Args:
@@ -25,10 +28,10 @@ def multiply_adds(eq: Equation, sizes: np.ndarray, elements: float = 0.0) -> np.
     Returns:
         float [...].
     """
-    rule, count = rule_for(eq), np.prod(sizes, axis=-1, dtype=np.float64)
+    rule, count = rule_for(eq), np.asarray(np.prod(sizes, axis=-1, dtype=np.float64))
     if rule is None:
-        return np.where(count > 0, _of_loops(eq.params), 0.0) + count * elements
-    return count * (rule.multiply_adds(eq) + elements)
+        return np.asarray(np.where(count > 0, _of_loops(eq.params), 0.0) + count * elements)
+    return np.asarray(count * (rule.multiply_adds(eq) + elements))
 
 
 def _of_loops(params: Mapping[str, Any]) -> float:
@@ -53,7 +56,7 @@ def of_whole(graph: Graph) -> float:
 
 def of_both_cones(
     graph: Graph, reach: Sequence[Boxes | None], region: Sequence[Boxes]
-) -> np.ndarray:
+) -> Float64[np.ndarray, " positions"]:
     """Multiply-adds of the exact intersections of both cones, float [positions].
 
     Args:

@@ -10,15 +10,19 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float, Int32, Shaped
 
-from .graph import Known
+from .graph import AnyArray, Known
 from .rules import rule_for
 from .windows import Offset, Read, Step, WindowProgram
 
 
 def run(
-    program: WindowProgram, caches: Sequence[jax.Array], offsets: jax.Array, patches: jax.Array
-) -> jax.Array:
+    program: WindowProgram,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int32[AnyArray, " columns"],
+    patches: Float[jax.Array, "n block block c"],
+) -> Float[jax.Array, "n h w channels"]:
     """A program as a pure function: what `Cone.evaluate` compiles.
 
     Args:

@@ -10,6 +10,8 @@ import numpy as np
 
 from .regions import Interval
 
+AnyArray = jax.Array | np.ndarray
+
 Start = int | jax.Array
 """First index of a window on one axis: known, or a scalar of the running program."""
 
@@ -80,6 +82,7 @@ class Equation:
         depends: whether an input depends on the image.
         band: which indices of an axis the outputs take, where the operation is a resizing.
         misread: parameters that are not understood; then the operation is global.
+        scope: where in the function it stands, by `jax.named_scope`: "body.3.attn".
     """
 
     name: str
@@ -93,6 +96,7 @@ class Equation:
     depends: bool
     band: Band | None = None
     misread: tuple[str, ...] = ()
+    scope: str = ""
 
 
 @dataclasses.dataclass(eq=False)

@@ -174,6 +174,19 @@ def within(params: Mapping[str, Any]) -> Iterator[Any]:
         yield from getattr(opened(value)[0], "eqns", ())
 
 
+def placed(scope: str, eqn: Any) -> str:
+    """Where an equation stands, of one in a jaxpr that is called at `scope`.
+
+    Names of `jax.named_scope` that repeat the path so far, as full paths of modules do, replace it;
+    others are added to it.
+    """
+    for part in eqn.source_info.name_stack.stack:
+        name = part.name if type(part).__name__ == "Scope" else ""  # else a transformation, as vmap
+        if name and name != scope and "->" not in name:  # as jnp.einsum names itself
+            scope = name if name.startswith(f"{scope}.") or not scope else f"{scope}.{name}"
+    return scope
+
+
 def is_literal(atom: Any) -> bool:
     """Whether an operand is written into the jaxpr; then `atom.val` is its value."""
     return isinstance(atom, core.Literal)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Integer
 
 from .analyse import image_boxes, needs
 from .graph import Graph
@@ -22,10 +23,10 @@ def reachable(
     f: Callable[..., jax.Array],
     shape: Sequence[int],
     roi: Rectangle,
-    origins: np.ndarray,
+    origins: Integer[np.ndarray, "blocks 2"],
     block: int,
     params: Any = None,
-) -> np.ndarray:
+) -> Bool[np.ndarray, " blocks"]:
     """Which blocks of the input can change a region of the output.
 
     Args:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int64, Integer
 
 Interval = tuple[Any, Any]
 """First index and the index behind the last: int64 [positions] each, or one int for all."""
@@ -25,12 +26,14 @@ class Boxes:
         some: whether the box has an element, bool [positions].
     """
 
-    lo: np.ndarray
-    hi: np.ndarray
-    some: np.ndarray
+    lo: Int64[np.ndarray, "positions rank"]
+    hi: Int64[np.ndarray, "positions rank"]
+    some: Bool[np.ndarray, " positions"]
 
     @classmethod
-    def of(cls, corner: np.ndarray, size: Sequence[int] | np.ndarray) -> "Boxes":
+    def of(
+        cls, corner: Integer[np.ndarray, "positions rank"], size: Sequence[int] | np.ndarray
+    ) -> "Boxes":
         """Boxes of one size with their first corners at `corner`, int [positions, rank]."""
         lo = np.asarray(corner, np.int64)
         return cls(lo, lo + np.asarray(size, np.int64), np.ones(len(lo), bool))
@@ -47,7 +50,7 @@ class Boxes:
         return cls(zero, zero, np.zeros(count, bool))
 
     @classmethod
-    def stack(cls, intervals: Sequence[Interval], some: np.ndarray) -> "Boxes":
+    def stack(cls, intervals: Sequence[Interval], some: Bool[np.ndarray, " positions"]) -> "Boxes":
         """Boxes from an interval on each axis; an interval may be shorter than `some`."""
         lo, hi = np.zeros((2, len(some), len(intervals)), np.int64)
         for axis, (first, end) in enumerate(intervals):
@@ -63,11 +66,11 @@ class Boxes:
         """The intervals on one axis."""
         return self.lo[:, axis], self.hi[:, axis]
 
-    def size(self) -> np.ndarray:
+    def size(self) -> Int64[np.ndarray, "positions rank"]:
         """Lengths, int64 [positions, rank]; 0 where a box is empty."""
         return np.where(self.some[:, None], self.hi - self.lo, 0)
 
-    def count(self) -> np.ndarray:
+    def count(self) -> Int64[np.ndarray, " positions"]:
         """Numbers of elements, int64 [positions]."""
         return np.where(self.some, np.prod(self.hi - self.lo, axis=1), 0)
 

@@ -13,7 +13,7 @@ import numpy as np
 from .builder import Builder
 from .factors import apart
 from .graph import Graph, Known
-from .jaxpr import Loop, binder, called, is_literal, loop, misread, opened, outputs
+from .jaxpr import Loop, binder, called, is_literal, loop, misread, opened, outputs, placed
 from .rewrite import REWRITES
 from .rules import RULES
 
@@ -40,9 +40,12 @@ class _Tracer(Builder):
                 return self.constant(atom.val)
             return env[atom]
 
+        around = self.scope
         for eqn in jaxpr.eqns:
+            self.scope = placed(around, eqn)
             results = self.equation(eqn, [look(atom) for atom in eqn.invars])
             env.update(zip(eqn.outvars, results, strict=True))
+        self.scope = around
         return [look(atom) for atom in jaxpr.outvars]
 
     def equation(self, eqn: Any, inputs: list[int | Known]) -> Sequence[int | Known]:
@@ -83,11 +86,14 @@ class _Tracer(Builder):
         rows = inputs[found.consts + found.carried :]
         order = range(found.length)
         stacks: list[list[Any]] = []
+        around = self.scope
         for index in reversed(order) if found.reverse else order:
+            self.scope = f"{around}.{index}" if around else str(index)
             taken = [self.take(row, index) for row in rows]  # type: ignore[arg-type]
             out = self.inline(*opened(found.body), [*consts, *carry, *taken])
             carry = out[: found.carried]
             stacks.append(out[found.carried :])
+        self.scope = around
         if found.reverse:
             stacks.reverse()
         stacked = [self.stack(rows, 0) for rows in zip(*stacks, strict=True)]
@@ -125,7 +131,14 @@ def _count_local(jaxpr: Any) -> int | None:
 def trace(
     f: Callable[..., jax.Array], params: Any, shape: Sequence[int], dtype: Any, loops: bool = True
 ) -> Graph:
-    """The graph of `f(params, x)`.
+    """The graph of `f(params, x)`, on factors: see `as_written`, which it comes from."""
+    return apart(as_written(f, params, shape, dtype, loops))
+
+
+def as_written(
+    f: Callable[..., jax.Array], params: Any, shape: Sequence[int], dtype: Any, loops: bool = True
+) -> Graph:
+    """The graph of `f(params, x)`, on axes as the function has them.
 
     Args:
         f: a pure function with one array as its result.
@@ -153,8 +166,7 @@ def trace(
     (output,) = builder.inline(closed.jaxpr, closed.consts, [*leaves, inner])
     if not isinstance(output, int) or not builder.depends[output]:
         raise ValueError(f"f={f!r}: the result does not depend on x")
-    graph = Graph(
+    return Graph(
         builder.equations, builder.shapes, builder.dtypes, builder.depends, tuple(leaves),
         builder.constants, raw, inner, output,
     )  # fmt: skip
-    return apart(graph)

@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float64, Int32, Int64, Integer, Real
 
 from .analyse import image_boxes, needs
 from .baseline import Baseline
 from .classes import LEAST_GAIN, choose, everything
 from .counts import of_both_cones, of_whole
 from .execute import run
-from .graph import Graph
+from .graph import AnyArray, Graph
 from .reach import Rectangle, with_params
 from .regions import Boxes
 from .trace import trace
@@ -24,7 +25,7 @@ Call = Callable[[Any, tuple[Any, ...], tuple[Any, ...]], Any]
 """From a function, its static arguments and its arrays to its result."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class MultiplyAdds:
     """What one intervention costs, in multiply-adds.
 
@@ -37,8 +38,8 @@ class MultiplyAdds:
 
     dense: float
     crop: float
-    cone: np.ndarray
-    programs: np.ndarray
+    cone: Float64[np.ndarray, " blocks"]
+    programs: Float64[np.ndarray, " blocks"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,9 +78,9 @@ class ConePlan:
     shape: tuple[int, ...]
     roi: Rectangle
     block: int
-    origins: np.ndarray
-    program_of: np.ndarray
-    offsets: tuple[np.ndarray, ...]
+    origins: Int64[np.ndarray, "blocks 2"]
+    program_of: Integer[np.ndarray, " blocks"]
+    offsets: tuple[Int32[np.ndarray, "..."], ...]
     dense: bool
     note: str
     multiply_adds: MultiplyAdds
@@ -97,7 +98,9 @@ class ConePlan:
         """One for each class of positions."""
         return self.code.programs
 
-    def prepare(self, x: jax.Array, params: Any = None, call: Call | None = None) -> "Cone":
+    def prepare(
+        self, x: Float[AnyArray, "1 h w c"], params: Any = None, call: Call | None = None
+    ) -> "Cone":
         """Runs the function once on an image.
 
         Args:
@@ -139,9 +142,11 @@ class Cone:
 
     plan: ConePlan
     caches: tuple[tuple[jax.Array, ...], ...]
-    region: jax.Array
+    region: Float[jax.Array, "h w c"]
 
-    def evaluate(self, origin: Sequence[int], patches: jax.Array) -> jax.Array:
+    def evaluate(
+        self, origin: Sequence[int], patches: Float[AnyArray, "n block block c"]
+    ) -> Float[jax.Array, "n h w channels"]:
         """The region of f(x with each patch at one block).
 
         Args:
@@ -173,7 +178,7 @@ def plan(
     roi: Rectangle,
     block: int,
     *,
-    origins: np.ndarray | None = None,
+    origins: Sequence[Sequence[int]] | Integer[AnyArray, "blocks 2"] | None = None,
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
     class_cost: float | None = None,
@@ -244,7 +249,12 @@ def plan(
     )  # fmt: skip
 
 
-def _spread(values: np.ndarray, places: np.ndarray, count: int, other: float) -> np.ndarray:
+def _spread(
+    values: Real[np.ndarray, " places"],
+    places: Integer[np.ndarray, " places"],
+    count: int,
+    other: float,
+) -> Real[np.ndarray, " {count}"]:
     """An array of that many elements with values at places and another value elsewhere."""
     out = np.full(count, other, values.dtype)
     out[places] = values
@@ -253,11 +263,11 @@ def _spread(values: np.ndarray, places: np.ndarray, count: int, other: float) ->
 
 def cone(
     f: Callable[..., jax.Array],
-    x: jax.Array,
+    x: Float[AnyArray, "1 h w c"],
     roi: Rectangle,
     block: int,
     *,
-    origins: np.ndarray | None = None,
+    origins: Sequence[Sequence[int]] | Integer[AnyArray, "blocks 2"] | None = None,
     params: Any = None,
     draws: tuple[int, int] = (50, 50),
 ) -> Cone:
@@ -276,7 +286,9 @@ def cone(
     return planned.prepare(x, params)
 
 
-def restricted(f: Callable[..., jax.Array], params: Any, x: jax.Array, roi: Rectangle) -> jax.Array:
+def restricted(
+    f: Callable[..., jax.Array], params: Any, x: Float[AnyArray, "n h w c"], roi: Rectangle
+) -> Float[jax.Array, "n height width channels"]:
     """A region of f's output, computing at each operation only what the region needs.
 
     Args:

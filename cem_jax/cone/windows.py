@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int32, Int64, Integer
 
 from .analyse import aligned, need
 from .counts import multiply_adds
@@ -148,7 +149,9 @@ class Planner:
         result = self._read(self.graph.output, place, None)
         return WindowProgram(tuple(steps), result, tuple(self.extents), total)
 
-    def rows(self, origins: dict[Key, np.ndarray]) -> np.ndarray:
+    def rows(
+        self, origins: dict[Key, Int64[np.ndarray, "..."]]
+    ) -> Int32[np.ndarray, "positions columns"]:
         """The positions' offsets, int32 [positions, columns].
 
         Args:
@@ -223,14 +226,16 @@ class Planner:
         at = tuple(self._column(part.lo[:, axis], key, axis) for axis in range(part.rank))
         return Read(number, size, key=key, base_at=at)
 
-    def _relative(self, index: np.ndarray) -> tuple[Offset, ...]:
+    def _relative(self, index: Integer[np.ndarray, "positions rank"]) -> tuple[Offset, ...]:
         """Offsets int64 [positions, rank]; those equal at all positions are fixed."""
         return tuple(
             Offset(int(column[0])) if (column == column[0]).all() else self._column(column, None, 0)
             for column in index.T
         )
 
-    def _column(self, index: np.ndarray, key: Key | None, axis: int) -> Offset:
+    def _column(
+        self, index: Integer[np.ndarray, " positions"], key: Key | None, axis: int
+    ) -> Offset:
         same = (index.tobytes(), key, axis)
         if same not in self.seen:
             self.seen[same] = len(self.parts)
@@ -250,15 +255,15 @@ class Programs:
     """
 
     all: tuple[WindowProgram, ...]
-    of: np.ndarray
-    offsets: tuple[np.ndarray, ...]
+    of: Int64[np.ndarray, " positions"]
+    offsets: tuple[Int32[np.ndarray, "..."], ...]
     extents: dict[Key, Boxes]
 
 
 def programs(
     graph: Graph,
     roi: Boxes,
-    groups: Sequence[np.ndarray],
+    groups: Sequence[Integer[np.ndarray, "..."]],
     blocks: Boxes,
     reach: Sequence[Boxes | None],
     region: Sequence[Boxes],

@@ -3,8 +3,9 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
-from cem_jax.effects.request import Request, versions
+from cem_jax.effects.request import Request, Sweeps, versions
 from cem_jax.effects.rounds import Outcomes
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
@@ -21,7 +22,7 @@ _EXTREME_BYTES = 2**24
 
 
 def estimated_maps(
-    request: Request, sweep: Sweep | CorrectedSweep, roi: ROI, number: int, drawn: Outcomes
+    request: Request, sweep: Sweeps, roi: ROI, number: int, drawn: Outcomes
 ) -> dict[str, EffectMap]:
     """The maps of one region by the names of the outcomes.
 
@@ -114,7 +115,9 @@ def extremes_of(
     )  # fmt: skip
 
 
-def _strongest(effect: np.ndarray, tolerance: float, region: np.ndarray) -> np.ndarray:
+def _strongest(
+    effect: Float[np.ndarray, " cells"], tolerance: float, region: UInt8[np.ndarray, "h w c"]
+) -> Bool[np.ndarray, " cells"]:
     """The blocks of which extremes are kept: those with an effect, as many as there is room for."""
     most = max(_EXTREME_BYTES // (2 * region.nbytes), 1)
     chosen = np.zeros(len(effect), bool)

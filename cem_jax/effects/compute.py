@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from cem_jax.arguments import whole_number
 from cem_jax.effects.progress import Progress, as_progress
+from cem_jax.store.objects import AnyPath
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Compute:
     Args:
         directory: where a sweep is kept, so that it resumes after any interruption with the
             identical result; a finished map is returned as it was saved. It answers only for the
-            configuration that it was begun with. None keeps nothing.
+            configuration that it was begun with. `s3://` and `gs://` are folders too. None keeps
+            nothing.
         progress: how it is followed: `TerminalProgress()`, `TextProgress(every=60)`,
             `NotebookProgress()`, `NoProgress()` or an object like these. True takes the first one
             that suits where it runs, False the last one.
@@ -38,13 +39,13 @@ class Compute:
         Compute(directory=None, progress=NoProgress(), chunk=8, devices=None)
     """
 
-    directory: str | Path | None = None
+    directory: str | AnyPath | None = None
     progress: bool | Progress = True
     chunk: int | None = None
     devices: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.directory, str | Path | None):
+        if not isinstance(self.directory, str | AnyPath | None):
             raise ValueError(f"directory={self.directory!r}: expected the path of a folder")
         put = object.__setattr__
         put(self, "progress", as_progress(self.progress))

@@ -5,7 +5,6 @@ import dataclasses
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import jax
@@ -14,7 +13,7 @@ from cem_jax.effects.assembly import estimated_maps, extremes_of
 from cem_jax.effects.compute import Compute
 from cem_jax.effects.progress import Progress
 from cem_jax.effects.request import Request, written_by
-from cem_jax.effects.rounds import draw
+from cem_jax.effects.rounds import Outcomes, draw
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import finished_maps, map_paths
@@ -23,8 +22,9 @@ from cem_jax.outcome import Outcome, psnr
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath
 from cem_jax.store.resume import open_directory
-from cem_jax.store.store import Log, holds
+from cem_jax.store.store import Log, ObjectLog, holds
 
 
 class Options(TypedDict, total=False):
@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
     seed: int
     rounded: bool
     compute: Compute | None
-    directory: str | Path | None
+    directory: str | AnyPath | None
     progress: bool | Progress | None
     chunk: int | None
     devices: Sequence[Any] | None
@@ -54,7 +54,7 @@ def causal_effect_map(
     seed: int = 0,
     rounded: bool = False,
     compute: Compute | None = None,
-    directory: str | Path | None = None,
+    directory: str | AnyPath | None = None,
     progress: bool | Progress | None = None,
     chunk: int | None = None,
     devices: Sequence[Any] | None = None,
@@ -170,18 +170,65 @@ def region_maps(
         ValueError: arguments that do not fit, no region, or one that is named twice.
         OSError: the directory's disk is full; what was computed is kept.
     """
+    scores = (psnr if outcome is None else outcome,)
+    found = maps_of_regions(network, scene, rois, scores, **options)
+    return tuple(next(iter(maps.values())) for maps in found.values())
+
+
+def maps_of_regions(
+    network: Network,
+    scene: Scene,
+    rois: Sequence[ROI],
+    outcomes: Sequence[Outcome | str],
+    **options: Unpack[Options],
+) -> dict[ROI, dict[str, EffectMap]]:
+    """Maps of several regions and outcomes, by region and outcome; see `region_maps`.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        rois: the regions, in output pixels.
+        outcomes: as of `causal_effect_maps`.
+        **options: as of `region_maps`.
+
+    Raises:
+        ValueError: arguments that do not fit, no region, or one that is named twice.
+        OSError: the directory's disk is full; what was computed is kept.
+    """
     rois = tuple(rois)
     if not rois or len(set(rois)) != len(rois):
         raise ValueError(f"rois={rois!r}: expected different regions, at least one")
-    scores = (psnr if outcome is None else outcome,)
-    request = Request.make(network, scene, rois, scores, **options)
+    request = Request.make(network, scene, rois, outcomes, **options)
     folder = request.directory
     found = _maps(request, {roi: folder and folder / roi.label for roi in rois}, folder)
-    return tuple(next(iter(found[roi].values())) for roi in rois)
+    return {roi: found[roi] for roi in rois}
+
+
+def share_a_sweep(
+    network: Network,
+    scene: Scene,
+    rois: Sequence[ROI],
+    outcomes: Sequence[Outcome | str],
+    **options: Unpack[Options],
+) -> bool:
+    """Whether `maps_of_regions` makes these maps by one sweep, since that computes less.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        rois: the regions, in output pixels.
+        outcomes: as of `causal_effect_maps`.
+        **options: as of `region_maps`.
+
+    Raises:
+        ValueError: arguments that do not fit.
+    """
+    request = Request.make(network, scene, rois, outcomes, **options)
+    return len(_companies(request, tuple(rois))) < len(rois)
 
 
 def _maps(
-    request: Request, folders: Mapping[ROI, Path | None], shared: Path | None
+    request: Request, folders: Mapping[ROI, AnyPath | None], shared: AnyPath | None
 ) -> dict[ROI, dict[str, EffectMap]]:
     """Maps by region and outcome: those that are finished, and the others.
 
@@ -195,12 +242,34 @@ def _maps(
         kept = _finished(request, roi, folder)
         if kept is not None:
             found[roi] = kept
-    for several in _companies(request, [roi for roi in folders if roi not in found]):
+    left = [roi for roi in folders if roi not in found]
+    if found and left and _begun_together(request, tuple(folders), shared):
+        # Their outcomes are there, of a sweep that ended before it had saved every map.
+        unsaved = {roi: None if roi in found else folder for roi, folder in folders.items()}
+        made = _swept(request, list(folders), unsaved, shared)
+        return found | {roi: made[roi] for roi in left}
+    for several in _companies(request, left):
         found |= _swept(request, several, folders, shared)
     return found
 
 
-def _finished(request: Request, roi: ROI, folder: Path | None) -> dict[str, EffectMap] | None:
+def _begun_together(request: Request, rois: Sequence[ROI], shared: AnyPath | None) -> bool:
+    """Whether a sweep of all these regions was begun."""
+    folder = _shared_folder(rois, shared)
+    if folder is None or request.unknown(rois):
+        return False
+    return holds(folder, request.configuration(rois))
+
+
+def _shared_folder(rois: Sequence[ROI], shared: AnyPath | None) -> AnyPath | None:
+    """Where the sweep of several regions is kept."""
+    if shared is None or len(rois) < 2:
+        return None
+    name = zlib.crc32(" ".join(roi.label for roi in rois).encode())
+    return shared / f"regions-{name:08x}"
+
+
+def _finished(request: Request, roi: ROI, folder: AnyPath | None) -> dict[str, EffectMap] | None:
     """A region's maps, if its folder holds them and can be known to answer for this request."""
     if folder is None or request.unknown((roi,)):
         return None
@@ -222,17 +291,17 @@ def _companies(request: Request, rois: Sequence[ROI]) -> Sequence[Sequence[ROI]]
 def _swept(
     request: Request,
     rois: Sequence[ROI],
-    folders: Mapping[ROI, Path | None],
-    shared: Path | None,
+    folders: Mapping[ROI, AnyPath | None],
+    shared: AnyPath | None,
 ) -> dict[ROI, dict[str, EffectMap]]:
     """Maps of regions that share a sweep; whoever cannot keep it need not begin."""
     begun = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        logs: list[Log | None] = [_opened(request, (roi,), folders[roi], stack) for roi in rois]
-        log = logs[0]
-        if len(rois) > 1 and shared is not None:
-            name = zlib.crc32(" ".join(roi.label for roi in rois).encode())
-            log = _opened(request, rois, shared / f"regions-{name:08x}", stack)
+        logs: list[Log | ObjectLog | None] = [
+            _opened(request, (roi,), folders[roi], stack) for roi in rois
+        ]
+        together = _shared_folder(rois, shared)
+        log = logs[0] if together is None else _opened(request, rois, together, stack)
         layout = request.layout(rois)
         sweep = request.sweep(layout)
         each = [layout] if len(rois) == 1 else [request.layout((roi,)) for roi in rois]
@@ -240,7 +309,11 @@ def _swept(
             (one.reach & ~request.inside(roi)).reshape(-1)
             for roi, one in zip(rois, each, strict=True)
         ]
-        drawn = draw(request, sweep, active, log, begun)
+
+        def so_far(drawn: Outcomes) -> EffectMap:
+            return next(iter(estimated_maps(request, sweep, rois[0], 0, drawn).values()))
+
+        drawn = draw(request, sweep, active, log, begun, so_far)
         found = {}
         for number, roi in enumerate(rois):
             maps = estimated_maps(request, sweep, roi, number, drawn)
@@ -254,8 +327,8 @@ def _swept(
 
 
 def _opened(
-    request: Request, rois: Sequence[ROI], folder: Path | None, stack: contextlib.ExitStack
-) -> Log | None:
+    request: Request, rois: Sequence[ROI], folder: AnyPath | None, stack: contextlib.ExitStack
+) -> Log | ObjectLog | None:
     """The log of a sweep, locked while the stack lasts."""
     if folder is None:
         return None
@@ -266,7 +339,7 @@ def _opened(
     return stack.enter_context(log)
 
 
-def _save(request: Request, folder: Path | None, maps: Mapping[str, EffectMap]) -> None:
+def _save(request: Request, folder: AnyPath | None, maps: Mapping[str, EffectMap]) -> None:
     if folder is not None and (not request.compute.shared or jax.process_index() == 0):
         for name, path in map_paths(folder, list(request.scores)).items():
             maps[name].save(path)

@@ -4,11 +4,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float32
 
 from cem_jax.arguments import truth, whole_number
-from cem_jax.effects.request import check_pair, grid_of, on_scene
+from cem_jax.effects.request import check_pair, grid_of
 from cem_jax.grid import ROI
 from cem_jax.network.network import Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, psnr
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene
@@ -27,7 +29,7 @@ def outcomes(
     rounded: bool = False,
     outcome: Outcome | str = psnr,
     chunk: int | None = None,
-) -> np.ndarray:
+) -> Float32[np.ndarray, " n"]:
     """Outcomes of interventions whose patches are given in the network's input space.
 
     Args:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -24,6 +25,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from cem_jax.arguments import positive_number
+from cem_jax.map.effect_map import EffectMap
 from cem_jax.plain_text import shortened, visible
 
 _LONGEST_NAME = 32
@@ -41,13 +43,16 @@ class State:
         total: interventions of the stage.
         seconds: since the stage began.
         effects: makes the mean effects so far [rows, columns], NaN where nothing was drawn.
+        map: makes the map so far, as the plan estimates it from what was drawn, of the first region
+            and outcome; None where a sweep does not tell it.
     """
 
     stage: int
     done: int
     total: int
     seconds: float
-    effects: Callable[[], np.ndarray]
+    effects: Callable[[], Float[np.ndarray, "rows columns"]]
+    map: Callable[[], EffectMap] | None = None
 
     @property
     def words(self) -> str:
@@ -251,7 +256,7 @@ def suiting() -> Progress:
     """The kind that suits where this process writes to."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if type(shell).__name__ == "ZMQInteractiveShell":
+    if any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__):
         return NotebookProgress()
     return TerminalProgress() if Console(stderr=True).is_terminal else TextProgress()
 

@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Bool, Int
 
 from cem_jax.arguments import truth, whole_number
 from cem_jax.cone.digest import (
@@ -21,6 +22,7 @@ from cem_jax.cone.digest import (
 from cem_jax.effects.compute import Compute
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
+from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
@@ -28,7 +30,9 @@ from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.corrected import CorrectedSweep, corrected_sweep
+from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.sweep.chunks import Chunk
+from cem_jax.sweep.corrected import corrected_sweep
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
@@ -74,12 +78,6 @@ def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
     roi.check(height, width, scene.scale)
 
 
-def on_scene(network: Network, scene: Scene) -> Network:
-    """The network as it runs on a scene: told the noise of the scene, where it takes that."""
-    noisy = scene.task == "DN" and "sigma" in scene.facts
-    return network.at_noise(scene.facts["sigma"]) if noisy else network
-
-
 def grid_of(scene: Scene, block: int) -> Grid:
     """The blocks of a scene's input; `block` is in output pixels."""
     height, width = scene.degraded.shape[:2]
@@ -118,6 +116,44 @@ def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
     return patch, corner, corner, jax.eval_shape(lambda: jax.random.key(0))
 
 
+@runtime_checkable
+class Sweeps(Protocol):
+    """What is asked of a sweep, see `cem_jax.sweep.sweep.Sweep`."""
+
+    @property
+    def layout(self) -> Layout:
+        """What is computed."""
+        ...
+
+    @property
+    def chunk(self) -> Chunk:
+        """How many interventions go together."""
+        ...
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices."""
+        ...
+
+    def from_pool(
+        self, intervene: Any, pool: Any, seed: int, cells: Any, draws: Any, patches: Any
+    ) -> Interventions:
+        """Interventions do(block = a patch drawn from the pool)."""
+        ...
+
+    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
+        """Outcomes without an intervention, and what is scored."""
+        ...
+
+    def check(self, restored: Any) -> None:
+        """Refuses a network that is not what it is said to be."""
+        ...
+
+    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Which of the interventions, and their outcomes."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Request:
     """Everything that maps depend on, but for their regions; see `causal_effect_map`.
@@ -144,7 +180,7 @@ class Request:
     pool: PatchPool
     block: int
     plan: Plan
-    patches: np.ndarray | None
+    patches: Int[np.ndarray, "sequences draws"] | Int[np.ndarray, " draws"] | None
     scores: Mapping[str, Outcome]
     seed: int
     rounded: bool
@@ -203,11 +239,11 @@ class Request:
         return found
 
     @property
-    def directory(self) -> Path | None:
+    def directory(self) -> AnyPath | None:
         """Where it is kept."""
-        return None if self.compute.directory is None else Path(self.compute.directory)
+        return None if self.compute.directory is None else as_place(self.compute.directory)
 
-    def inside(self, roi: ROI) -> np.ndarray:
+    def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
         return self.grid.near(roi.in_input(self.scene.scale), 0)
 
@@ -300,7 +336,7 @@ class Request:
         given = self.compute.devices
         return jax.local_device_count() if given is None else len(given)
 
-    def sweep(self, layout: Layout) -> Sweep | CorrectedSweep:
+    def sweep(self, layout: Layout) -> Sweeps:
         """A layout on the devices."""
         how = {"chunk": self.compute.chunk, "devices": self.compute.devices}
         if isinstance(self.plan, Corrected):
@@ -308,7 +344,7 @@ class Request:
         return Sweep.make(layout, **how)
 
     def interventions(
-        self, sweep: Sweep | CorrectedSweep, cells: np.ndarray, draws: np.ndarray
+        self, sweep: Sweeps, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]
     ) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
         assert self.scene.intervene is not None

@@ -4,24 +4,25 @@ Several regions may share a sweep. Each has a plan of its own, which sees no dra
 asked for, so that a region's draws are the same in whatever company.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from cem_jax.effects.progress import State
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, Sweeps
+from cem_jax.map.effect_map import EffectMap
 from cem_jax.plain_text import visible
 from cem_jax.store.processes import exchange, own_share
 from cem_jax.store.resume import keep_outcomes
-from cem_jax.store.store import Log, read_outcomes
-from cem_jax.sweep.corrected import CorrectedSweep
-from cem_jax.sweep.sweep import Sweep
+from cem_jax.store.store import Log, ObjectLog, read_outcomes
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
     """What the rounds gave.
 
@@ -34,9 +35,9 @@ class Outcomes:
         devices: how many devices computed, and of which kind.
     """
 
-    values: Sequence[np.ndarray]
-    baseline: np.ndarray
-    restored: np.ndarray
+    values: Sequence[Float32[np.ndarray, "cells capacity k"]]
+    baseline: Float32[np.ndarray, "r k"]
+    restored: UInt8[np.ndarray, "h w c"]
     resumed: int
     seconds: float
     devices: str
@@ -44,10 +45,11 @@ class Outcomes:
 
 def draw(
     request: Request,
-    sweep: Sweep | CorrectedSweep,
-    active: Sequence[np.ndarray],
-    log: Log | None,
+    sweep: Sweeps,
+    active: Sequence[Bool[np.ndarray, " cells"]],
+    log: Log | ObjectLog | None,
     begun: float,
+    so_far: Callable[[Outcomes], EffectMap] | None = None,
 ) -> Outcomes:
     """Draws until every region's plan has what it wants.
 
@@ -57,6 +59,7 @@ def draw(
         active: for each region the blocks that can reach it and are not its own, bool [cells].
         log: holds the outcomes of earlier runs and receives the new ones, or None.
         begun: `time.perf_counter()` when the work began.
+        so_far: makes the map of the first region from what was drawn, for those who follow.
 
     Raises:
         ValueError: an outcome is not finite; the message names the block.
@@ -67,17 +70,21 @@ def draw(
     spent = 0.0 if log is None else read_outcomes(log.folder, known)
     known = exchange(known) if request.compute.shared else known
     resumed = int(np.isfinite(known[..., 0]).sum())
+
+    def outcomes(values: Sequence[np.ndarray]) -> Outcomes:
+        return Outcomes(
+            values, baseline, restored, resumed, time.perf_counter() - begun + spent,
+            f"{sweep.mesh.size} {jax.default_backend()}",
+        )  # fmt: skip
+
+    make = None if so_far is None else lambda values: so_far(outcomes(values))
     with request.compute.progress.follow(visible(request.network.name)) as show:
-        values = _rounds(request, sweep, active, baseline, known, log, show)
-    return Outcomes(
-        values, baseline, restored, resumed, time.perf_counter() - begun + spent,
-        f"{sweep.mesh.size} {jax.default_backend()}",
-    )  # fmt: skip
+        return outcomes(_rounds(request, sweep, active, baseline, known, log, show, make))
 
 
 def _baseline(
-    request: Request, sweep: Sweep | CorrectedSweep, regions: int
-) -> tuple[np.ndarray, np.ndarray]:
+    request: Request, sweep: Sweeps, regions: int
+) -> tuple[Float32[np.ndarray, "{regions} k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -95,26 +102,34 @@ def _baseline(
 
 def _rounds(
     request: Request,
-    sweep: Sweep | CorrectedSweep,
-    active: Sequence[np.ndarray],
-    baseline: np.ndarray,
-    known: np.ndarray,
-    log: Log | None,
+    sweep: Sweeps,
+    active: Sequence[Bool[np.ndarray, " cells"]],
+    baseline: Float32[np.ndarray, "r k"],
+    known: Float32[np.ndarray, "cells capacity r*k"],
+    log: Log | ObjectLog | None,
     show: Callable[[State], None],
-) -> list[np.ndarray]:
+    make: Callable[[Sequence[np.ndarray]], EffectMap] | None,
+) -> list[Float32[np.ndarray, "cells capacity k"]]:
     """The outcomes [cells, capacity, k] of every region that its plan asked for."""
     shared, each = request.compute.shared, len(request.scores)
     asked = np.zeros((len(active), *known.shape[:2]), bool)
 
-    def seen(region: int, outcome: int = 0) -> np.ndarray:
+    def seen(region: int, outcome: int = 0) -> Float32[np.ndarray, "cells capacity"]:
         return np.where(asked[region], known[..., region * each + outcome], np.nan)
 
-    def effects() -> np.ndarray:
+    def effects() -> Float[np.ndarray, "rows columns"]:
         values = seen(0)
         count = np.isfinite(values).sum(axis=1)
         mean = baseline[0, 0] - np.nansum(values, axis=1) / np.maximum(count, 1)
         return np.where(count > 0, mean, np.nan).reshape(request.grid.shape)
 
+    def values() -> list[np.ndarray]:
+        return [
+            np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)
+            for region in range(len(active))
+        ]
+
+    so_far = None if make is None else lambda: make(values())
     plans = [request.steering(float(own[0])) for own in baseline]
     stage = 0
     while True:
@@ -131,19 +146,21 @@ def _rounds(
         if len(cells):
             stage, begun, done = stage + 1, time.monotonic(), 0
             chunks = sweep.evaluate(request.interventions(sweep, cells, draws))
-            for part, found in keep_outcomes(chunks, log, cells, draws):
-                _check_finite(request, cells[part], found)
-                known[cells[part], draws[part]] = found
-                done += len(part)
-                show(State(stage, done, len(cells), time.monotonic() - begun, effects))
+            # Closed, so that what is not written yet is written before the log is given free.
+            with contextlib.closing(keep_outcomes(chunks, log, cells, draws)) as kept:
+                for part, found in kept:
+                    _check_finite(request, cells[part], found)
+                    known[cells[part], draws[part]] = found
+                    done += len(part)
+                    seconds = time.monotonic() - begun
+                    show(State(stage, done, len(cells), seconds, effects, so_far))
         known = exchange(known) if shared else known
-    return [
-        np.stack([seen(region, outcome) for outcome in range(each)], axis=-1)
-        for region in range(len(active))
-    ]
+    return values()
 
 
-def _check_finite(request: Request, cells: np.ndarray, found: np.ndarray) -> None:
+def _check_finite(
+    request: Request, cells: Int[np.ndarray, " n"], found: Float32[np.ndarray, "n outcomes"]
+) -> None:
     """Refuses outcomes [n, k] that are not finite, and names the block."""
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():

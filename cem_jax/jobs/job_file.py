@@ -25,6 +25,7 @@ from cem_jax.scene.pairs import Meaning, meaning_of
 from cem_jax.scene.regions import parse_roi
 from cem_jax.scene.scene import Scene
 from cem_jax.scene.tasks import TASKS, find_task, from_levels, make_scene, task_arguments
+from cem_jax.store.objects import AnyPath, ObjectPath, absolute, as_place, joined, local_folder
 
 _JOB = {"network": list, "scene": list, "plan": (dict, str), "pool": str, "block": int, "seed": int,
         "outcomes": list, "rounded": bool}  # fmt: skip
@@ -45,21 +46,23 @@ _TASKS = {task: {key: _kinds(default) for key, default in task_arguments(task).i
 _SCENE = _COMMON | {key: kinds for keys in _TASKS.values() for key, kinds in keys.items()}
 
 
-def read_job(path: str | Path) -> Job:
+def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = None) -> Job:
     """Reads and checks a job's file; the paths in it are relative to it.
 
     Args:
         path: a TOML file, see `docs/sweeps.md`.
+        skipped: is told of every photograph that cannot be read or does not fit, which is then left
+            out; None refuses the file for it.
 
     Raises:
         ValueError: the message names file, table and key, and what is accepted.
     """
-    path = Path(path)
+    path = as_place(path)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
-    file, folder = Place(str(path)), path.parent
+    file, folder = Place(str(path)), absolute(path.parent)
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:
@@ -80,23 +83,23 @@ def read_job(path: str | Path) -> Job:
         for label, image, make, pair in _images(place, table, folder):
             if label in scenes:
                 raise place.at("label").wrong(f"{label!r} is taken; give this scene another label")
+            kind = task, scale, factor
+            try:
+                sides = _sides(place, image)
+                if pair is not None:
+                    ratio = place.at("degraded").checked(_ratio, sides, _sides(place, pair))
+                    kind = task, ratio, ratio
+                asked = _asked(place, table, make, label, kind, block, sides, suits)
+            except _UnfitError as error:
+                raise error.problem from error
+            except ValueError as error:
+                if skipped is None or not isinstance(image, AnyPath):
+                    raise
+                skipped(f"{image} is left out: {error}")
+                continue
             scenes[label] = make
-            sides = _sides(place, image)
-            if pair is not None:
-                scale = factor = place.at("degraded").checked(_ratio, sides, _sides(place, pair))
-            able = [
-                label
-                for label, (tasks, own) in suits.items()
-                if scale == own and (task in tasks or task not in _KNOWN)
-            ]
-            if not able:
-                raise place.at("task").wrong(f"no network of the file does {task} at scale {scale}")
-            height, width = (side // factor * factor for side in sides)
-            place.at("block").checked(Grid.make, height // factor, width // factor, block, factor)
-            for roi in _regions(place.at("rois"), table.get("rois"), height, width, make):
-                place.at("rois").checked(roi.check, height, width, scale)
-                for network in able:
-                    maps[network].append(MapOf(network, label, roi))
+            for one in asked:
+                maps[one.network].append(one)
     for label, asked in maps.items():
         if not asked:
             raise file.wrong(f"network {label!r} suits no scene of the file: {suits[label]}")
@@ -107,6 +110,38 @@ def read_job(path: str | Path) -> Job:
         outcomes=_outcomes(file.at("outcomes"), found.get("outcomes", ["psnr"])),
         seed=seed, rounded=found.get("rounded", False),
     )  # fmt: skip
+
+
+class _UnfitError(Exception):
+    """A complaint about the file, not about a photograph of it."""
+
+    def __init__(self, problem: ValueError):
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def _asked(
+    place: Place, table: Mapping[str, Any], make: Callable[[], Scene], label: str,
+    kind: tuple[str, int, int], block: int, sides: tuple[int, int],
+    suits: Mapping[str, tuple[tuple[str, ...], int]],
+) -> list[MapOf]:  # fmt: skip
+    """The maps of one scene, by network."""
+    task, scale, factor = kind
+    able = [
+        network
+        for network, (tasks, own) in suits.items()
+        if scale == own and (task in tasks or task not in _KNOWN)
+    ]
+    if not able:
+        raise _UnfitError(
+            place.at("task").wrong(f"no network of the file does {task} at scale {scale}")
+        )
+    height, width = (side // factor * factor for side in sides)
+    place.at("block").checked(Grid.make, height // factor, width // factor, block, factor)
+    regions = _regions(place.at("rois"), table.get("rois"), height, width, make)
+    for roi in regions:
+        place.at("rois").checked(roi.check, height, width, scale)
+    return [MapOf(network, label, roi) for network in able for roi in regions]
 
 
 def _task(place: Place, table: Any) -> tuple[str, int, int]:
@@ -164,8 +199,8 @@ def _ratio(clean: tuple[int, int], degraded: tuple[int, int]) -> int:
 
 
 def _images(
-    place: Place, table: Mapping[str, Any], folder: Path
-) -> list[tuple[str, Any, Callable[[], Scene], Path | None]]:
+    place: Place, table: Mapping[str, Any], folder: AnyPath
+) -> list[tuple[str, Any, Callable[[], Scene], AnyPath | None]]:
     """Label, size or file, and maker of scenes; a pattern stands for several.
 
     With them goes the degraded photograph, if there is one.
@@ -182,12 +217,12 @@ def _images(
         make = functools.partial(_scene, table, functools.partial(_example, name, grey))
         found.append((name, image.shape[:2], make, None))
     elif "degraded" in table:
-        meaning = place.at("do").checked(meaning_of, table.get("do", ""), folder)
+        meaning = place.at("do").checked(meaning_of, table.get("do", ""), local_folder(folder))
         for file, pair in _pairs(place, table, folder):
             make = functools.partial(_pair_scene, file, pair, grey, meaning)
             found.append((file.stem, file, make, pair))
     else:
-        for file in _files(place.at("image"), folder / table["image"]):
+        for file in _files(place.at("image"), joined(folder, table["image"])):
             read = functools.partial(open_image, file, grey=grey)
             found.append((file.stem, file, functools.partial(_scene, table, read), None))
     if "label" in table:
@@ -199,18 +234,25 @@ def _images(
     return found
 
 
-def _files(place: Place, pattern: Path) -> list[Path]:
+def _files(place: Place, pattern: AnyPath) -> list[AnyPath]:
     """The files that a pattern stands for, sorted."""
-    found = [pattern] if pattern.exists() else sorted(map(Path, glob.glob(str(pattern))))
+    if isinstance(pattern, ObjectPath):
+        found: list[AnyPath] = sorted(pattern.parent.glob(pattern.name))
+    elif pattern.exists():
+        found = [pattern]
+    else:
+        found = sorted(map(Path, glob.glob(str(pattern))))
     if not found:
         raise place.wrong(f"{str(pattern)!r}: there is no such file")
     return found
 
 
-def _pairs(place: Place, table: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
+def _pairs(
+    place: Place, table: Mapping[str, Any], folder: AnyPath
+) -> list[tuple[AnyPath, AnyPath]]:
     """Clean and degraded photographs; of patterns, those whose names agree before the dot."""
-    clean = _files(place.at("image"), folder / table["image"])
-    degraded = _files(place.at("degraded"), folder / table["degraded"])
+    clean = _files(place.at("image"), joined(folder, table["image"]))
+    degraded = _files(place.at("degraded"), joined(folder, table["degraded"]))
     if len(clean) == len(degraded) == 1:
         return [(clean[0], degraded[0])]
     by_name = {file.stem: file for file in degraded}
@@ -259,21 +301,26 @@ def _scene(table: Mapping[str, Any], read: Callable[[], Any]) -> Scene:
     return make_scene(table["task"], read(), **_told(table))
 
 
-def _pair_scene(clean: Path, degraded: Path, grey: bool, meaning: Meaning) -> Scene:
+def _pair_scene(clean: AnyPath, degraded: AnyPath, grey: bool, meaning: Meaning) -> Scene:
     return Scene.custom(open_image(clean, grey=grey), open_image(degraded, grey=grey), meaning)
 
 
-def _pool(place: Place, found: str | None, folder: Path, block: int) -> PatchPool | None:
-    """The pool, of the right patch size; read now, since all maps need it."""
+def _pool(
+    place: Place, found: str | None, folder: AnyPath, block: int
+) -> Callable[[], PatchPool] | None:
+    """How the pool is loaded, of the right patch size; tried now, since all maps need it."""
     if found is None:
-        pool = place.checked(PatchPool.default, block)
-    elif (folder / found).is_dir():
-        pool = place.checked(PatchPool.from_images, folder / found, block)
+        place.checked(PatchPool.default, block)
+        return None
+    where = joined(folder, found)
+    if where.is_dir():
+        load = functools.partial(PatchPool.from_images, where, block)
     else:
-        pool = place.checked(PatchPool.load, folder / found)
+        load = functools.partial(PatchPool.load, where)
+    pool = place.checked(load)
     if pool.size != block:
         raise place.wrong(f"its patches have {pool.size} x {pool.size} pixels; block = {block}")
-    return None if found is None else pool
+    return load
 
 
 def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:

@@ -11,6 +11,7 @@ from cem_jax.jobs.tables import Place
 from cem_jax.network.factory import made_by
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
+from cem_jax.store.objects import AnyPath, joined, local_copy, local_folder
 
 KEYS = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict, "module": str,
         "tasks": list}  # fmt: skip
@@ -35,7 +36,7 @@ class Asked(NamedTuple):
     scale: int
 
 
-def read_network(place: Place, table: Any, folder: Path) -> Asked:
+def read_network(place: Place, table: Any, folder: AnyPath) -> Asked:
     """A table `[[network]]`, checked.
 
     Args:
@@ -52,7 +53,7 @@ def read_network(place: Place, table: Any, folder: Path) -> Asked:
     return found
 
 
-def _own(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
+def _own(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
     """A network that a function of the user makes."""
     for key in ("name", "weights", "part"):
         if key in table:
@@ -63,7 +64,7 @@ def _own(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
             f"{table['module']!r}: expected package.module:function or file.py:function"
         )
     if where.endswith(".py"):
-        where = str(folder / where)
+        where = str(local_folder(folder) / where)
         if not Path(where).is_file():
             raise place.at("module").wrong(f"{where!r} does not exist")
     tasks = table.get("tasks", list(_TASKS))
@@ -75,19 +76,19 @@ def _own(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
     return Asked(label, make, tuple(tasks), _scale(make, facts.get("scale", 1)))
 
 
-def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: Path) -> Asked:
+def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
     """A network of the zoo, by its name or recognised by its weights."""
     if "tasks" in table:
         raise place.at("tasks").wrong("only a network with module has them")
     weights, part, told = None, table.get("part"), table.get("arguments", {})
     if "weights" in table:
-        weights = folder / table["weights"]
+        weights = joined(folder, table["weights"])
         if not weights.exists():
             raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
     if "name" in table:
         name = table["name"]
     elif weights is not None:
-        read = place.at("weights").checked(models.read_state_dict, weights, part)
+        read = place.at("weights").checked(models.read_state_dict, local_copy(weights), part)
         name = place.at("weights").checked(models.choose, read, **told)
     else:
         raise place.wrong("it has no name; see `cem-jax models`")

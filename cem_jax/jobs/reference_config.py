@@ -16,7 +16,7 @@ from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.pool.pool import PatchPool
-from cem_jax.scene.image import open_image
+from cem_jax.scene.image import image_size, open_image
 from cem_jax.scene.scene import Scene
 
 CHECKPOINTS = Path("CEM_Demo/ModelZoo/models")
@@ -56,7 +56,7 @@ def read_reference_config(path: str | Path, checkpoints: str | Path | None = Non
     try:
         _check(found)
         weights = path.parent / CHECKPOINTS if checkpoints is None else Path(checkpoints)
-        return _job(found, path.parent, weights)
+        return _job(found, path.parent.absolute(), weights.absolute())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -88,9 +88,9 @@ def _job(found: Mapping[str, Any], folder: Path, checkpoints: Path) -> Job:
     networks = {name: _network(name, found, checkpoints) for name in found["Modellist"]}
     scenes: dict[str, Callable[[], Scene]] = {}
     for name in found["Imagelist"]:
-        image = open_image(folder / found["TextImg_path"] / str(name))
+        image = folder / found["TextImg_path"] / str(name)
         scale = found["sr"]
-        height, width = (length // scale for length in image.shape[:2])
+        height, width = (length // scale for length in image_size(image))
         region.check(height * scale, width * scale, scale)
         Grid.make(height, width, block, scale)
         scenes[name] = functools.partial(_scene, found["task"], image, scale, _seed(found, name))
@@ -129,13 +129,20 @@ def _seed(found: Mapping[str, Any], name: str) -> int:
     return int(number[0])
 
 
-def _scene(task: str, image: np.ndarray, scale: int, seed: int) -> Scene:
+def _scene(task: str, file: Path, scale: int, seed: int) -> Scene:
+    image = open_image(file)
     if task == "SR":
         return Scene.super_resolution(image, scale) if scale > 1 else Scene.preupsampled(image)
     return (Scene.denoising if task == "DN" else Scene.deraining)(image, seed=seed)
 
 
-def _pool(folder: Path, block: int) -> PatchPool:
+def _pool(folder: Path, block: int) -> Callable[[], PatchPool]:
+    """How the pool is loaded; tried now, since all maps need it."""
+    _read_pool(folder, block)
+    return functools.partial(_read_pool, folder, block)
+
+
+def _read_pool(folder: Path, block: int) -> PatchPool:
     """All patches of a folder, one to a file, in the order of their names."""
     patches = [open_image(file) for file in sorted(folder.glob("*.png"))]
     if not patches:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
 
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
@@ -14,6 +15,7 @@ from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import interval, sign_probability
 from cem_jax.plans.names import plan_text
 from cem_jax.read_only import keep_read_only
+from cem_jax.show import html, plot
 
 _OF_THE_DRAWS = ("scene", "images", "pool", "seed", "block", "plan")
 """What two maps must have in common for draw k of a block to be the same intervention in both."""
@@ -41,28 +43,60 @@ class Difference:
             the two maps'.
         unit: of the outcome.
         provenance: of both maps, as "first" and "second".
+        first: the map from which the other is subtracted.
+        second: the other.
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    degrees: np.ndarray
-    selected: np.ndarray
-    inside_roi: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    standard_error: Float[np.ndarray, "rows columns"]
+    samples: Int[np.ndarray, "rows columns"]
+    degrees: Float[np.ndarray, "rows columns"]
+    selected: Bool[np.ndarray, "rows columns"]
+    inside_roi: Bool[np.ndarray, "rows columns"]
     tolerance: float
     unit: str
     provenance: Mapping[str, Any]
+    first: EffectMap = dataclasses.field(repr=False)
+    second: EffectMap = dataclasses.field(repr=False)
 
     __repr__ = by_shape
+    _repr_html_ = html
+    plot = plot
 
     def __post_init__(self) -> None:
         keep_read_only(self)
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "rows columns"]:
         """Probability that the difference's sign is right, [rows, columns], as for a map."""
         found = sign_probability(self.effect, self.standard_error, self.degrees)
         return np.where(self.selected, np.nan, found)
+
+    @property
+    def summary(self) -> dict[str, float | int | str]:
+        """Numbers for a table: baselines, and the blocks outside the regions by their difference.
+
+        A difference is sure where its 95 % interval does not hold 0 and it reaches the tolerance.
+        """
+        low, high = self.interval()
+        known = np.isfinite(self.effect) & ~self.inside_roi
+        large = known & (np.abs(self.effect) >= self.tolerance) & (self.effect != 0)
+        sure = large & ((low > 0) | (high < 0))
+        found = self.effect[known]
+        return {
+            "first": str(self.first.provenance.get("network", "")),
+            "second": str(self.second.provenance.get("network", "")),
+            "first_baseline": self.first.baseline,
+            "second_baseline": self.second.baseline,
+            "more_in_first": int((large & (self.effect > 0)).sum()),
+            "of_these_sure": int((sure & (self.effect > 0)).sum()),
+            "more_in_second": int((large & (self.effect < 0)).sum()),
+            "of_those_sure": int((sure & (self.effect < 0)).sum()),
+            "alike": int((known & ~large).sum()),
+            "min": float(found.min()) if found.size else float("nan"),
+            "max": float(found.max()) if found.size else float("nan"),
+            "unit": self.unit,
+        }
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """Intervals that hold the true difference with the given confidence, as for a map.
@@ -167,6 +201,8 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
         tolerance=max(first.tolerance, second.tolerance),
         unit=first.unit,
         provenance={"first": dict(first.provenance), "second": dict(second.provenance)},
+        first=first,
+        second=second,
     )
 
 
@@ -174,7 +210,7 @@ def _as_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _change(effect_map: EffectMap) -> np.ndarray:
+def _change(effect_map: EffectMap) -> Float64[np.ndarray, "cells draws"]:
     """What each draw takes from the outcome, float64 [cells, draws]; 0 where no draw reaches."""
     values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)
     reached = np.isfinite(values).any(axis=1, keepdims=True)

@@ -3,10 +3,10 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Integer, UInt8
 
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
@@ -17,7 +17,9 @@ from cem_jax.plans.every_block import Fixed
 from cem_jax.plans.names import recorded_plan
 from cem_jax.plans.plan import Drawn
 from cem_jax.read_only import keep_read_only
+from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath
 
 
 class Counts(NamedTuple):
@@ -38,8 +40,12 @@ class Range(NamedTuple):
 class Interval(NamedTuple):
     """Lower and upper ends of the effects' intervals, [rows, columns] in the outcome's unit."""
 
-    low: np.ndarray
-    high: np.ndarray
+    low: Float[np.ndarray, "rows columns"]
+    high: Float[np.ndarray, "rows columns"]
+
+    # As other records of arrays, it equals itself alone; tuples would compare arrays.
+    __eq__, __ne__ = object.__eq__, object.__ne__
+    __hash__ = object.__hash__
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,31 +76,33 @@ class EffectMap:
         extremes: the draws that harmed and helped most, for blocks whose effect is not zero.
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    undecided: np.ndarray
-    inside_roi: np.ndarray
-    values: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    standard_error: Float[np.ndarray, "rows columns"]
+    samples: Integer[np.ndarray, "rows columns"]
+    undecided: Bool[np.ndarray, "rows columns"]
+    inside_roi: Bool[np.ndarray, "rows columns"]
+    values: Float[np.ndarray, "rows columns draws"]
     baseline: float
     tolerance: float
     roi: ROI
     block: int
     scale: int
     task: str
-    degraded: np.ndarray
+    degraded: UInt8[np.ndarray, "h w c"]
     provenance: Mapping[str, Any]
     outcome: str = "psnr"
     unit: str = "dB"
     extremes: Extremes | None = None
 
     __repr__ = by_shape
+    _repr_html_ = html
+    plot = plot
 
     def __post_init__(self) -> None:
         keep_read_only(self)
 
     @property
-    def thresholded(self) -> np.ndarray:
+    def thresholded(self) -> Float[np.ndarray, "rows columns"]:
         """The effect with everything below the tolerance set to zero, as the paper draws it."""
         return np.where(np.abs(self.effect) < self.tolerance, 0.0, self.effect)
 
@@ -113,12 +121,12 @@ class EffectMap:
         return Range(float(outside.min()), float(outside.max()))
 
     @property
-    def degrees(self) -> np.ndarray:
+    def degrees(self) -> Float[np.ndarray, "rows columns"]:
         """Degrees of freedom of the standard errors, [rows, columns]: as the plan's drawing has."""
         return self.plan.drawing.degrees(self.samples)
 
     @property
-    def selected(self) -> np.ndarray:
+    def selected(self) -> Bool[np.ndarray, "rows columns"]:
         """Blocks whose draws were chosen by their outcomes, bool [rows, columns].
 
         Those that `CoarseToFine` left to its coarse draws, since none of them moved the outcome.
@@ -134,7 +142,7 @@ class EffectMap:
         return plan if isinstance(plan, Drawn) else Fixed(max(self.values.shape[2], 1))
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "rows columns"]:
         """Probability that the effect's sign is right, [rows, columns]: see `sign_probability`.
 
         1 where the block cannot reach the region, NaN where there is no standard error, and for
@@ -206,7 +214,7 @@ class EffectMap:
             },
         )
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | AnyPath) -> None:
         """Writes the map to a `.npz` file, whole or not at all; see `docs/map-format.md`.
 
         Args:
@@ -219,7 +227,7 @@ class EffectMap:
         write_file(path, map_bytes(fields))
 
     @classmethod
-    def load(cls, path: str | Path) -> "EffectMap":
+    def load(cls, path: str | AnyPath) -> "EffectMap":
         """Reads what `save` wrote.
 
         Args:

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Integer, UInt8
 
 from cem_jax.by_shape import by_shape
 from cem_jax.read_only import keep_read_only
@@ -21,12 +22,12 @@ class Extremes:
         clean: the true region, uint8 [height, width, c].
     """
 
-    cells: np.ndarray
-    draws: np.ndarray
-    patches: np.ndarray
-    regions: np.ndarray
-    restored: np.ndarray
-    clean: np.ndarray
+    cells: Integer[np.ndarray, " m"]
+    draws: Integer[np.ndarray, "m 2"]
+    patches: UInt8[np.ndarray, "m 2 b b c"]
+    regions: UInt8[np.ndarray, "m 2 h w c"]
+    restored: UInt8[np.ndarray, "h w c"]
+    clean: UInt8[np.ndarray, "h w c"]
 
     __repr__ = by_shape
 
@@ -34,7 +35,9 @@ class Extremes:
         keep_read_only(self)
 
 
-def extreme_draws(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def extreme_draws(
+    values: Float[np.ndarray, "cells draws"], chosen: Bool[np.ndarray, " cells"]
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, "m 2"]]:
     """The draws with the lowest and the highest outcome.
 
     Args:

@@ -1,14 +1,14 @@
 """Finished maps in a sweep's directory."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.store.objects import AnyPath
 from cem_jax.store.store import as_record, differences
 
 
-def map_paths(folder: Path, names: list[str]) -> dict[str, Path]:
+def map_paths(folder: AnyPath, names: list[str]) -> dict[str, AnyPath]:
     """Where finished maps are kept."""
     return {
         name: folder / ("map.npz" if number == 0 else f"map.{name}.npz")
@@ -17,7 +17,7 @@ def map_paths(folder: Path, names: list[str]) -> dict[str, Path]:
 
 
 def finished_maps(
-    folder: Path, configuration: Mapping[str, Any], names: list[str]
+    folder: AnyPath, configuration: Mapping[str, Any], names: list[str]
 ) -> dict[str, EffectMap] | None:
     """The maps of a sweep that is done, as they were saved; None if there are none or damaged ones.
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import plan_text, recorded_plan
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath, as_place
 
 _COLUMNS = (
     "row", "column", "y", "x", "effect", "standard_error", "low", "high", "samples",
@@ -22,7 +24,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: AnyPath, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,7 +32,7 @@ def _write(path: Path, data: bytes) -> None:
     write_file(path, data)
 
 
-def write_csv(effect_map: EffectMap, path: str | Path) -> None:
+def write_csv(effect_map: EffectMap, path: str | AnyPath) -> None:
     """Writes a table with one line for each block, row by row.
 
     Columns: row and column of the block; y and x of its corner in output pixels; effect, standard
@@ -58,10 +60,10 @@ def write_csv(effect_map: EffectMap, path: str | Path) -> None:
     table.writerow(_COLUMNS)
     for line in zip(*(cell.reshape(-1).tolist() for cell in cells), strict=True):
         table.writerow(["" if value != value else value for value in line])
-    _write(Path(path), text.getvalue().encode())
+    _write(as_place(path), text.getvalue().encode())
 
 
-def write_netcdf(effect_map: EffectMap, path: str | Path) -> None:
+def write_netcdf(effect_map: EffectMap, path: str | AnyPath) -> None:
     """Writes `EffectMap.to_xarray` as a NetCDF 3 file, which every NetCDF reader opens.
 
     Args:
@@ -75,10 +77,10 @@ def write_netcdf(effect_map: EffectMap, path: str | Path) -> None:
         dataset = effect_map.to_xarray()
     except ImportError as error:
         raise ValueError("NetCDF needs xarray: pip install 'cem-jax[xarray]'") from error
-    _write(Path(path), bytes(dataset.to_netcdf(engine="scipy", format="NETCDF3_64BIT")))
+    _write(as_place(path), bytes(dataset.to_netcdf(engine="scipy", format="NETCDF3_64BIT")))
 
 
-def reference_arrays(effect_map: EffectMap) -> dict[str, np.ndarray]:
+def reference_arrays(effect_map: EffectMap) -> dict[str, Float64[np.ndarray, "..."]]:
     """A map as the arrays `PSNR` of the paper's code, by the end of the files' names.
 
     A block without fine draws is 0 there. Blocks that were not evaluated, because they cannot

@@ -5,7 +5,6 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.store.npz import Damaged, read_npz, record_of
+from cem_jax.store.objects import AnyPath, as_place
 
 FORMAT_VERSION = 2
 
@@ -44,7 +44,7 @@ def map_bytes(fields: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def read_map(path: str | Path) -> dict[str, Any]:
+def read_map(path: str | AnyPath) -> dict[str, Any]:
     """The fields of the map that a file holds, by name.
 
     Args:
@@ -54,7 +54,9 @@ def read_map(path: str | Path) -> dict[str, Any]:
         ValueError: the file is missing, damaged, or of a newer format; the message names it.
     """
     try:
-        arrays = read_npz(Path(path), (*_ARRAYS, "record", *(f"extremes_{n}" for n in _EXTREMES)))
+        arrays = read_npz(
+            as_place(path), (*_ARRAYS, "record", *(f"extremes_{n}" for n in _EXTREMES))
+        )
         record = record_of(arrays)
         version = record.pop("format_version", None)
         if version == 1:

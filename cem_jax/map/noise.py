@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float64
 
 from cem_jax.map.effect_map import EffectMap, Range
 from cem_jax.plans.corrected import Corrected
@@ -31,7 +32,9 @@ class Shares(NamedTuple):
     zero: float
 
 
-def _draws(effect_map: EffectMap) -> tuple[np.ndarray, np.ndarray]:
+def _draws(
+    effect_map: EffectMap,
+) -> tuple[Float64[np.ndarray, "cells draws"], Bool[np.ndarray, "cells draws"]]:
     """What each draw takes from the outcome at the blocks outside the region, and which count.
 
     Raises:
@@ -50,12 +53,16 @@ def _draws(effect_map: EffectMap) -> tuple[np.ndarray, np.ndarray]:
     return (effect_map.baseline - values)[outside], counted[outside]
 
 
-def _means(change: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def _means(
+    change: Float64[np.ndarray, "cells draws"], counted: Bool[np.ndarray, "cells draws"]
+) -> Float64[np.ndarray, " cells"]:
     total = np.where(counted, change, 0.0).sum(axis=1)
     return total / np.maximum(counted.sum(axis=1), 1)
 
 
-def _halves(effect_map: EffectMap, counted: np.ndarray) -> Iterator[np.ndarray]:
+def _halves(
+    effect_map: EffectMap, counted: Bool[np.ndarray, "cells draws"]
+) -> Iterator[Bool[np.ndarray, "cells draws"]]:
     """Halves of every block's draws, bool [cells, draws]; each comes with its complement."""
     rank = counted.cumsum(axis=1) - 1
     middle = counted.sum(axis=1, keepdims=True) / 2
@@ -72,7 +79,10 @@ def _halves(effect_map: EffectMap, counted: np.ndarray) -> Iterator[np.ndarray]:
         yield counted & ~first
 
 
-def _without_noise(effect_map: EffectMap, number: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _without_noise(
+    effect_map: EffectMap,
+    number: Callable[[Float64[np.ndarray, " cells"]], Float64[np.ndarray, " numbers"]],
+) -> Float64[np.ndarray, " numbers"]:
     """2 T(all) - T(half), T a number of the effects outside the region."""
     change, counted = _draws(effect_map)
     half = [number(_means(change, which)) for which in _halves(effect_map, counted)]
@@ -113,7 +123,7 @@ def shares_without_noise(effect_map: EffectMap) -> Shares:
     """
     least = effect_map.tolerance
 
-    def shares(effect: np.ndarray) -> np.ndarray:
+    def shares(effect: Float64[np.ndarray, " cells"]) -> Float64[np.ndarray, "2"]:
         large = np.abs(effect) >= least
         return np.array([(large & (effect < 0)).mean(), (large & (effect > 0)).mean()])
 
@@ -123,7 +133,9 @@ def shares_without_noise(effect_map: EffectMap) -> Shares:
     return Shares(negative, positive, 100 - negative - positive)
 
 
-def chance_of_harm(effect_map: EffectMap, draws: int, blocks: np.ndarray | None = None) -> float:
+def chance_of_harm(
+    effect_map: EffectMap, draws: int, blocks: Bool[np.ndarray, "rows columns"] | None = None
+) -> float:
     """How often a block without an effect seems to harm, by the mean of some draws.
 
     Not half of the time: where few patches cost much and most gain a little, the mean of a few
@@ -157,7 +169,7 @@ def chance_of_harm(effect_map: EffectMap, draws: int, blocks: np.ndarray | None 
     return float(0.5 + np.mean(skewness) / (6 * math.sqrt(2 * math.pi * draws)))
 
 
-def _skewness_of_many(draws: np.ndarray) -> float:
+def _skewness_of_many(draws: Float64[np.ndarray, " draws"]) -> float:
     """The skewness of a block's outcomes, from its draws and from their halves."""
     halves = np.array_split(draws, 2)
     half = np.mean([_skewness(one) for one in halves])
@@ -165,7 +177,7 @@ def _skewness_of_many(draws: np.ndarray) -> float:
     return float((less * _skewness(draws) - half) / (less - 1))
 
 
-def _skewness(draws: np.ndarray) -> float:
+def _skewness(draws: Float64[np.ndarray, " draws"]) -> float:
     """The third k-statistic over the power 1.5 of the second (G1)."""
     n, moved = len(draws), draws - draws.mean()
     square = np.square(moved).sum() / (n - 1)

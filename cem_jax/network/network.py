@@ -12,6 +12,7 @@ from flax import nnx
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.models.layers import Told
 from cem_jax.network.compiler_options import jitted
+from cem_jax.show import html
 
 _FARTHEST = 0.01
 """Largest difference between a network and what it was made from; rounding stays below 1e-4."""
@@ -54,6 +55,8 @@ class Network:
     channels: int | None = dataclasses.field(default=None, repr=False)
     noise_level: float | None = dataclasses.field(default=None, repr=False)
     reference: Apply | None = dataclasses.field(default=None, repr=False)
+
+    _repr_html_ = html
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -13,6 +13,7 @@ from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
+from cem_jax.store.objects import AnyPath, as_place, local_copy
 
 
 def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Network:
@@ -76,8 +77,8 @@ _FILES = (".pth", ".pt", ".safetensors")
 
 
 def load(
-    name: str | Path,
-    weights: str | Path | None = None,
+    name: str | AnyPath,
+    weights: str | AnyPath | None = None,
     *,
     part: str | None = None,
     label: str | None = None,
@@ -111,17 +112,17 @@ def load(
         (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')
     """
     if weights is None and _is_path(name):
-        state_dict = models.read_state_dict(name, part)
+        state_dict = models.read_state_dict(_local("name", name), part)
         try:
             found = models.choose(state_dict, **arguments)
         except ValueError as error:
             if models.recognise(state_dict):
                 raise ValueError(f"name={str(name)!r}: {error}") from error
-            return _named(_beyond_the_zoo(name, state_dict, error), label or Path(name).stem)
+            return _named(_beyond_the_zoo(name, state_dict, error), label or as_place(name).stem)
         network = from_torch(found, state_dict, **arguments)
-        return _named(network, label or f"{found} {Path(name).stem}")
+        return _named(network, label or f"{found} {as_place(name).stem}")
     name = str(name)
-    path = models.bundled_weights(name) if weights is None else weights
+    path = models.bundled_weights(name) if weights is None else _local("weights", weights)
     if path is None:
         facts = models.describe(name)
         files = " or ".join(facts.official_files) or "no official file is known"
@@ -133,16 +134,30 @@ def load(
     return _named(network, label or (name if weights is None else f"{name} {Path(path).stem}"))
 
 
-def _is_path(name: str | Path) -> bool:
+def _local(argument: str, path: str | AnyPath) -> Path:
+    """A file of weights on this machine.
+
+    Raises:
+        ValueError: there is no such object, or its store does not answer.
+    """
+    try:
+        return local_copy(as_place(path))
+    except OSError as error:
+        raise ValueError(f"{argument}={str(path)!r} cannot be read: {error}") from error
+
+
+def _is_path(name: str | AnyPath) -> bool:
     """Whether a first argument of `load` means a file."""
-    if isinstance(name, Path):
+    if isinstance(name, AnyPath):
         return True
     if name in models.names():
         return False
     return name.endswith(_FILES) or "/" in name or Path(name).is_dir()
 
 
-def _beyond_the_zoo(name: str | Path, state_dict: Mapping[str, Any], refused: Exception) -> Network:
+def _beyond_the_zoo(
+    name: str | AnyPath, state_dict: Mapping[str, Any], refused: Exception
+) -> Network:
     """A network that spandrel recognises, where it is installed."""
     try:
         return from_spandrel(state_dict)

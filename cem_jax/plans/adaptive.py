@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from cem_jax.plans.drawing import Drawing, StratifiedDraws
 from cem_jax.plans.estimate import Estimate, Means, interval, is_decided
@@ -100,7 +101,12 @@ class Adaptive(Drawn):
         least = 1 / (2 * (1 - self.confidence) * self.rare) / max(blocks, 1)
         return int(min(max(2 ** math.ceil(math.log2(least)), _FEWEST), self.most))
 
-    def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
+    def wanted(
+        self,
+        values: Float[np.ndarray, "cells draws"],
+        baseline: float,
+        active: Bool[np.ndarray, " cells"],
+    ) -> Bool[np.ndarray, "cells draws"]:
         """The draws of the first round that is not complete.
 
         All rounds are gone through from the first, each seeing the outcomes of those before it
@@ -116,11 +122,13 @@ class Adaptive(Drawn):
                 return granted
             samples = np.where(more, 2 * samples, samples)
 
-    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+    def estimate(
+        self, values: Float[np.ndarray, "cells draws"], baseline: float, pool: PatchPool
+    ) -> Estimate:
         """The mean of each cell's draws, and which cells the map decides."""
         return self._estimate(values, baseline)
 
-    def _estimate(self, values: np.ndarray, baseline: float) -> Estimate:
+    def _estimate(self, values: Float[np.ndarray, "cells draws"], baseline: float) -> Estimate:
         change = baseline - values.astype(np.float64)
         means = self.drawing.means(change, np.isfinite(change), None)
         blocks = int((means.samples > 0).sum())
@@ -131,7 +139,9 @@ class Adaptive(Drawn):
         undecided = ~is_decided(low - below / half, high + above / half, self.threshold)
         return Estimate(means.effect, means.standard_error, means.samples, undecided)
 
-    def _unseen(self, change: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
+    def _unseen(
+        self, change: Float[np.ndarray, "cells draws"], means: Means
+    ) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"]]:
         """What the patches that a cell has not drawn may add to its effect, below and above."""
         unseen = np.zeros((2, len(change)))
         drawn = means.samples > 0
@@ -145,7 +155,12 @@ class Adaptive(Drawn):
                 unseen[side, rows] = surprise(sign * known, int(n), smallest) * expected
         return unseen[0], unseen[1]
 
-    def _more(self, values: np.ndarray, samples: np.ndarray, baseline: float) -> np.ndarray:
+    def _more(
+        self,
+        values: Float[np.ndarray, "cells draws"],
+        samples: Int[np.ndarray, " cells"],
+        baseline: float,
+    ) -> Bool[np.ndarray, " cells"]:
         """The cells whose draws should double."""
         now = self._estimate(values, baseline)
         more = now.undecided & (samples < self.most)

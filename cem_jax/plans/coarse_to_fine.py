@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from cem_jax.plans.drawing import Drawing, RandomDraws
 from cem_jax.plans.plan import MOST_DRAWS, Drawn, settle
@@ -56,7 +57,12 @@ class CoarseToFine(Drawn):
         """Random patches."""
         return RandomDraws()
 
-    def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
+    def wanted(
+        self,
+        values: Float[np.ndarray, "cells draws"],
+        baseline: float,
+        active: Bool[np.ndarray, " cells"],
+    ) -> Bool[np.ndarray, "cells draws"]:
         """The coarse draws; once all exist, the candidates' fine draws too."""
         wanted = np.zeros(values.shape, bool)
         wanted[active, : self.coarse] = True
@@ -65,7 +71,7 @@ class CoarseToFine(Drawn):
             wanted[active & moved.any(axis=1), self.coarse :] = True
         return wanted
 
-    def counted(self, values: np.ndarray) -> np.ndarray:
+    def counted(self, values: Float[np.ndarray, "cells draws"]) -> Bool[np.ndarray, "cells draws"]:
         """The fine draws where there are any, else the coarse ones.
 
         Args:
@@ -79,7 +85,7 @@ class CoarseToFine(Drawn):
         finely = np.any(drawn[:, self.coarse :], axis=1)
         return drawn & np.equal(fine, finely[:, None])
 
-    def selected(self, values: np.ndarray) -> np.ndarray:
+    def selected(self, values: Float[np.ndarray, "cells draws"]) -> Bool[np.ndarray, " cells"]:
         """Cells that were left to their coarse draws.
 
         Args:

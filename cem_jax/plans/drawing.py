@@ -4,9 +4,10 @@ A plan is made of a drawing and of a rule for how many draws each block gets.
 """
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from cem_jax.plans.estimate import Means
 from cem_jax.pool.pool import PatchPool
@@ -20,21 +21,27 @@ from cem_jax.pool.strata import (
 _PER_STRATUM = 4
 
 
+@runtime_checkable
 class Drawing(Protocol):
     """A way to choose patches, with the mean that belongs to it."""
 
-    def patches(self, pool: PatchPool) -> np.ndarray | None:
+    def patches(self, pool: PatchPool) -> Int[np.ndarray, "sequences capacity"] | None:
         """The pool's patch that draw k of a cell takes, int [sequences, capacity].
 
         Cell c takes sequence c modulo their number. None: random, by (seed, cell, k).
         """
         ...
 
-    def degrees(self, samples: np.ndarray) -> np.ndarray:
+    def degrees(self, samples: Int[np.ndarray, "*cells"]) -> Float[np.ndarray, "*cells"]:
         """Degrees of freedom of the standard error of a mean of so many draws."""
         ...
 
-    def means(self, change: np.ndarray, counted: np.ndarray, pool: PatchPool | None) -> Means:
+    def means(
+        self,
+        change: Float[np.ndarray, "cells draws"],
+        counted: Bool[np.ndarray, "cells draws"],
+        pool: PatchPool | None,
+    ) -> Means:
         """Means of the counted among the changes [cells, draws], with their standard errors."""
         ...
 
@@ -46,12 +53,15 @@ class RandomDraws:
     def patches(self, pool: PatchPool) -> None:
         """None: every draw takes a random patch."""
 
-    def degrees(self, samples: np.ndarray) -> np.ndarray:
+    def degrees(self, samples: Int[np.ndarray, "*cells"]) -> Float[np.ndarray, "*cells"]:
         """One less than the draws."""
         return np.asarray(samples) - 1.0
 
     def means(
-        self, change: np.ndarray, counted: np.ndarray, pool: PatchPool | None = None
+        self,
+        change: Float[np.ndarray, "cells draws"],
+        counted: Bool[np.ndarray, "cells draws"],
+        pool: PatchPool | None = None,
     ) -> Means:
         """The mean, with the unbiased variance of a mean: squares / (n (n - 1)).
 
@@ -87,17 +97,20 @@ class StratifiedDraws:
     capacity: int
     seed: int
 
-    def patches(self, pool: PatchPool) -> np.ndarray:
+    def patches(self, pool: PatchPool) -> Int[np.ndarray, "sequences capacity"]:
         """Stratified sequences of the pool's patches."""
         return stratified_patches(pool, self.capacity, self.seed)
 
-    def degrees(self, samples: np.ndarray) -> np.ndarray:
+    def degrees(self, samples: Int[np.ndarray, "*cells"]) -> Float[np.ndarray, "*cells"]:
         """One for each draw, less one for each stratum of four."""
         samples = np.asarray(samples)
         return samples - np.maximum(samples // _PER_STRATUM, 1.0)
 
     def means(
-        self, change: np.ndarray, counted: np.ndarray, pool: PatchPool | None = None
+        self,
+        change: Float[np.ndarray, "cells draws"],
+        counted: Bool[np.ndarray, "cells draws"],
+        pool: PatchPool | None = None,
     ) -> Means:
         """The mean of the longest run of 2^m draws that a cell has from its first one on.
 
@@ -140,7 +153,7 @@ class Representatives:
 
     n: int
 
-    def patches(self, pool: PatchPool) -> np.ndarray:
+    def patches(self, pool: PatchPool) -> Int[np.ndarray, "1 n"]:
         """The pool's medoids, int [1, n].
 
         Raises:
@@ -148,11 +161,16 @@ class Representatives:
         """
         return medoids(principal_components(pool), self.n)[0][None]
 
-    def degrees(self, samples: np.ndarray) -> np.ndarray:
+    def degrees(self, samples: Int[np.ndarray, "*cells"]) -> Float[np.ndarray, "*cells"]:
         """None: nothing is drawn."""
         return np.zeros(np.shape(samples))
 
-    def means(self, change: np.ndarray, counted: np.ndarray, pool: PatchPool | None) -> Means:
+    def means(
+        self,
+        change: Float[np.ndarray, "cells draws"],
+        counted: Bool[np.ndarray, "cells draws"],
+        pool: PatchPool | None,
+    ) -> Means:
         """The weighted mean of all draws, without a standard error (NaN).
 
         Args:

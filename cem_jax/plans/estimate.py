@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 
 from cem_jax.plans.student import exceeds, quantile
 
@@ -10,7 +11,7 @@ CONFIDENCE = 0.95
 """Of the intervals that decide a block where the plan does not say another."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Means:
     """Per cell, the mean of its draws.
 
@@ -21,13 +22,13 @@ class Means:
         degrees: degrees of freedom of the standard error.
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    degrees: np.ndarray
+    effect: Float[np.ndarray, " cells"]
+    standard_error: Float[np.ndarray, " cells"]
+    samples: Int[np.ndarray, " cells"]
+    degrees: Real[np.ndarray, " cells"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Estimate:
     """Per cell, what the draws say.
 
@@ -39,15 +40,18 @@ class Estimate:
             the tolerance.
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    undecided: np.ndarray
+    effect: Float[np.ndarray, " cells"]
+    standard_error: Float[np.ndarray, " cells"]
+    samples: Int[np.ndarray, " cells"]
+    undecided: Bool[np.ndarray, " cells"]
 
 
 def interval(
-    effect: np.ndarray, standard_error: np.ndarray, degrees: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
+    effect: Float[np.ndarray, "*cells"],
+    standard_error: Float[np.ndarray, "*cells"],
+    degrees: Real[np.ndarray, "*cells"],
+    confidence: float,
+) -> tuple[Float[np.ndarray, "*cells"], Float[np.ndarray, "*cells"]]:
     """Two-sided t intervals: effect -/+ t((1 + confidence) / 2; degrees) x standard error.
 
     Args:
@@ -65,8 +69,10 @@ def interval(
 
 
 def sign_probability(
-    effect: np.ndarray, standard_error: np.ndarray, degrees: np.ndarray
-) -> np.ndarray:
+    effect: Float[np.ndarray, "*cells"],
+    standard_error: Float[np.ndarray, "*cells"],
+    degrees: Real[np.ndarray, "*cells"],
+) -> Float[np.ndarray, "*cells"]:
     """Probability that an effect has the sign of its estimate.
 
     It is the posterior probability if the draws are normal and the prior is flat in the effect and
@@ -87,7 +93,9 @@ def sign_probability(
     return np.where(standard_error == 0, 1.0, known)
 
 
-def is_decided(low: np.ndarray, high: np.ndarray, tolerance: float) -> np.ndarray:
+def is_decided(
+    low: Float[np.ndarray, "*cells"], high: Float[np.ndarray, "*cells"], tolerance: float
+) -> Bool[np.ndarray, "*cells"]:
     """Where an interval lies wholly among the positive, the negative or the zero effects.
 
     Args:

@@ -6,9 +6,10 @@ draw of a cell. Whoever stops and starts again with the same values goes on in t
 
 import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from cem_jax.arguments import whole_number
 from cem_jax.plans.drawing import Drawing
@@ -21,6 +22,7 @@ MOST_DRAWS = 10_000
 _MOST_SEED = 2**32 - 1
 
 
+@runtime_checkable
 class Plan(Protocol):
     """What a sweep asks of a plan."""
 
@@ -34,7 +36,9 @@ class Plan(Protocol):
         """Most draws that a cell can get."""
         ...
 
-    def patches(self, pool: PatchPool) -> np.ndarray | None:
+    def patches(
+        self, pool: PatchPool
+    ) -> Int[np.ndarray, "sequences capacity"] | Int[np.ndarray, " capacity"] | None:
         """The pool's patch that draw k of a cell takes, int [sequences, capacity].
 
         Cell c takes sequence c modulo their number; with [capacity], all cells take the same.
@@ -42,11 +46,18 @@ class Plan(Protocol):
         """
         ...
 
-    def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
+    def wanted(
+        self,
+        values: Float[np.ndarray, "cells capacity"],
+        baseline: float,
+        active: Bool[np.ndarray, " cells"],
+    ) -> Bool[np.ndarray, "cells capacity"]:
         """Which draws should exist next, bool [cells, capacity]; existing ones may be True."""
         ...
 
-    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+    def estimate(
+        self, values: Float[np.ndarray, "cells capacity"], baseline: float, pool: PatchPool
+    ) -> Estimate:
         """What the draws say of every cell's effect."""
         ...
 
@@ -91,19 +102,21 @@ class Drawn:
             raise ValueError("tolerance=None: expected a number where no outcome gives its own")
         return self.tolerance
 
-    def patches(self, pool: PatchPool) -> np.ndarray | None:
+    def patches(self, pool: PatchPool) -> Int[np.ndarray, "sequences capacity"] | None:
         """The pool's patch that draw k of a cell takes, see `Plan.patches`."""
         return self.drawing.patches(pool)
 
-    def counted(self, values: np.ndarray) -> np.ndarray:
+    def counted(self, values: Float[np.ndarray, "cells draws"]) -> Bool[np.ndarray, "cells draws"]:
         """Which draws enter the effect, bool [cells, capacity]: all that exist."""
         return np.isfinite(values)
 
-    def selected(self, values: np.ndarray) -> np.ndarray:
+    def selected(self, values: Float[np.ndarray, "cells draws"]) -> Bool[np.ndarray, " cells"]:
         """Cells whose draws were chosen by their outcomes, bool [cells]: none."""
         return np.zeros(len(values), bool)
 
-    def estimate(self, values: np.ndarray, baseline: float, pool: PatchPool) -> Estimate:
+    def estimate(
+        self, values: Float[np.ndarray, "cells draws"], baseline: float, pool: PatchPool
+    ) -> Estimate:
         """The mean of the draws that count, and which cells it decides."""
         means = self.drawing.means(baseline - values.astype(np.float64), self.counted(values), pool)
         found = decided_by_intervals(means, self.threshold)
@@ -120,7 +133,12 @@ class EveryBlock(Drawn):
         """Most draws that a cell can get."""
         return self.n
 
-    def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
+    def wanted(
+        self,
+        values: Float[np.ndarray, "cells draws"],
+        baseline: float,
+        active: Bool[np.ndarray, " cells"],
+    ) -> Bool[np.ndarray, "cells draws"]:
         """All draws of all active cells."""
         return np.broadcast_to(active[:, None], values.shape)
 

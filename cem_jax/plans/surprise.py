@@ -6,12 +6,13 @@ how often that deceives: hold a draw out, and see how far it lies beyond the oth
 """
 
 import numpy as np
+from jaxtyping import Float
 
 _BEYOND = 3.0
 """Spreads beyond the other draws that surprise nobody: a t interval allows for them."""
 
 
-def scales(change: np.ndarray) -> np.ndarray:
+def scales(change: Float[np.ndarray, "cells n"]) -> Float[np.ndarray, " cells"]:
     """The size of changes that a block's draws let one expect: their standard deviation.
 
     Of one draw, or of two, it would be nothing or chance: there it is their size itself.
@@ -27,7 +28,7 @@ def scales(change: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(change).mean(axis=1))
 
 
-def surprise(change: np.ndarray, n: int, smallest: float) -> float:
+def surprise(change: Float[np.ndarray, "cells draws"], n: int, smallest: float) -> float:
     """How much, on average over the draws of a map, a draw lies above what n others showed.
 
     Each draw among the first n of a block is held out against the others of them, and each later

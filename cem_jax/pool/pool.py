@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
@@ -17,6 +18,7 @@ from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import read_npz, text_of
+from cem_jax.store.objects import AnyPath, as_place
 
 _COUNT = 10_000
 _BUNDLED = 8
@@ -31,7 +33,7 @@ _FLAT = 32.0
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
-def sharpness(patches: np.ndarray) -> np.ndarray:
+def sharpness(patches: UInt8[np.ndarray, "n side side c"]) -> Float[np.ndarray, " n"]:
     """How much a patch varies: the norm of its summed absolute differences along both axes.
 
     Args:
@@ -47,7 +49,9 @@ def sharpness(patches: np.ndarray) -> np.ndarray:
     return np.hypot(across, down)
 
 
-def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+def _even(
+    values: Float[np.ndarray, " n"], count: int, random: np.random.Generator
+) -> Int[np.ndarray, " chosen"]:
     """Indices of `count` values, spread as evenly over their logarithmic range as they allow."""
     level = np.log1p(values)
     top = max(np.quantile(level, 0.999), np.log1p(2 * _FLAT))
@@ -62,7 +66,11 @@ def _even(values: np.ndarray, count: int, random: np.random.Generator) -> np.nda
     return np.sort(order[np.argsort(rank[order], kind="stable")[:count]])
 
 
-def _taken(view: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _taken(
+    view: UInt8[np.ndarray, "rows columns c side side"],
+    y: Int[np.ndarray, " n"],
+    x: Int[np.ndarray, " n"],
+) -> UInt8[np.ndarray, "n side side c"]:
     """Patches [n, side, side, c] out of all that an image has."""
     return np.moveaxis(view[y, x], 1, 3)
 
@@ -84,7 +92,7 @@ class PatchPool:
         PatchPool(patches=uint8[100, 8, 8, 3], name='images')
     """
 
-    patches: np.ndarray
+    patches: UInt8[np.ndarray, "n side side c"]
     name: str = "pool"
 
     __repr__ = by_shape
@@ -150,7 +158,7 @@ class PatchPool:
     @classmethod
     def from_images(
         cls,
-        images: str | Path | Iterable[object],
+        images: str | AnyPath | Iterable[object],
         size: int = 8,
         count: int = _COUNT,
         seed: int = 0,
@@ -167,8 +175,9 @@ class PatchPool:
             ValueError: no images, images smaller than a patch, or some in colour and some in grey.
         """
         size, count = whole_number("size", size, 1), whole_number("count", count, 1)
-        if isinstance(images, str | Path):
-            folder, name = Path(images), str(Path(images).name)
+        if isinstance(images, str | AnyPath):
+            folder = as_place(images)
+            name = folder.name
             files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
             arrays = [open_image(path) for path in files]
         else:
@@ -201,7 +210,7 @@ class PatchPool:
             patches[number] = np.moveaxis(views[index][y, x], 0, 2)
         return cls(patches, name)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | AnyPath) -> None:
         """Writes the pool to a `.npz` file.
 
         Args:
@@ -212,12 +221,12 @@ class PatchPool:
         """
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, patches=self.patches, name=self.name)
-        path = Path(path)
+        path = as_place(path)
         named = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
         write_file(named, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: str | Path) -> "PatchPool":
+    def load(cls, path: str | AnyPath) -> "PatchPool":
         """Reads what `save` wrote, or any `.npz` with `patches` uint8 [n, side, side, c].
 
         Args:
@@ -227,10 +236,10 @@ class PatchPool:
             ValueError: the file is missing or is no pool; the message names it.
         """
         try:
-            found = read_npz(Path(path), ("patches", "name"))
+            found = read_npz(as_place(path), ("patches", "name"))
             if "patches" not in found:
                 raise ValueError("it holds no patches")
-            name = text_of(found, "name") if "name" in found else Path(path).stem
+            name = text_of(found, "name") if "name" in found else as_place(path).stem
             return cls(found["patches"], name)
         except ValueError as error:
             raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error

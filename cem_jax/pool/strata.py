@@ -5,6 +5,7 @@ clusters of raw pixels are worse than random draws.
 """
 
 import numpy as np
+from jaxtyping import Float, Float64, Int, Int32
 
 from cem_jax.pool.pool import PatchPool
 
@@ -16,7 +17,7 @@ SEQUENCES = 1024
 """Sequences of patches: as many as a map of 32 x 32 blocks has cells."""
 
 
-def principal_components(pool: PatchPool) -> np.ndarray:
+def principal_components(pool: PatchPool) -> Float64[np.ndarray, "p components"]:
     """The patches' first eight principal components.
 
     Args:
@@ -35,7 +36,7 @@ def principal_components(pool: PatchPool) -> np.ndarray:
     return small @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
 
 
-def order_by_likeness(points: np.ndarray, cells: int) -> np.ndarray:
+def order_by_likeness(points: Float[np.ndarray, "p axes"], cells: int) -> Int[np.ndarray, " p"]:
     """Indices of points along a balanced tree, each node split at the median of its widest axis.
 
     Args:
@@ -57,7 +58,7 @@ def order_by_likeness(points: np.ndarray, cells: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def scrambled_strata(count: int, seed: int) -> np.ndarray:
+def scrambled_strata(count: int, seed: int) -> Int32[np.ndarray, "sequences {count}"]:
     """Van der Corput sequences in base 2 with nested random scrambling (Owen 1995).
 
     Args:
@@ -78,7 +79,9 @@ def scrambled_strata(count: int, seed: int) -> np.ndarray:
     return strata
 
 
-def stratified_patches(pool: PatchPool, count: int, seed: int) -> np.ndarray:
+def stratified_patches(
+    pool: PatchPool, count: int, seed: int
+) -> Int32[np.ndarray, "sequences {count}"]:
     """Random sequences of patches that fill the pool evenly at every power of 2.
 
     Args:
@@ -95,23 +98,29 @@ def stratified_patches(pool: PatchPool, count: int, seed: int) -> np.ndarray:
     return order[place.astype(np.int32)]
 
 
-def patches_at(patches: np.ndarray, cells: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def patches_at(
+    patches: Int[np.ndarray, "sequences capacity"] | Int[np.ndarray, " capacity"],
+    cells: Int[np.ndarray, "*n"],
+    draws: Int[np.ndarray, "*n"],
+) -> Int[np.ndarray, "*n"]:
     """The pool's patches that draws of cells take, by a plan that chooses them.
 
     Args:
         patches: int [sequences, capacity], cell c taking sequence c modulo their number; or
             [capacity], the same for all cells.
-        cells: int [n].
-        draws: int [n].
+        cells: int, any shape.
+        draws: int, of the same shape.
 
     Returns:
-        int [n].
+        int, of that shape.
     """
     table = np.atleast_2d(patches)
     return table[cells % len(table), draws]
 
 
-def medoids(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def medoids(
+    points: Float[np.ndarray, "p axes"], count: int
+) -> tuple[Int[np.ndarray, " {count}"], Float64[np.ndarray, " {count}"]]:
     """Points that stand for all, and the share that each stands for: weighted k-medoids.
 
     Clusters are begun by halving the widest one again and again (Su and Dy 2007), improved by
@@ -149,6 +158,10 @@ def medoids(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return order[np.cumsum(sizes) - sizes], sizes / len(points)
 
 
-def _means(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def _means(
+    points: Float[np.ndarray, "p axes"],
+    labels: Int[np.ndarray, " p"],
+    sizes: Int[np.ndarray, " clusters"],
+) -> Float[np.ndarray, "clusters axes"]:
     sums = [np.bincount(labels, column, len(sizes)) for column in points.T]
     return np.stack(sums, axis=1) / sizes[:, None]

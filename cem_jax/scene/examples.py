@@ -4,6 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from cem_jax.scene.image import open_image
 
@@ -21,7 +22,7 @@ def example_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _folder().glob("*.png")))
 
 
-def example_image(name: str) -> np.ndarray:
+def example_image(name: str) -> UInt8[np.ndarray, "256 256 3"]:
     """A bundled clean image.
 
     Args:
@@ -35,4 +36,13 @@ def example_image(name: str) -> np.ndarray:
     """
     if name not in example_names():
         raise ValueError(f"name={name!r}: expected one of {', '.join(example_names())}")
-    return open_image(_folder() / f"{name}.png")
+    return open_image(example_path(name))
+
+
+def example_path(name: str) -> Path:
+    """The file of a bundled image.
+
+    Args:
+        name: one of `example_names()`.
+    """
+    return _folder() / f"{name}.png"

@@ -1,21 +1,28 @@
 """Images at the boundary: files and arrays in, float32 [h, w, c] in [0, 1] out."""
 
 import contextlib
+import os
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Float32, Shaped, UInt8, UInt16
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cem_jax.scene.png16 import decode_png16, is_png16
+from cem_jax.store.objects import AnyPath, ObjectPath, as_place
+
+Pixels = UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]
+"""Of a file: 8 bits, or more of them as floating values in [0, 1]."""
 
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a photograph was held."""
+_BITS, _MEANING = 258, 262
+"""Tags of a TIFF: bits of each channel, and what its values mean (0: the smallest is white)."""
 _MOST = 2**26
 """Pixels of the largest image that is read."""
 _GREY = (19595, 38470, 7471)
@@ -27,7 +34,7 @@ _DAMAGED = (
 """What Pillow may raise for a file that is no image, or not to its end."""
 
 
-def open_image(path: str | Path, *, grey: bool = False) -> np.ndarray:
+def open_image(path: str | AnyPath, *, grey: bool = False) -> Pixels:
     """Reads a photograph as viewers show it: turned as its EXIF orientation says.
 
     Files of 16 bits a channel keep them. Floating TIFFs must hold values in [0, 1]. Palettes and
@@ -56,7 +63,7 @@ def open_image(path: str | Path, *, grey: bool = False) -> np.ndarray:
     return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
+def image_size(path: str | AnyPath) -> tuple[int, int]:
     """Height and width of an image as viewers show it, from the file's head alone.
 
     Args:
@@ -68,13 +75,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
     try:
         with _quiet(), _opened(path) as image:
             # A quarter, mirrored or not; Pillow turns the size of TIFFs itself.
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5 and image.format != "TIFF"
+            turned = _orientation(image) >= 5 and image.format != "TIFF"
             return (image.width, image.height) if turned else (image.height, image.width)
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
-def to_grey(image: object) -> np.ndarray:
+def to_grey(image: object) -> UInt8[np.ndarray, "h w 1"] | Float32[np.ndarray, "h w 1"]:
     """The luma of a colour image, as the field's grey benchmarks are made: ITU-R BT.601.
 
     8-bit images equal Pillow's `convert("L")`, and OpenCV's within a level. A grey image stays as
@@ -99,7 +106,9 @@ def to_grey(image: object) -> np.ndarray:
     return luma_of(array) if array.shape[2] == 3 else array
 
 
-def luma_of(pixels: np.ndarray) -> np.ndarray:
+def luma_of(
+    pixels: UInt8[np.ndarray, "*places 3"] | Float32[np.ndarray, "*places 3"],
+) -> UInt8[np.ndarray, "*places 1"] | Float32[np.ndarray, "*places 1"]:
     """The luma [..., 1] of pixels [..., 3], uint8 or float32 in [0, 1]."""
     if pixels.dtype == np.uint8:
         luma = pixels.astype(np.int64) @ np.array(_GREY) + 32768 >> 16
@@ -115,44 +124,68 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _opened(path: str | Path) -> Image.Image:
+def _orientation(image: Image.Image) -> int:
+    """How a photograph was held, 1 .. 8; what is no such number means upright."""
+    found = image.getexif().get(_ORIENTATION, 1)
+    return found if found in range(1, 9) else 1
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits a channel as the file has them, where Pillow may read fewer."""
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(_BITS, (8,)))
+    if image.format == "PPM" and isinstance(image.tile[0].args, tuple):
+        return int(image.tile[0].args[-1]).bit_length()
+    return 8
+
+
+def _opened(path: str | AnyPath) -> Image.Image:
     """A file that Pillow recognises, of a size that is read."""
-    image = Image.open(path)
+    if not isinstance(path, str | os.PathLike | ObjectPath):
+        raise ValueError(f"it is a {type(path).__name__}; expected the path of a file")
+    place = as_place(path)
+    image = Image.open(place.open("rb") if isinstance(place, ObjectPath) else place)
     if image.width * image.height > _MOST:
         image.close()
         raise ValueError(f"it has {image.height} x {image.width} pixels; at most {_MOST} are read")
     return image
 
 
-def _unreadable(path: str | Path, error: BaseException) -> ValueError:
+def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
     return ValueError(f"image={str(path)!r} cannot be read: {error or type(error).__name__}")
 
 
-def _read(path: str | Path) -> np.ndarray:
+def _read(path: str | AnyPath) -> Pixels:
     """uint8, or float32 in [0, 1], [h, w, 1 or 3]."""
     try:
         with _quiet(), _opened(path) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise ValueError("it has several frames; expected a photograph")
-            with Path(path).open("rb") as file:
+            with as_place(path).open("rb") as file:
                 deep = is_png16(file.read(26))
             if deep:
-                pixels = decode_png16(Path(path).read_bytes())
-                return _deep_pixels(pixels, image.getexif().get(_ORIENTATION, 1))
-            bits = image.tag_v2.get(258, (8,)) if isinstance(image, TiffImageFile) else (8,)
-            if max(bits) > 8 and image.mode not in (*_DEEP, "F"):
+                pixels = decode_png16(as_place(path).read_bytes())
+                return _deep_pixels(pixels, _orientation(image))
+            scaled = image.format == "PPM"  # Pillow brings its grey to 16 bits
+            bits, kept = _bits(image), (*_DEEP, "F", *("I" for _ in range(scaled)))
+            if bits > 8 and image.mode not in kept:
                 raise ValueError(
-                    f"a TIFF of {max(bits)} bits a channel in mode {image.mode}, of which 8 would "
-                    "be read; save it as a PNG of 16 bits, or pass its pixels as an array in [0, 1]"
+                    f"a {image.format} of {bits} bits a channel in mode {image.mode}, of which 8 "
+                    "would be read; save it as a PNG of 16 bits, or pass its pixels as an array in "
+                    "[0, 1]"
                 )
-            scaled = image.format == "PPM"  # Pillow brings these to 16 bits
+            negative = isinstance(image, TiffImageFile) and image.tag_v2.get(_MEANING) == 0
             image.load()
-            return _pixels(ImageOps.exif_transpose(image), scaled)
+            pixels = _pixels(ImageOps.exif_transpose(image), scaled)
+            # Pillow turns white and black of 8 bits alone.
+            return 1 - pixels if negative and pixels.dtype != np.uint8 else pixels
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
-def _deep_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _deep_pixels(
+    pixels: UInt16[np.ndarray, "rows columns channels"], orientation: int
+) -> Float32[np.ndarray, "h w c"]:
     """Pixels of 16 bits without alpha, turned."""
     pixels = pixels.astype(np.float32) / np.float32(65535)
     if pixels.shape[2] in (2, 4):
@@ -167,7 +200,7 @@ def _deep_pixels(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[rows, columns]
 
 
-def _pixels(image: Image.Image, scaled: bool) -> np.ndarray:
+def _pixels(image: Image.Image, scaled: bool) -> Pixels:
     if image.mode in _DEEP or (image.mode == "I" and scaled):
         return np.asarray(image, np.float32)[:, :, None] / np.float32(65535)
     if image.mode == "I":
@@ -182,7 +215,7 @@ def _pixels(image: Image.Image, scaled: bool) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def _with_channels(name: str, image: object) -> np.ndarray:
+def _with_channels(name: str, image: object) -> Shaped[np.ndarray, "h w c"]:
     """[h, w, 1 or 3]."""
     given = np.asarray(image)
     array = given[:, :, None] if given.ndim == 2 else given
@@ -194,7 +227,7 @@ def _with_channels(name: str, image: object) -> np.ndarray:
     return array
 
 
-def as_image(name: str, image: object) -> np.ndarray:
+def as_image(name: str, image: object) -> Float32[np.ndarray, "h w c"]:
     """Checks an image and brings it to float32 in [0, 1].
 
     Args:
@@ -210,7 +243,7 @@ def as_image(name: str, image: object) -> np.ndarray:
     return as_unit(name, _with_channels(name, image))
 
 
-def as_unit(name: str, array: np.ndarray) -> np.ndarray:
+def as_unit(name: str, array: Shaped[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
     """Checks pixel values and brings them to float32 in [0, 1].
 
     Args:
@@ -233,11 +266,11 @@ def as_unit(name: str, array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def to_bytes(image: np.ndarray) -> np.ndarray:
+def to_bytes(image: Float[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
     """uint8 of an image in [0, 1], rounded to the nearest step."""
     return np.round(np.asarray(image, np.float64) * 255).astype(np.uint8)
 
 
-def in_colour(image: np.ndarray) -> np.ndarray:
+def in_colour(image: Shaped[np.ndarray, "*places c"]) -> Shaped[np.ndarray, "*places 3"]:
     """Pixels [..., 3] of pixels [..., 3] or [..., 1]: pictures and pages show three channels."""
     return np.broadcast_to(image, (*image.shape[:-1], 3))

@@ -7,13 +7,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int, Key
 
+from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.noise import add_fresh_noise
 from cem_jax.scene.degrade.rain import add_rain
 
-Intervene = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+Patch = Float[AnyArray, "block block c"]
+Corner = Int[AnyArray, ""] | int
+RandomKey = Key[jax.Array, ""]
+Pixels = Float[jax.Array, "side side c"]
+
+Intervene = Callable[[Patch, Corner, Corner, RandomKey], Pixels]
 """`intervene(patch, y, x, key)`: the input pixels that a pool patch becomes.
 
 patch: float32 [block, block, c] in [0, 1]; y, x: the block's corner in input pixels; key: for fresh
@@ -32,7 +39,7 @@ class Shrink:
 
     scale: int
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         return downsample(jnp.round(255 * patch), self.scale) / 255
 
 
@@ -43,7 +50,7 @@ class ShrinkAndEnlarge:
 
     factor: int
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         if patch.shape[0] % self.factor:
             raise ValueError(
                 f"block={patch.shape[0]}: in a scene reduced by {self.factor} it must be a "
@@ -60,21 +67,21 @@ class FreshNoise:
 
     sigma: float
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         return add_fresh_noise(key, jnp.round(255 * patch), self.sigma) / 255
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SameRain:
     """Deraining: the image's own rain falls on the patch."""
 
-    layer: jax.Array
+    layer: Float[jax.Array, "h w"]
     beta: float = dataclasses.field(metadata={"static": True})
 
     __repr__ = by_shape
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         side = patch.shape[0]
         # Room behind the border, where the last blocks may be cut off.
         layer = jnp.pad(self.layer, ((0, side), (0, side)))
@@ -89,7 +96,7 @@ class Custom:
 
     function: Intervene
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         return self.function(patch, y, x, key)
 
 

@@ -13,13 +13,14 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.callback import call_on_host
 from cem_jax.scene.degrade.bicubic import downsample
 from cem_jax.scene.image import as_unit
-from cem_jax.scene.intervene import Intervene
+from cem_jax.scene.intervene import Corner, Intervene, Patch, Pixels, RandomKey
 
 _ON_GRID = 1e-5
 """Levels of 255 by which pixels of 8 bits may be off."""
@@ -32,7 +33,10 @@ class Meaning(Protocol):
     """What do() means, before it is known for which photographs."""
 
     def bound(
-        self, clean: np.ndarray, degraded: np.ndarray, scale: int
+        self,
+        clean: Float32[np.ndarray, "H W c"],
+        degraded: Float32[np.ndarray, "h w c"],
+        scale: int,
     ) -> tuple[Intervene, Mapping[str, Any]]:
         """The do() of a scene, and what its record says of it.
 
@@ -135,7 +139,10 @@ class _Again:
     reach: int | None
 
     def bound(
-        self, clean: np.ndarray, degraded: np.ndarray, scale: int
+        self,
+        clean: Float32[np.ndarray, "H W c"],
+        degraded: Float32[np.ndarray, "h w c"],
+        scale: int,
     ) -> tuple[Intervene, Mapping[str, Any]]:
         function, host = _in_jax(self.function, clean, degraded)
         base = np.asarray(_call(function, clean))
@@ -152,7 +159,10 @@ class _Again:
 @dataclasses.dataclass(frozen=True)
 class _Residual:
     def bound(
-        self, clean: np.ndarray, degraded: np.ndarray, scale: int
+        self,
+        clean: Float32[np.ndarray, "H W c"],
+        degraded: Float32[np.ndarray, "h w c"],
+        scale: int,
     ) -> tuple[Intervene, Mapping[str, Any]]:
         rest = degraded - _shrunk(jnp.asarray(clean), scale)
         return _SameResidual(jnp.asarray(rest), scale), {"do": "residual"}
@@ -161,22 +171,25 @@ class _Residual:
 @dataclasses.dataclass(frozen=True)
 class _FromDegradedPool:
     def bound(
-        self, clean: np.ndarray, degraded: np.ndarray, scale: int
+        self,
+        clean: Float32[np.ndarray, "H W c"],
+        degraded: Float32[np.ndarray, "h w c"],
+        scale: int,
     ) -> tuple[Intervene, Mapping[str, Any]]:
         return _AsItIs(scale), {"do": "from_degraded_pool"}
 
 
-def _shrunk(image: jax.Array, scale: int) -> jax.Array:
+def _shrunk(image: Float[jax.Array, "H W c"], scale: int) -> Float[jax.Array, "h w c"]:
     return image if scale == 1 else downsample(jnp.round(255 * image), scale) / 255
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _DegradedAnew:
     """A user's degradation of the clean image with the patch."""
 
-    clean: jax.Array
-    rest: jax.Array
+    clean: Float[jax.Array, "H W c"]
+    rest: Float[jax.Array, "h w c"]
     function: Callable[[jax.Array], jax.Array] = dataclasses.field(metadata={"static": True})
     scale: int = dataclasses.field(metadata={"static": True})
     reach: int = dataclasses.field(metadata={"static": True})
@@ -184,7 +197,7 @@ class _DegradedAnew:
 
     __repr__ = by_shape
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         block, (h, w, _) = patch.shape[0], self.clean.shape
         canvas = jnp.pad(self.clean, ((0, block), (0, block), (0, 0)))
         corner = (y * self.scale, x * self.scale, 0)
@@ -198,16 +211,16 @@ class _DegradedAnew:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _SameResidual:
     """The patch plus what was added to the image at its place."""
 
-    rest: jax.Array
+    rest: Float[jax.Array, "h w c"]
     scale: int = dataclasses.field(metadata={"static": True})
 
     __repr__ = by_shape
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         small = _shrunk(patch, self.scale)
         side = small.shape[0]
         rest = jnp.pad(self.rest, ((0, side), (0, side), (0, 0)))
@@ -221,7 +234,7 @@ class _AsItIs:
 
     scale: int
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         side = patch.shape[0] // self.scale
         return patch[:side, :side]
 
@@ -233,15 +246,15 @@ class _OnHost:
     function: Callable[[Any], Any]
     shape: tuple[int, ...]
 
-    def __call__(self, image: jax.Array) -> jax.Array:
+    def __call__(self, image: Float[jax.Array, "H W c"]) -> Float[jax.Array, "h w c"]:
         out = jax.ShapeDtypeStruct(self.shape, jnp.float32)
         return call_on_host(self._run, out, image, vmap_method="sequential")
 
-    def _run(self, image: Any) -> np.ndarray:
+    def _run(self, image: Any) -> Float32[np.ndarray, "h w c"]:
         return _checked(self.function(np.array(np.asarray(image))), self.shape)
 
 
-def _checked(result: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _checked(result: Any, shape: tuple[int, ...]) -> Float32[np.ndarray, "h w c"]:
     """What a user's function returned, float32 in [0, 1]."""
     array = np.asarray(result)
     array = array[:, :, None] if array.ndim == 2 else array
@@ -277,21 +290,23 @@ class _Traced:
 
     function: Callable[[Any], Any]
 
-    def __call__(self, image: jax.Array) -> jax.Array:
+    def __call__(self, image: Float[jax.Array, "H W c"]) -> Float[jax.Array, "h w c"]:
         result = self.function(image)
         if jnp.issubdtype(result.dtype, jnp.integer):
             result = result.astype(jnp.float32) / 255
         return jnp.clip(result.astype(jnp.float32), 0, 1)
 
 
-def _call(function: Callable[[jax.Array], jax.Array], image: np.ndarray) -> jax.Array:
+def _call(
+    function: Callable[[jax.Array], jax.Array], image: Float32[np.ndarray, "H W c"]
+) -> Float[jax.Array, "h w c"]:
     """The function as a compiled program, as sweeps run it."""
     return jax.jit(function)(jnp.asarray(image))
 
 
 def _check_reach(
-    function: Callable[[jax.Array], jax.Array], clean: np.ndarray, base: np.ndarray, scale: int,
-    reach: int,
+    function: Callable[[jax.Array], jax.Array], clean: Float32[np.ndarray, "H W c"],
+    base: Float32[np.ndarray, "h w c"], scale: int, reach: int,
 ) -> None:  # fmt: skip
     """Refuses a reach beyond which a few changed blocks change pixels."""
     side = -(-_TRIED // scale)

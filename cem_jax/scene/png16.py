@@ -7,6 +7,7 @@ import struct
 import zlib
 
 import numpy as np
+from jaxtyping import UInt8, UInt16
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -22,7 +23,7 @@ def is_png16(head: bytes) -> bool:
     return head[:8] == _SIGNATURE and len(head) >= 26 and head[24] == 16
 
 
-def decode_png16(data: bytes) -> np.ndarray:
+def decode_png16(data: bytes) -> UInt16[np.ndarray, "h w c"]:
     """The pixels of a PNG of 16 bits a channel.
 
     Args:
@@ -67,7 +68,9 @@ def _pixel_chunks(data: bytes) -> list[bytes]:
     return found
 
 
-def _unfiltered(kind: int, line: np.ndarray, above: np.ndarray, pixel: int) -> np.ndarray:
+def _unfiltered(
+    kind: int, line: UInt8[np.ndarray, " n"], above: UInt8[np.ndarray, " n"], pixel: int
+) -> UInt8[np.ndarray, " n"]:
     """A line before its filter was applied, uint8; sums are modulo 256."""
     if kind == 0:
         return line
@@ -80,14 +83,18 @@ def _unfiltered(kind: int, line: np.ndarray, above: np.ndarray, pixel: int) -> n
     return _averaged(line, above, pixel) if kind == 3 else _paeth(line, above, pixel)
 
 
-def _averaged(line: np.ndarray, above: np.ndarray, pixel: int) -> np.ndarray:
+def _averaged(
+    line: UInt8[np.ndarray, " n"], above: UInt8[np.ndarray, " n"], pixel: int
+) -> UInt8[np.ndarray, " n"]:
     out, up = bytearray(pixel) + bytearray(line.tobytes()), above.tobytes()
     for i, b in enumerate(up):
         out[i + pixel] = (out[i + pixel] + (out[i] + b) // 2) & 255
     return np.frombuffer(bytes(out[pixel:]), np.uint8)
 
 
-def _paeth(line: np.ndarray, above: np.ndarray, pixel: int) -> np.ndarray:
+def _paeth(
+    line: UInt8[np.ndarray, " n"], above: UInt8[np.ndarray, " n"], pixel: int
+) -> UInt8[np.ndarray, " n"]:
     out = bytearray(pixel) + bytearray(line.tobytes())
     up = bytes(pixel) + above.tobytes()
     for i in range(len(line)):

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
+from cem_jax.arrays import AnyArray
 from cem_jax.grid import ROI
 from cem_jax.scene.degrade.bicubic import upsample
 from cem_jax.scene.image import to_bytes
@@ -23,7 +25,7 @@ class Found(NamedTuple):
     note: str
 
 
-def parse_roi(text: str, scene: Scene, restored: np.ndarray | None = None) -> Found:
+def parse_roi(text: str, scene: Scene, restored: Float[AnyArray, "H W c"] | None = None) -> Found:
     """A region from a text.
 
     Args:
@@ -74,7 +76,7 @@ def parse_roi(text: str, scene: Scene, restored: np.ndarray | None = None) -> Fo
     return Found(roi, note)
 
 
-def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Found:
+def by_rule(scene: Scene, rule: str, restored: Float[AnyArray, "H W c"] | None = None) -> Found:
     """A region of up to 32 x 32 pixels by one of `RULES`.
 
     Args:
@@ -110,7 +112,7 @@ def by_rule(scene: Scene, rule: str, restored: np.ndarray | None = None) -> Foun
     return Found(_largest(amount, sides, scale), why)
 
 
-def suggestions(scene: Scene, restored: np.ndarray | None = None) -> dict[str, Found]:
+def suggestions(scene: Scene, restored: Float[AnyArray, "H W c"] | None = None) -> dict[str, Found]:
     """A region by every rule.
 
     Args:
@@ -139,7 +141,7 @@ def _sides(scene: Scene) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _variation(image: np.ndarray) -> np.ndarray:
+def _variation(image: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w"]:
     """How much each pixel differs from those to the right and below, [h, w]."""
     grey = image.mean(axis=2)
     found = np.zeros(grey.shape)
@@ -148,7 +150,7 @@ def _variation(image: np.ndarray) -> np.ndarray:
     return found
 
 
-def _largest(amount: np.ndarray, sides: Sequence[int], scale: int) -> ROI:
+def _largest(amount: Float[np.ndarray, "h w"], sides: Sequence[int], scale: int) -> ROI:
     """The rectangle, its corner on the scale, whose sum is largest; the first of equal ones."""
     height, width = sides
     total = np.zeros((amount.shape[0] + 1, amount.shape[1] + 1))

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
@@ -30,6 +31,7 @@ from cem_jax.scene.intervene import (
     check_function,
 )
 from cem_jax.scene.pairs import Meaning
+from cem_jax.show import html
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,8 +56,8 @@ class Scene:
         ValueError: the name is no text.
     """
 
-    clean: np.ndarray
-    degraded: np.ndarray
+    clean: Float32[np.ndarray, "H W c"]
+    degraded: Float32[np.ndarray, "h w c"]
     scale: int
     task: str
     intervene: Intervene | None
@@ -63,6 +65,7 @@ class Scene:
     name: str = ""
 
     __repr__ = by_shape
+    _repr_html_ = html
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", as_text("name", self.name))
@@ -141,7 +144,7 @@ class Scene:
         cls,
         clean: object,
         seed: int = 0,
-        rain: tuple[Rain, np.ndarray] | None = None,
+        rain: tuple[Rain, UInt8[np.ndarray, "H W"]] | None = None,
         *,
         kind: str = "medium",
         angle: float | None = None,
@@ -265,7 +268,7 @@ class Scene:
         return cls(target, source, scale, "custom", mechanism, facts, name)
 
 
-def _cut(name: str, clean: object, factor: object) -> tuple[np.ndarray, int]:
+def _cut(name: str, clean: object, factor: object) -> tuple[Float32[np.ndarray, "H W c"], int]:
     """The clean image without what lies beyond a multiple of the factor, and the factor."""
     image, factor = as_image("clean", clean), whole_number(name, factor, 1)
     h, w = (side // factor * factor for side in image.shape[:2])

@@ -198,5 +198,40 @@ def from_levels(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def scene_for(
+    scale: int,
+    task_name: str,
+    clean: object,
+    shared: Mapping[str, Any],
+    about: Mapping[str, Any],
+    name: str,
+) -> Scene:
+    """The scene of a task on a photograph, for a network of a scale.
+
+    Args:
+        scale: of the network; the scene follows it, so that networks of scale 1 get the reduced
+            photograph enlarged again.
+        task_name: the task.
+        clean: the photograph.
+        shared: what any task may be told, as on the command line; what it does not take is left
+            out, and "sigma" is of DN alone.
+        about: what this task is told, as on the command line.
+        name: what the scene is called.
+
+    Raises:
+        ValueError: as `make_scene`.
+    """
+    task = find_task(task_name)
+    if task == "SR" and scale == 1:
+        task = "preupsampled"
+    known = task_arguments(task)
+    told = {key: value for key, value in shared.items() if key in known}
+    if task != "DN":
+        told.pop("sigma", None)
+    if "scale" in known and scale != 1:
+        told["scale"] = scale
+    return make_scene(task, clean, name=name, **from_levels(told | dict(about)))
+
+
 def _plain(name: str) -> str:
     return "".join(part for part in name.lower() if part not in " -_")

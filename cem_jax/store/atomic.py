@@ -7,6 +7,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from cem_jax.store.objects import AnyPath, ObjectPath, as_place
+
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -18,10 +20,11 @@ _NAMED = 40
 """Characters of a file's name that its draft's name begins with: names end at 255 bytes."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: AnyPath, data: bytes) -> None:
     """Writes a file so that it exists whole or not at all.
 
     A file that is there is replaced and keeps its mode; of a link, the file that it leads to.
+    Objects of a store are so by themselves.
 
     Args:
         path: the file.
@@ -30,6 +33,9 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written, or something else than a file is there.
     """
+    if isinstance(path, ObjectPath):
+        path.write_bytes(data)
+        return
     target = Path(os.path.realpath(path))
     there = _file_at(target)
     draft = target.with_name(f".{target.name[:_NAMED]}.{secrets.token_hex(4)}")
@@ -47,7 +53,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def write_file(path: str | Path, data: bytes) -> None:
+def write_file(path: str | AnyPath, data: bytes) -> None:
     """Writes what a user asked for, as `write_atomically` does.
 
     Args:
@@ -58,7 +64,7 @@ def write_file(path: str | Path, data: bytes) -> None:
         ValueError: the file cannot be written; the message names it.
     """
     try:
-        write_atomically(Path(path), data)
+        write_atomically(as_place(path), data)
     except (OSError, ValueError) as error:  # ValueError: a path that holds a null character
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"path={str(path)!r} cannot be written: {reason}") from error

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cem_jax.store.objects import AnyPath, ObjectPath
+
 _DAMAGED = (
     OSError, KeyError, ValueError, TypeError, EOFError, RuntimeError, SyntaxError, MemoryError,
     OverflowError, zipfile.BadZipFile, zlib.error,
@@ -28,7 +30,7 @@ class Damaged(ValueError):
     """A file that holds something else than was expected; the message does not name it."""
 
 
-def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
+def read_npz(path: AnyPath, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """Arrays of an `.npz` file by name.
 
     Args:
@@ -40,9 +42,9 @@ def read_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, np.
             larger than the file can hold.
     """
     try:
-        if path.exists() and not path.is_file():
+        if isinstance(path, Path) and path.exists() and not path.is_file():
             raise Damaged("it is not a file")
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path.open("rb") if isinstance(path, ObjectPath) else path) as archive:
             members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
             names = members.keys() if wanted is None else members.keys() & set(wanted)
             return {name: _array(archive, members[name]) for name in sorted(names)}

@@ -1,28 +1,28 @@
 """A sweep that goes on where it was: its directory and its log."""
 
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
+from cem_jax.store.objects import AnyPath
 from cem_jax.store.processes import exchange
-from cem_jax.store.store import Log, open_store
+from cem_jax.store.store import Log, ObjectLog, open_store
 
 _FLUSH_SECONDS = 2.0
 """How much work an interruption may cost."""
 
 
 def open_directory(
-    directory: str | Path,
+    directory: str | AnyPath,
     configuration: Mapping[str, Any],
     shared: bool,
     *,
     written_by: str,
     alone: str,
-) -> Log:
+) -> Log | ObjectLog:
     """The log of a sweep's directory; of processes that share it, the first one opens it first.
 
     Args:
@@ -52,16 +52,16 @@ def open_directory(
 
 def keep_outcomes(
     chunks: Iterator[tuple[np.ndarray, np.ndarray]],
-    log: Log | None,
+    log: Log | ObjectLog | None,
     cells: np.ndarray,
     draws: np.ndarray,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
     """Passes chunks on, and keeps what is finite of them on disk every few seconds."""
     if log is None:
         yield from chunks
         return
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    flushed = time.monotonic()
+    flushed, wait = time.monotonic(), max(_FLUSH_SECONDS, log.pause)
 
     def flush() -> None:
         parts, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -73,7 +73,7 @@ def keep_outcomes(
             whole = np.isfinite(values).all(axis=1)
             if whole.any():
                 found.append((part[whole], values[whole]))
-            if found and time.monotonic() - flushed > _FLUSH_SECONDS:
+            if found and time.monotonic() - flushed > wait:
                 flush()
                 flushed = time.monotonic()
             yield part, values

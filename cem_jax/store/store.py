@@ -3,11 +3,13 @@
 The record is made by the one process that holds the lock of the first log. Every process appends to
 a log of its own, which begins with the record's fingerprint: batches with a checksum, each on the
 disk before the next. A batch that was cut off is as if it had never been begun.
+In an object store every batch is an object of its own, under a name that nobody else uses.
 """
 
 import hashlib
 import json
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ import numpy as np
 
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.lock import lock
+from cem_jax.store.objects import AnyPath, ObjectPath, as_place, read_all
 
 _HEAD = struct.Struct("<IId")
 """Before every batch: its length in bytes, the CRC-32 of all the rest, and its seconds."""
@@ -34,7 +37,7 @@ _WRITTEN_BY = "written_by"
 """Key of a record that says which versions made it; not compared."""
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
+def read_record(folder: AnyPath) -> dict[str, Any] | None:
     """What a sweep's directory says that it holds; None if it holds no sweep.
 
     Raises:
@@ -77,7 +80,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def holds(directory: str | Path, configuration: Mapping[str, Any]) -> bool:
+def holds(directory: str | AnyPath, configuration: Mapping[str, Any]) -> bool:
     """Whether a directory holds a sweep of this configuration; False if it holds nothing.
 
     Args:
@@ -87,7 +90,7 @@ def holds(directory: str | Path, configuration: Mapping[str, Any]) -> bool:
     Raises:
         ValueError: it cannot be used, or holds something else; the message names what differs.
     """
-    folder = Path(directory)
+    folder = as_place(directory)
     found = read_record(folder)
     if found is None:
         _check_empty(folder)
@@ -102,7 +105,7 @@ def holds(directory: str | Path, configuration: Mapping[str, Any]) -> bool:
     return True
 
 
-def _check_empty(folder: Path) -> None:
+def _check_empty(folder: AnyPath) -> None:
     """Refuses a directory with anything but what the beginning of a sweep may have left."""
     try:
         files = list(folder.iterdir()) if folder.exists() else []
@@ -110,7 +113,12 @@ def _check_empty(folder: Path) -> None:
             file
             for file in files
             if not file.name.startswith(f".{CONFIGURATION}.")
-            and not (file.name == LOG.format(0) and file.is_file() and not file.stat().st_size)
+            and not (
+                isinstance(file, Path)
+                and file.name == LOG.format(0)
+                and file.is_file()
+                and not file.stat().st_size
+            )
         ]
     except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
@@ -119,13 +127,13 @@ def _check_empty(folder: Path) -> None:
 
 
 def open_store(
-    directory: str | Path,
+    directory: str | AnyPath,
     configuration: Mapping[str, Any],
     *,
     process: int = 0,
     written_by: str = "",
     alone: str = "",
-) -> "Log":
+) -> "Log | ObjectLog":
     """The log of a sweep's directory: a new one, or one that was begun with this configuration.
 
     Args:
@@ -138,19 +146,20 @@ def open_store(
             they can.
 
     Returns:
-        The log, which no other process can open until it is closed.
+        The log, which no other process can open until it is closed; in an object store another one
+        may, and writes objects of its own.
 
     Raises:
         ValueError: it cannot be written, holds something else, another configuration, or is in
             use; the message names what differs.
     """
-    folder = Path(directory)
+    folder = as_place(directory)
     holds(folder, configuration)  # before anything is made
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
-    log = Log(folder, process)
+    log = ObjectLog(folder, process) if isinstance(folder, ObjectPath) else Log(folder, process)
     try:
         begun = holds(folder, configuration)
         if begun and alone and process == 0:
@@ -168,19 +177,23 @@ def open_store(
     return log
 
 
-def _title(folder: Path) -> bytes:
+def _title(folder: AnyPath) -> bytes:
     """How the logs of a directory begin."""
     record = json.dumps(read_record(folder), sort_keys=True)
     return _MAGIC + hashlib.sha256(record.encode()).digest()[: _TITLE - len(_MAGIC)]
 
 
-def _content(path: Path) -> bytes:
+def _content(path: AnyPath, data: bytes | None = None) -> bytes:
     """A log behind its title.
+
+    Args:
+        path: where it is.
+        data: what stands there; None reads it.
 
     Raises:
         ValueError: it belongs to another sweep.
     """
-    data, title = path.read_bytes(), _title(path.parent)
+    data, title = path.read_bytes() if data is None else data, _title(path.parent)
     if data[:_TITLE] != title[: len(data)]:
         raise ValueError(
             f"directory={str(path.parent)!r} cannot be used: {path.name} is of another sweep"
@@ -196,6 +209,14 @@ def _checksum(batch: bytes, seconds: float) -> int:
     return zlib.crc32(struct.pack("<d", seconds) + batch)
 
 
+def _batch(cells: np.ndarray, draws: np.ndarray, values: np.ndarray, seconds: float) -> bytes:
+    """A batch with its head."""
+    records = np.empty(len(cells), _record(values.shape[1]))
+    records["cell"], records["draw"], records["values"] = cells, draws, values
+    batch = records.tobytes()
+    return _HEAD.pack(len(batch), _checksum(batch, seconds), seconds) + batch
+
+
 def _batches(data: bytes) -> tuple[list[tuple[bytes, float]], int]:
     """The whole batches at the beginning of a log, with their seconds, and where they end."""
     found, position = [], 0
@@ -209,7 +230,7 @@ def _batches(data: bytes) -> tuple[list[tuple[bytes, float]], int]:
     return found, position
 
 
-def read_outcomes(folder: Path, values: np.ndarray) -> float:
+def read_outcomes(folder: AnyPath, values: np.ndarray) -> float:
     """Fills in the outcomes that a sweep has kept.
 
     Args:
@@ -223,11 +244,13 @@ def read_outcomes(folder: Path, values: np.ndarray) -> float:
         ValueError: a log belongs to another sweep.
     """
     spent = 0.0
-    for log in sorted(folder.glob(LOG.format("*"))):
-        for batch, seconds in _batches(_content(log))[0]:
+    logs: list[AnyPath] = sorted(folder.glob(LOG.format("*")))
+    first = f"{LOG.format(0).removesuffix('.log')}."
+    for log, data in zip(logs, read_all(logs), strict=True):
+        for batch, seconds in _batches(_content(log, data))[0]:
             records = np.frombuffer(batch, _record(values.shape[2]))
             values[records["cell"], records["draw"]] = records["values"]
-            spent += seconds if log.name == LOG.format(0) else 0.0
+            spent += seconds if log.name.startswith(first) else 0.0
     return spent
 
 
@@ -243,6 +266,9 @@ class Log:
     Raises:
         ValueError: another run is writing to it, or it cannot be written.
     """
+
+    pause = 0.0
+    """Seconds between two batches, at least."""
 
     def __init__(self, folder: Path, process: int = 0):
         self.folder, self._path = folder, folder / LOG.format(process)
@@ -294,12 +320,9 @@ class Log:
         Raises:
             OSError: the disk is full or gone; what was kept before stays.
         """
-        records = np.empty(len(cells), _record(values.shape[1]))
-        records["cell"], records["draw"], records["values"] = cells, draws, values
-        batch = records.tobytes()
         end = self._path.stat().st_size
         try:
-            self._write(_HEAD.pack(len(batch), _checksum(batch, seconds), seconds) + batch)
+            self._write(_batch(cells, draws, values, seconds))
         except OSError as error:
             os.truncate(self._path, end)
             raise OSError(
@@ -311,6 +334,62 @@ class Log:
     def close(self) -> None:
         """Gives the log free for other runs."""
         self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ObjectLog:
+    """One process's log of a sweep in an object store: an object a batch, whole or not at all.
+
+    Nothing is locked: another process writes other objects, of the same outcomes.
+
+    Args:
+        folder: the sweep's place.
+        process: number of the process.
+    """
+
+    pause = 8.0
+    """Seconds between two batches, at least: a request takes longer than a write, and costs."""
+
+    def __init__(self, folder: ObjectPath, process: int = 0):
+        self.folder, self._name = folder, f"{process}.{secrets.token_hex(4)}"
+        self._count, self._title = 0, b""
+
+    def begin(self) -> None:
+        """Learns of which record the batches are."""
+        self._title = _title(self.folder)
+
+    def append(
+        self, cells: np.ndarray, draws: np.ndarray, values: np.ndarray, seconds: float
+    ) -> None:
+        """Adds a batch and waits until the store has it; see `Log.append`.
+
+        Raises:
+            OSError: the store does not answer; what was kept before stays.
+        """
+        place = self.folder / LOG.format(f"{self._name}.{self._count:06d}")
+        data = self._title + _batch(cells, draws, values, seconds)
+        try:
+            place.write_bytes(data)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}; all outcomes up to here are kept, the same call continues",
+                str(place),
+            ) from error
+        self._count += 1
+
+    def close(self) -> None:
+        """Does nothing: nothing is open."""
 
     def __enter__(self) -> Self:
         return self

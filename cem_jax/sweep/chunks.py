@@ -3,10 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from cem_jax.sweep.source import Interventions
 
@@ -22,6 +23,7 @@ _PATIENCE = 10
 Result = TypeVar("Result")
 
 
+@runtime_checkable
 class Method(Protocol):
     """How interventions are evaluated: which go together, and a compiled call for a chunk."""
 
@@ -30,7 +32,7 @@ class Method(Protocol):
         """How many parts a chunk has."""
         ...
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """Interventions by program, and those that may share a device's part of a chunk."""
         ...
 
@@ -38,7 +40,9 @@ class Method(Protocol):
         """Compiles programs for chunks of `size` per device; False if memory does not suffice."""
         ...
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> Shaped[jax.Array, "devices size *result"]:
         """Outcomes [devices, size, k] of the interventions `index` [devices, size]."""
         ...
 
@@ -123,7 +127,7 @@ def fitting(call: Callable[[int], Result], chunk: Chunk) -> Result:
 
 def evaluate(
     method: Method, asked: Interventions, chunk: Chunk
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[Int[np.ndarray, " m"], Shaped[np.ndarray, "m ..."]]]:
     """Outcomes of interventions, in an order that suits the programs.
 
     Args:
@@ -178,7 +182,7 @@ def evaluate(
 
 def _take(
     todo: dict[Hashable, deque[np.ndarray]], key: Hashable, devices: int, size: int
-) -> np.ndarray:
+) -> Int[np.ndarray, "{devices} {size}"]:
     """The next chunk of a program, int [devices, size]; -1 where there is nothing to do."""
     index = np.full((devices, size), -1)
     for row in index:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import jax
 
+_LEAST_SECONDS = 0.0
+"""Programs that compile faster are not kept: a fresh process wants the smallest ones too."""
+
 
 def default_cache() -> Path:
     """Where the command line keeps compiled programs: the user's cache folder."""
@@ -31,4 +34,12 @@ def use_compilation_cache(directory: str | Path | None = None) -> None:
     except OSError as error:
         raise ValueError(f"directory={str(folder)!r} cannot be written: {error}") from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
+
+
+def cache_variables() -> dict[str, str]:
+    """Environment variables by which processes that are started use the user's cache folder."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(default_cache()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(_LEAST_SECONDS),
+    }

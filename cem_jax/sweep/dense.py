@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float, Float32, Int, UInt8
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
@@ -40,7 +41,13 @@ class DenseProgram:
     corner: tuple[int, int] | None
     score: Score
 
-    def paste(self, image: jax.Array, patch: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    def paste(
+        self,
+        image: Float[jax.Array, "h w c"],
+        patch: Float[jax.Array, "side side c"],
+        y: Int[jax.Array, ""],
+        x: Int[jax.Array, ""],
+    ) -> Float[jax.Array, "h w c"]:
         """Writes a patch at (y, x) of an image; what lies outside is cut off."""
         b = self.side
         canvas = jnp.pad(image, ((b, b), (b, b), (0, 0)))
@@ -48,7 +55,9 @@ class DenseProgram:
         top, left = jnp.maximum(y + b, 0), jnp.maximum(x + b, 0)
         return jax.lax.dynamic_update_slice(canvas, patch, (top, left, 0))[b:-b, b:-b]
 
-    def regions(self, params: Any, images: jax.Array, corner: jax.Array) -> jax.Array:
+    def regions(
+        self, params: Any, images: Float[jax.Array, "n h w c"], corner: Int[jax.Array, "2"]
+    ) -> Float[jax.Array, "n height width channels"]:
         """The region of the restored images [n, h, w, c]."""
         if self.corner is not None:
             function = functools.partial(self.apply, None) if params is None else self.apply
@@ -63,18 +72,20 @@ def _evaluate(
     program: DenseProgram,
     mesh: Mesh,
     params: Any,
-    image: jax.Array,
+    image: Float[jax.Array, "h w c"],
     target: Target,
-    corner: jax.Array,
-    origin: jax.Array,
+    corner: Int[jax.Array, "2"],
+    origin: Int[jax.Array, "2"],
     source: Source,
-    at: jax.Array,
+    at: Int[jax.Array, "devices n 2"],
     items: Any,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Float[jax.Array, "devices n outcomes"], UInt8[jax.Array, "devices n height width c"]]:
     """Outcomes [devices, n, k] and regions of interventions at blocks [devices, n, 2]."""
 
     def local(params, image, target, corner, origin, source, at, items):
-        def changed(y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+        def changed(
+            y: Int[jax.Array, ""], x: Int[jax.Array, ""], item: Any
+        ) -> Float[jax.Array, "h w c"]:
             return program.paste(image, source(y, x, item), y - origin[0], x - origin[1])
 
         items = jax.tree.map(lambda a: a[0], items)
@@ -87,7 +98,7 @@ def _evaluate(
     return run(params, image, target, corner, origin, source, at, items)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Dense:
     """A network on every changed image.
 
@@ -104,14 +115,16 @@ class Dense:
     mesh: Mesh
     grid: Grid
     fixed: tuple[Any, jax.Array, Target, jax.Array, jax.Array]
-    name: str | None
+    name: str | None = None
 
     @property
     def devices(self) -> int:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions, size: int
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [k] and region without an intervention, by the program of the others.
 
         Args:
@@ -124,7 +137,7 @@ class Dense:
         values, regions = self._compiled(args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """All interventions go together."""
         return {0: [np.arange(len(asked.cells))]} if len(asked.cells) else {}
 
@@ -133,13 +146,15 @@ class Dense:
         args = self._args(asked.source, *self._at(asked, np.zeros((self.devices, size), int)))
         return workspace(self._compiled(args)) <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> Float32[jax.Array, "devices size outcomes"]:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
         return self.run(asked, key, index)[0]
 
     def run(
-        self, asked: Interventions, key: Hashable, index: np.ndarray
-    ) -> tuple[jax.Array, jax.Array]:
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes [devices, n, k] and regions of the interventions `index` [devices, n]."""
         args = self._args(asked.source, *self._at(asked, index))
         return self._compiled(args)(*args)
@@ -154,11 +169,15 @@ class Dense:
                 name = repr((self.name, "dense", own.side, own.region, own.corner, *parts))
         return compiled(_evaluate, (own, self.mesh), args, name=name)
 
-    def _at(self, asked: Interventions, index: np.ndarray) -> tuple[np.ndarray, Any]:
+    def _at(
+        self, asked: Interventions, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Int[np.ndarray, "devices size 2"], Any]:
         cells, items = asked.take(index)
         at = np.stack(np.divmod(cells, self.grid.columns), axis=-1) * self.grid.block
         return at, items
 
-    def _args(self, source: Source, at: np.ndarray, items: Any) -> tuple[Any, ...]:
+    def _args(
+        self, source: Source, at: Int[np.ndarray, "devices size 2"], items: Any
+    ) -> tuple[Any, ...]:
         each = NamedSharding(self.mesh, _EACH)
         return (*self.fixed, source, *jax.device_put((at.astype(np.int32), items), each))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32, UInt8
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop
@@ -88,7 +89,9 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         )
 
 
-def check_crop(network: Network, scene: Scene, crop: Crop, region: np.ndarray | None) -> None:
+def check_crop(
+    network: Network, scene: Scene, crop: Crop, region: Float32[np.ndarray, "h w c"] | None
+) -> None:
     """Refuses declared facts under which a region comes out otherwise than in the whole image.
 
     Args:
@@ -117,7 +120,7 @@ def check_crop(network: Network, scene: Scene, crop: Crop, region: np.ndarray | 
     )
 
 
-def _region_of(network: Network, scene: Scene, crop: Crop) -> np.ndarray:
+def _region_of(network: Network, scene: Scene, crop: Crop) -> Float32[np.ndarray, "h w c"]:
     """The restored region, [h, w, c], from a part of the input."""
     part = scene.degraded[crop.top :, crop.left :][: crop.height, : crop.width]
     roi = crop.roi
@@ -125,7 +128,7 @@ def _region_of(network: Network, scene: Scene, crop: Crop) -> np.ndarray:
     return restored[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
 
 
-def _from_more(network: Network, scene: Scene, crop: Crop) -> np.ndarray:
+def _from_more(network: Network, scene: Scene, crop: Crop) -> Float32[np.ndarray, "h w c"]:
     """The restored region from the whole image, or from as much as the memory allows."""
     inner, scale = crop.roi, scene.scale
     y, x = crop.top * scale + inner.y, crop.left * scale + inner.x
@@ -157,7 +160,7 @@ def _known(network: Network, shape: tuple[int, ...]) -> str:
     return f" (its operations show that an output pixel may depend on {shown})"
 
 
-def _whole(network: Network, scene: Scene) -> np.ndarray:
+def _whole(network: Network, scene: Scene) -> Float32[np.ndarray, "h w c"]:
     """The whole restored image, [h, w, c]."""
     own = _restored.setdefault(network, weakref.WeakKeyDictionary())
     if scene not in own:
@@ -184,7 +187,12 @@ def difference_from_original(network: Network, scene: Scene) -> float | None:
     return own[scene]
 
 
-def check_range(network: Network, scene: Scene, pixels: np.ndarray, clean: np.ndarray) -> None:
+def check_range(
+    network: Network,
+    scene: Scene,
+    pixels: UInt8[np.ndarray, "h w c"],
+    clean: Float[np.ndarray, "h w c"],
+) -> None:
     """Refuses a network whose output is not in [0, 1] but for overshoots.
 
     Args:

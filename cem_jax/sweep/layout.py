@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float32, Int
 
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
@@ -113,9 +114,9 @@ class Layout:
     draws: tuple[int, int]
     mixed: bool
     crop: Crop
-    place: np.ndarray
+    place: Int[np.ndarray, " n"]
     plan: cones.ConePlan
-    reach: np.ndarray
+    reach: Bool[np.ndarray, "rows columns"]
     name: str | None
 
     @classmethod
@@ -125,7 +126,7 @@ class Layout:
         scene: Scene,
         rois: Sequence[ROI],
         grid: Grid,
-        wanted: np.ndarray,
+        wanted: Bool[np.ndarray, "rows columns"],
         finish: Callable[[jax.Array], jax.Array],
         outcomes: Sequence[Outcome],
         *,
@@ -223,7 +224,7 @@ class Layout:
         )  # fmt: skip
 
     @property
-    def image(self) -> np.ndarray:
+    def image(self) -> Float32[np.ndarray, "h w c"]:
         """The input's crop, float32 [h, w, c]."""
         crop = self.crop
         return self.scene.degraded[crop.top :, crop.left :][: crop.height, : crop.width]

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float, Float32, Int, Integer, Shaped, UInt8
 
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
@@ -31,28 +32,30 @@ Draws = Callable[..., jax.Array]
 
 def _of_one_block(
     program: cones.WindowProgram,
-    caches: Sequence[jax.Array],
-    offsets: jax.Array,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int[jax.Array, " columns"],
     source: Source,
-    at: jax.Array,
+    at: Int[jax.Array, "2"],
     items: Any,
-) -> jax.Array:
-    """Regions [n, h, w, c] after n patches at one block: offsets [columns], at [2]."""
+) -> Float[jax.Array, "n h w c"]:
+    """Regions after n patches at one block."""
     patches = jax.vmap(lambda item: source(at[0], at[1], item))(items)
     return cones.run(program, caches, offsets, patches)
 
 
 def _of_any_blocks(
     program: cones.WindowProgram,
-    caches: Sequence[jax.Array],
-    offsets: jax.Array,
+    caches: Sequence[Shaped[jax.Array, "..."]],
+    offsets: Int[jax.Array, "n columns"],
     source: Source,
-    at: jax.Array,
+    at: Int[jax.Array, "n 2"],
     items: Any,
-) -> jax.Array:
-    """Regions [n, h, w, c] after a patch at each of n blocks: offsets [n, columns], at [n, 2]."""
+) -> Float[jax.Array, "n h w c"]:
+    """Regions after a patch at each of n blocks."""
 
-    def one(offsets: jax.Array, at: jax.Array, item: Any) -> jax.Array:
+    def one(
+        offsets: Int[jax.Array, " columns"], at: Int[jax.Array, "2"], item: Any
+    ) -> Float[jax.Array, "h w c"]:
         return cones.run(program, caches, offsets, source(at[0], at[1], item)[None])[0]
 
     return jax.vmap(one)(offsets, at, items)
@@ -65,13 +68,13 @@ def _evaluate(
     number: int,
     score: Score,
     mesh: Mesh,
-    caches: Sequence[jax.Array],
+    caches: Sequence[Shaped[jax.Array, "..."]],
     target: Target,
     source: Source,
-    offsets: jax.Array,
-    at: jax.Array,
+    offsets: Int[jax.Array, "devices *blocks columns"],
+    at: Int[jax.Array, "devices *blocks 2"],
     items: Any,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Float[jax.Array, "devices n outcomes"], UInt8[jax.Array, "devices n h w c"]]:
     """Outcomes [devices, n, k] and regions; what a device has is its row of the last three."""
 
     def local(caches, target, source, *own):
@@ -86,11 +89,13 @@ def _evaluate(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _score(score: Score, region: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+def _score(
+    score: Score, region: Float[jax.Array, "h w c"], target: Target
+) -> tuple[Float[jax.Array, "1 outcomes"], UInt8[jax.Array, "1 h w c"]]:
     return score(region[None], target)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Local:
     """A network by causal cones; blocks share a program where their windows have one size.
 
@@ -107,26 +112,28 @@ class Local:
     """
 
     cone: cones.Cone
-    place: np.ndarray
+    place: Int[np.ndarray, " cells"]
     score: Score
     mesh: Mesh
     grid: Grid
     target: Target
-    name: str | None
+    name: str | None = None
 
     @property
     def devices(self) -> int:
         """How many parts a chunk has."""
         return self.mesh.size
 
-    def baseline(self, asked: Interventions, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions, size: int
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [k] and region without an intervention."""
         args = (self.cone.region, self.target)
         name = self._named("baseline")
         values, regions = compiled(_score, (self.score,), args, name=name)(*args)
         return np.asarray(values)[0], np.asarray(regions)[0]
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """The interventions of each block, by the block's program."""
         found: dict[Hashable, list[np.ndarray]] = {}
         for part in _split(asked.cells):
@@ -146,13 +153,15 @@ class Local:
             most = max(pool.map(compile_one, keys))
         return most <= room(self.mesh.devices.flat[0], self.devices)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> Float32[jax.Array, "devices size outcomes"]:
         """Outcomes [devices, n, k] of the interventions `index` [devices, n]."""
         return self.run(asked, key, index)[0]
 
     def run(
-        self, asked: Interventions, key: Hashable, index: np.ndarray
-    ) -> tuple[jax.Array, jax.Array]:
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(asked, key, index)
         return self._compiled(key, args)(*args)
@@ -175,11 +184,13 @@ class Local:
     def _draws(self) -> Draws:
         return _of_one_block
 
-    def _blocks(self, cells: np.ndarray) -> np.ndarray:
+    def _blocks(self, cells: Int[np.ndarray, "devices n"]) -> Int[np.ndarray, " devices"]:
         """The blocks whose offsets each device gets, of those of its interventions [devices, n]."""
         return cells[:, 0]
 
-    def _args(self, asked: Interventions, key: Hashable, index: np.ndarray) -> tuple[Any, ...]:
+    def _args(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> tuple[Any, ...]:
         cells, items = asked.take(index)
         blocks = self._blocks(cells)
         rows = [self.cone.plan.offsets[n] for n in self.place[blocks].reshape(-1)]
@@ -197,7 +208,7 @@ class Mixed(Local):
     Few calls, and only a program's last one of a round is filled up.
     """
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """All interventions of each program."""
         if not len(asked.cells):
             return {}
@@ -208,11 +219,11 @@ class Mixed(Local):
     def _draws(self) -> Draws:
         return _of_any_blocks
 
-    def _blocks(self, cells: np.ndarray) -> np.ndarray:
+    def _blocks(self, cells: Int[np.ndarray, "devices n"]) -> Int[np.ndarray, "devices n"]:
         return cells
 
 
-def _split(keys: np.ndarray) -> list[np.ndarray]:
+def _split(keys: Integer[np.ndarray, " n"]) -> list[Int[np.ndarray, "..."]]:
     """Where each key stands, in the order of the keys."""
     order = np.argsort(keys, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(keys[order])) + 1)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Int, UInt8
 
 from cem_jax.outcome import Outcome, sees_degraded
 from cem_jax.sweep import kept
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Target:
     """What a restoration is compared with.
 
@@ -21,9 +22,9 @@ class Target:
         degraded: the input's pixels of all that is restored, [h / scale, w / scale, c].
     """
 
-    clean: jax.Array
-    corners: jax.Array
-    degraded: jax.Array
+    clean: Float[jax.Array, "H W c"]
+    corners: Int[jax.Array, "regions 2"]
+    degraded: Float[jax.Array, "h w c"]
 
 
 def scored_shapes(
@@ -83,7 +84,9 @@ class Score:
         leaves, tree = jax.tree.flatten((restored, like))
         return kept.fingerprint(self, tree, tuple(leaves))
 
-    def __call__(self, restored: jax.Array, target: Target) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, restored: Float[jax.Array, "n h w c"], target: Target
+    ) -> tuple[Float[jax.Array, "n outcomes"], UInt8[jax.Array, "n h w c"]]:
         """Scores what was restored.
 
         Args:
@@ -95,7 +98,9 @@ class Score:
             [n, h, w, c], which stay on the devices unless somebody asks for them.
         """
 
-        def one(pixels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def one(
+            pixels: Float[jax.Array, "h w c"],
+        ) -> tuple[Float[jax.Array, " outcomes"], UInt8[jax.Array, "h w c"]]:
             finished = self.finish(pixels)
             values = []
             for number, size in enumerate(self.sizes):

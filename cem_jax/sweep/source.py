@@ -1,11 +1,12 @@
 """Where the pixels of an intervention come from; made on the devices, from a few numbers each."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Int32, Key, UInt8
 
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep import kept
@@ -15,10 +16,13 @@ _TOGETHER = 1024
 """Draws that are made in one call."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """A pytree that turns what is known of an intervention into pixels."""
 
-    def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+    def __call__(
+        self, y: Int[jax.Array, ""], x: Int[jax.Array, ""], item: Any
+    ) -> Float[jax.Array, "side side c"]:
         """The pixels [side, side, c] for the block at (y, x), in input pixels.
 
         side is the block's, or as many pixels more on every side as the sweep's `margin` says.
@@ -26,7 +30,7 @@ class Source(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Interventions:
     """Interventions to evaluate.
 
@@ -37,10 +41,10 @@ class Interventions:
     """
 
     source: Source
-    cells: np.ndarray
+    cells: Int[np.ndarray, " n"]
     items: Any
 
-    def take(self, index: np.ndarray) -> tuple[np.ndarray, Any]:
+    def take(self, index: Int[np.ndarray, "*chunk"]) -> tuple[Int[np.ndarray, "*chunk"], Any]:
         """Blocks and items of the interventions `index`, of any shape."""
         return self.cells[index], jax.tree.map(lambda leaf: leaf[index], self.items)
 
@@ -68,13 +72,18 @@ def fingerprint(source: Source, items: Any) -> str | None:
 class AsGiven:
     """The patches themselves; an item is one of them."""
 
-    def __call__(self, y: jax.Array, x: jax.Array, item: jax.Array) -> jax.Array:
+    def __call__(
+        self,
+        y: Int[jax.Array, ""],
+        x: Int[jax.Array, ""],
+        item: Float[jax.Array, "side side c"],
+    ) -> Float[jax.Array, "side side c"]:
         """The item itself."""
         return item
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FromPool:
     """Pool patches through the task's do(); an item is (cell, draw, number of the pool's patch).
 
@@ -85,21 +94,30 @@ class FromPool:
     """
 
     intervene: Intervene
-    pool: jax.Array
-    key: jax.Array
+    pool: UInt8[jax.Array, "patches size size c"]
+    key: Key[jax.Array, ""]
 
-    def __call__(self, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+    def __call__(
+        self, y: Int[jax.Array, ""], x: Int[jax.Array, ""], item: Any
+    ) -> Float[jax.Array, "side side c"]:
         """The pool's patch after do()."""
         cell, draw, which = item
         noise = jax.random.split(_of_draw(self.key, cell, draw))[1]
         return self.intervene(self.pool[which].astype(jnp.float32) / 255, y, x, noise)
 
 
-def _of_draw(key: jax.Array, cell: jax.Array, draw: jax.Array) -> jax.Array:
+def _of_draw(
+    key: Key[jax.Array, ""], cell: Int[jax.Array, ""], draw: Int[jax.Array, ""]
+) -> Key[jax.Array, ""]:
     return jax.random.fold_in(jax.random.fold_in(key, cell), draw)
 
 
-def draw_patches(key: jax.Array, cells: np.ndarray, draws: np.ndarray, count: int) -> np.ndarray:
+def draw_patches(
+    key: Key[jax.Array, ""],
+    cells: Int32[np.ndarray, " n"],
+    draws: Int32[np.ndarray, " n"],
+    count: int,
+) -> Int32[np.ndarray, " n"]:
     """Which of the pool's `count` patches each draw takes, with equal chance.
 
     A draw depends on (key, cell, draw) alone, so that maps of other networks and regions share it.
@@ -124,8 +142,13 @@ def draw_patches(key: jax.Array, cells: np.ndarray, draws: np.ndarray, count: in
 
 
 @jax.jit
-def _draw(key: jax.Array, cells: jax.Array, draws: jax.Array, count: jax.Array) -> jax.Array:
-    def one(cell: jax.Array, draw: jax.Array) -> jax.Array:
+def _draw(
+    key: Key[jax.Array, ""],
+    cells: Int32[jax.Array, " n"],
+    draws: Int32[jax.Array, " n"],
+    count: Int32[jax.Array, ""],
+) -> Int32[jax.Array, " n"]:
+    def one(cell: Int32[jax.Array, ""], draw: Int32[jax.Array, ""]) -> Int32[jax.Array, ""]:
         return jax.random.randint(jax.random.split(_of_draw(key, cell, draw))[0], (), 0, count)
 
     return jax.vmap(one)(cells, draws)

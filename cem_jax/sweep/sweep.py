@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float32, Int, UInt8
 
 from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
@@ -105,11 +106,11 @@ class Sweep:
     def from_pool(
         self,
         intervene: Intervene,
-        pool: np.ndarray,
+        pool: UInt8[np.ndarray, "patches size size c"],
         seed: int,
-        cells: np.ndarray,
-        draws: np.ndarray,
-        patches: np.ndarray | None,
+        cells: Int[np.ndarray, " n"],
+        draws: Int[np.ndarray, " n"],
+        patches: Int[np.ndarray, "sequences draws"] | Int[np.ndarray, " draws"] | None,
     ) -> Interventions:
         """Interventions do(block = a patch drawn from the pool).
 
@@ -132,11 +133,15 @@ class Sweep:
         source = put(FromPool(intervene, jnp.asarray(pool), key))
         return Interventions(source, cells, (cells, draws, chosen))
 
-    def as_given(self, cells: np.ndarray, patches: np.ndarray) -> Interventions:
+    def as_given(
+        self, cells: Int[np.ndarray, " n"], patches: Float32[np.ndarray, "n side side c"]
+    ) -> Interventions:
         """Interventions that write given patches float32 [n, block, block, c] at cells int [n]."""
         return Interventions(AsGiven(), cells.astype(np.int32), patches)
 
-    def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
+    def baseline(
+        self, asked: Interventions
+    ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [r * k] and what is scored, uint8 [h, w, c], without an intervention.
 
         Args:
@@ -144,7 +149,7 @@ class Sweep:
         """
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
-    def check(self, restored: np.ndarray) -> None:
+    def check(self, restored: UInt8[np.ndarray, "h w c"]) -> None:
         """Refuses a network that is not what it is said to be, here.
 
         Declared facts are compared with the whole image, the output with its range, and a network
@@ -163,7 +168,9 @@ class Sweep:
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
 
-    def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def evaluate(
+        self, asked: Interventions
+    ) -> Iterator[tuple[Int[np.ndarray, " m"], Float32[np.ndarray, "m outcomes"]]]:
         """Outcomes of interventions at blocks that reach a region.
 
         Yields:
@@ -171,7 +178,7 @@ class Sweep:
         """
         return evaluate(self.method, asked, self.chunk)
 
-    def regions(self, asked: Interventions) -> np.ndarray:
+    def regions(self, asked: Interventions) -> UInt8[np.ndarray, "n h w c"]:
         """What is scored after interventions at blocks that reach a region, by the same programs.
 
         Returns:
@@ -192,13 +199,15 @@ class _Regions:
     def devices(self) -> int:
         return self.method.devices
 
-    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[np.ndarray]]:
+    def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         return self.method.groups(asked)
 
     def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         return self.method.prepare(asked, keys, size)
 
-    def call(self, asked: Interventions, key: Hashable, index: np.ndarray) -> jax.Array:
+    def call(
+        self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
+    ) -> UInt8[jax.Array, "devices size h w c"]:
         return self.method.run(asked, key, index)[1]
 
 

@@ -2,10 +2,11 @@
 
 import io
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath, as_place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ def figure_bytes(figure: "Figure", suffix: str, **options: Any) -> bytes:
     return drawn.getvalue()
 
 
-def write_figure(figure: "Figure", path: str | Path, **options: Any) -> None:
+def write_figure(figure: "Figure", path: str | AnyPath, **options: Any) -> None:
     """Writes a figure, of the kind that the file's name ends in.
 
     Args:
@@ -42,7 +43,36 @@ def write_figure(figure: "Figure", path: str | Path, **options: Any) -> None:
     Raises:
         ValueError: the file cannot be written, or matplotlib writes no such files.
     """
-    path = Path(path)
+    path = as_place(path)
     write_file(
         path, figure_bytes(figure, path.suffix.removeprefix(".").lower() or "png", **options)
     )
+
+
+def write_pages(figures: "Sequence[Figure]", path: str | AnyPath, **options: Any) -> None:
+    """Writes figures: one of any kind, or several as the pages of a PDF.
+
+    Args:
+        figures: at least one.
+        path: the file, in a folder that exists.
+        **options: of matplotlib's `savefig`.
+
+    Raises:
+        ValueError: several that are no PDF, or the file cannot be written.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    path = as_place(path)
+    if len(figures) == 1:
+        write_figure(figures[0], path, **options)
+        return
+    if path.suffix.lower() != ".pdf":
+        raise ValueError(
+            f"path={str(path)!r}: maps of {len(figures)} pages; expected a .pdf, or fewer maps"
+        )
+    drawn = io.BytesIO()
+    with warnings.catch_warnings(), PdfPages(drawn) as pages:
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        for figure in figures:
+            pages.savefig(figure, **options)
+    write_file(path, drawn.getvalue())

@@ -7,7 +7,7 @@ import numpy as np
 
 from cem_jax.grid import ROI
 from cem_jax.scene.image import in_colour
-from cem_jax.view.plot import outline
+from cem_jax.view.parts import outline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

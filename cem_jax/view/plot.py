@@ -1,381 +1,408 @@
-"""Maps as matplotlib axes, drawn as in the paper: red helps, blue harms, white does neither.
+"""Maps as figures: the whole input, the part that matters, what colours mean, what is uncertain.
 
-The colours are matplotlib's `seismic` unless a function is given another `colour_map`.
+Red helps, blue harms, white does neither. The colours are readable for the colour-blind; the look
+"paper" has those of the paper's figures, with its green region and its pies.
 """
 
+import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from cem_jax.grid import ROI
+from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.plain_text import shortened, visible
-from cem_jax.scene.image import in_colour
+from cem_jax.view.boxes import Box, above, beside, grid, on_figure, space, words
+from cem_jax.view.colours import Look, find_look
+from cem_jax.view.layer import Zoom, layer_of, part_to_show
+from cem_jax.view.panels import (
+    MAP_AXES,
+    SMALL,
+    Shown,
+    input_panel,
+    limit_of,
+    map_panel,
+    region_panel,
+    scale_panel,
+    shares_panel,
+    signs_panel,
+)
+from cem_jax.view.parts import draw_layer, named
+from cem_jax.view.scenes import by_scene, network_names, scene_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
-LIMITS = {"SR": 2.5, "DN": 1.0, "DR": 2.0}
-"""Effects at which the paper's colours end, in dB, by task."""
+Scale = Literal["shared", "own"]
+SCALES = ("shared", "own")
+MOST_MAPS = 24
+"""In one figure."""
+MOST_ON_PAGE = 10
+"""Maps of a page, where there are several."""
 
-_EXPONENT = 1 / 1.2
-_LONGEST_NAME = 32
-"""Characters of a name that fit into a column of the teaser."""
-_INPUT_SHARE = 0.1
-_ROI_COLOUR = (0.0, 0.75, 0.2)
-_ROI_EDGE = (0.0, 0.2, 0.05)
-_SHARES_OF_SEISMIC = ("#d7191c", "#2c4bb7", "white")
-"""Of the pie: softer than those of the map."""
-
-
-def colour_limit(effect_map: EffectMap) -> float:
-    """The effect at which the colours end, in the outcome's unit.
-
-    It is the map's largest effect, but in dB never more than the paper's limit for the task.
-
-    Args:
-        effect_map: the map.
-
-    Returns:
-        A positive number.
-    """
-    low, high = effect_map.range
-    largest = max(-low, high, effect_map.tolerance)
-    limits = LIMITS if effect_map.unit == "dB" else {}
-    return min(largest, limits.get(effect_map.task, largest)) or 1.0
-
-
-def _bend(share: np.ndarray) -> np.ndarray:
-    return np.sign(share) * np.abs(share) ** _EXPONENT
-
-
-def _straighten(level: np.ndarray) -> np.ndarray:
-    return np.sign(level) * np.abs(level) ** (1 / _EXPONENT)
-
-
-def find_colours(name: str) -> "Colormap":
-    """Diverging colours by their name.
-
-    Args:
-        name: one of matplotlib's.
-
-    Raises:
-        ValueError: there is none of this name.
-    """
-    from matplotlib import colormaps
-
-    if not isinstance(name, str) or name not in colormaps:
-        raise ValueError(
-            f"colour_map={name!r}: expected one of matplotlib's diverging colormaps, such as "
-            "'seismic', or 'PuOr_r' (orange helps, purple harms) for readers who are colour-blind"
-        )
-    return colormaps[name]
-
-
-def colours(effect: np.ndarray, limit: float, colour_map: str = "seismic") -> np.ndarray:
-    """Colours of effects: a colour map over sign(v) |v|^(1/1.2), v the effect over the limit.
-
-    Args:
-        effect: any shape, in the outcome's unit.
-        limit: effect at which the colours end, in the same unit.
-        colour_map: name of matplotlib's.
-
-    Returns:
-        RGB in [0, 1], [..., 3].
-
-    Raises:
-        ValueError: there is no such colour map.
-    """
-    return find_colours(colour_map)(0.5 + _bend(np.clip(effect / limit, -1, 1)) / 2)[..., :3]
-
-
-def _named(name: str) -> str:
-    """A name from outside, as it fits into a picture."""
-    return shortened(visible(name), _LONGEST_NAME)
-
-
-def as_written(text: "Text") -> None:
-    """Draws a text as it is: dollars and backslashes begin no formula, whatever the settings.
-
-    Args:
-        text: of a figure.
-    """
-    text.set_parse_math(False)
-    text.set_usetex(False)
-
-
-def _label(effect_map: EffectMap) -> str:
-    return f"effect ({_named(effect_map.unit or effect_map.outcome)})"
-
-
-def _quality(effect_map: EffectMap) -> str:
-    if effect_map.unit:
-        return f"{effect_map.baseline:.2f} {_named(effect_map.unit)}"
-    return f"{_named(effect_map.outcome)} {effect_map.baseline:.4g}"
-
-
-def _enlarge(image: np.ndarray, factor: int) -> np.ndarray:
-    return image.repeat(factor, 0).repeat(factor, 1)
-
-
-def _own_axes(ax: "Axes | None") -> "Axes":
-    import matplotlib.pyplot as plt
-
-    return plt.subplots()[1] if ax is None else ax
-
-
-def outline(roi: ROI, ax: "Axes", width: float) -> None:
-    """Draws a region's border, green with a dark edge: for some eyes green is red.
-
-    Args:
-        roi: the region, in output pixels.
-        ax: where an image in output pixels is drawn.
-        width: of the line, in points.
-    """
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
-
-    corner = (roi.x - 0.5, roi.y - 0.5)
-    border = Rectangle(
-        corner, roi.width, roi.height, fill=False, color=_ROI_COLOUR, linewidth=width
-    )
-    border.set_path_effects([withStroke(linewidth=width + 1, foreground=_ROI_EDGE)])
-    ax.add_patch(border)
-
-
-def plot_input(effect_map: EffectMap, ax: "Axes | None" = None) -> "Axes":
-    """Draws the degraded input with the region's box.
-
-    Args:
-        effect_map: the map.
-        ax: where to draw; None makes a figure.
-
-    Returns:
-        The axes.
-    """
-    ax = _own_axes(ax)
-    ax.imshow(_enlarge(in_colour(effect_map.degraded), effect_map.scale))
-    outline(effect_map.roi, ax, 2.0)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    return ax
+_MARGIN = 0.15
+_GAP = 0.25
+_WIDTH = 9.6
+"""Inches of a figure of one map, at most."""
+_HEIGHT = 3.3
+"""Inches of its pictures, at most."""
+_COLUMN = 2.6
+"""Inches of a column where maps stand side by side."""
+_TALLEST = 1.4
+"""Height of a picture in a column over its width, at most."""
+_LEAST = 1.9
+"""Inches of a column that small print needs."""
+_IN_A_ROW = 5
+"""Columns, at most."""
 
 
 def plot(
-    effect_map: EffectMap,
+    found: EffectMap | Difference,
     ax: "Axes | None" = None,
     limit: float | None = None,
-    colour_map: str = "seismic",
+    colour_map: str | None = None,
+    *,
+    look: str = "clear",
+    zoom: Zoom = "auto",
 ) -> "Axes":
-    """Draws a map over its input, the region in green.
+    """Draws a map, or the difference of two, over its input.
 
-    Effects below the tolerance have the colour of zero: white.
+    Effects below the tolerance have the colour of zero: white. Blocks whose sign is uncertain,
+    since their 95 % interval holds 0, are hatched. Without axes it makes a figure with the whole
+    input, the region restored and true where the map has kept them, scale, counts and legend; where
+    few blocks matter, the map is of their part. A difference stands beside both of its maps.
 
     Args:
-        effect_map: the map.
-        ax: where to draw; None makes a figure, with a colour-bar.
+        found: the map, or the difference.
+        ax: where to draw the map alone; None makes a figure.
         limit: effect at which the colours end, in the outcome's unit; None takes the map's largest
             effect, or the paper's limit for the task if that is smaller.
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
+        colour_map: name of matplotlib's diverging colours, the upper end helps; None takes those of
+            the look.
+        look: "clear", or "paper": its colours, the region as an area, pies, nothing hatched.
+        zoom: "whole", "near" for the region and the blocks with an effect, or "auto": in a figure
+            of its own near where that is less than half of the image, in given axes whole.
 
     Returns:
-        The axes.
+        The axes of the map.
 
     Raises:
-        ValueError: there is no such colour map.
+        ValueError: there is no such colour map, look or zoom, or the limit is not positive.
     """
-    alone = ax is None
-    limit = colour_limit(effect_map) if limit is None else limit
-    rgb = colours(np.nan_to_num(effect_map.thresholded), limit, colour_map)
-    ax = _own_axes(ax)
-    rgb[effect_map.inside_roi] = _ROI_COLOUR
-    h, w = (side * effect_map.scale for side in effect_map.degraded.shape[:2])
-    image = _enlarge(effect_map.degraded, effect_map.scale) / 255
-    overlay = _enlarge(rgb, effect_map.block * effect_map.scale)[:h, :w]
-    ax.imshow((1 - _INPUT_SHARE) * overlay + _INPUT_SHARE * image)
-    outline(effect_map.roi, ax, 1.0)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    if alone:
-        plot_colour_bar(effect_map, ax, limit, colour_map)
-    return ax
+    import matplotlib.pyplot as plt
+
+    chosen = find_look(look, colour_map)
+    limit = _checked(limit)
+    if ax is not None:
+        layer = layer_of(found)
+        part = part_to_show([layer], "whole" if zoom == "auto" else zoom)
+        draw_layer(layer, ax, limit_of(found) if limit is None else limit, chosen, part)
+        return ax
+    if isinstance(found, Difference):
+        shown = _difference(found, limit, zoom)
+        box = _group(shown, chosen, _told_apart(found))
+    else:
+        shown = _together([found], limit, zoom, "shared")
+        box = _single(shown[0], chosen)
+    figure = plt.figure()
+    on_figure(figure, _with_signs(box, shown, chosen, []), _MARGIN)
+    return [one for one in figure.axes if one.get_label() == MAP_AXES][-1]
 
 
-def plot_colour_bar(
-    effect_map: EffectMap,
-    ax: "Axes | Sequence[Axes]",
+def plot_teaser(
+    maps: Sequence[EffectMap],
+    colour_map: str | None = None,
+    *,
+    look: str = "clear",
     limit: float | None = None,
-    colour_map: str = "seismic",
-) -> "Axes":
-    """Draws the scale of a map's colours, with the effect's unit, beside it.
+    zoom: Zoom = "auto",
+    scale: Scale = "shared",
+) -> "Figure":
+    """Several maps side by side, each with its input, scale and shares.
 
-    Args:
-        effect_map: the map.
-        ax: the axes that hold the map, or several with the same limit; they give up room for it.
-        limit: effect at which the colours end, in the outcome's unit; None takes the map's largest
-            effect, or the paper's limit for the task if that is smaller.
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
-
-    Returns:
-        The scale's own axes.
-
-    Raises:
-        ValueError: there is no such colour map.
-    """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import FuncNorm
-    from matplotlib.figure import Figure
-
-    limit = colour_limit(effect_map) if limit is None else limit
-    scale = ScalarMappable(FuncNorm((_bend, _straighten), -limit, limit), find_colours(colour_map))
-    figure = np.ravel(np.asarray(ax, object))[0].figure
-    assert isinstance(figure, Figure)
-    bar = figure.colorbar(scale, ax=ax, label=_label(effect_map), fraction=0.046, pad=0.04)
-    bar.set_ticks([-limit, -limit / 2, 0, limit / 2, limit])
-    bar.formatter = "{x:+.2g}"
-    as_written(bar.ax.yaxis.label)
-    return bar.ax
-
-
-def share_colours(colour_map: str) -> tuple[Any, Any, Any]:
-    """Colours that stand for blocks that help, that harm, and that do neither.
-
-    Args:
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
-
-    Raises:
-        ValueError: there is no such colour map.
-    """
-    found = find_colours(colour_map)
-    return _SHARES_OF_SEISMIC if colour_map == "seismic" else tuple(found([0.85, 0.15, 0.5]))
-
-
-def plot_shares(
-    effect_map: EffectMap, ax: "Axes | None" = None, colour_map: str = "seismic"
-) -> "Axes":
-    """Draws the pie of positive (red), negative (blue) and zero (white) blocks.
-
-    Args:
-        effect_map: the map.
-        ax: where to draw; None makes a figure.
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
-
-    Returns:
-        The axes.
-
-    Raises:
-        ValueError: there is no such colour map.
-    """
-    colors = share_colours(colour_map)
-    ax = _own_axes(ax)
-    counts = effect_map.counts
-    shares = [counts.positive, counts.negative, counts.zero]
-    ax.pie(
-        shares if sum(shares) else [0, 0, 1],
-        colors=colors,
-        startangle=90,
-        counterclock=False,
-        wedgeprops={"edgecolor": "black", "linewidth": 0.6},
-    )
-    return ax
-
-
-def plot_range(
-    effect_map: EffectMap,
-    ax: "Axes | None" = None,
-    limit: float | None = None,
-    colour_map: str = "seismic",
-) -> "Axes":
-    """Draws the bar from the smallest to the largest effect, both ends printed.
-
-    Args:
-        effect_map: the map.
-        ax: where to draw; None makes a figure.
-        limit: effect at which the colours end, in the outcome's unit; None takes the map's largest
-            effect, or the paper's limit for the task if that is smaller.
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
-
-    Returns:
-        The axes.
-
-    Raises:
-        ValueError: there is no such colour map.
-    """
-    limit = colour_limit(effect_map) if limit is None else limit
-    low, high = effect_map.range
-    effects = np.linspace(low, high if high > low else low + 1e-6, 512)
-    rgb = colours(effects, limit, colour_map)
-    ax = _own_axes(ax)
-    ax.imshow(rgb[None], aspect="auto", extent=(0, 1, 0, 1))
-    ax.set_xticks([0, 1], [f"{low:+.2f}", f"{high:+.2f}"])
-    ax.tick_params(length=0, pad=2)
-    for end, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
-        end.set_horizontalalignment(side)  # within the bar, which may stand beside another
-    ax.set_yticks([])
-    as_written(ax.set_xlabel(_label(effect_map), labelpad=1))
-    return ax
-
-
-def plot_teaser(maps: Sequence[EffectMap], colour_map: str = "seismic") -> "Figure":
-    """The paper's teaser: for each map the input, the map, its pie and its range, in a column.
+    Maps of one scene stand in a row behind their input, and show the same part of it.
 
     Args:
         maps: one map for each column.
-        colour_map: name of matplotlib's diverging colours; the upper end helps.
+        colour_map: name of matplotlib's diverging colours, the upper end helps; None takes those of
+            the look.
+        look: "clear", or "paper" for the paper's own, with its colours and pies.
+        limit: effect at which the colours of all maps end, in the outcome's unit.
+        zoom: "whole", "near" for the region and the blocks with an effect, or "auto".
+        scale: "shared" gives maps of one scene one scale, "own" each its own.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: there is no such colour map.
+        ValueError: there is no such colour map, look, zoom or scale, the limit is not positive, or
+            there are no maps or more than a figure can hold.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.patches import Patch
 
-    colors = share_colours(colour_map)
-    width, height, side, gap = 3.0 * len(maps) + 0.3, 7.9, 2.75, 0.3
-    figure = plt.figure(figsize=(width, height))
-
-    def place(x: float, y: float, w: float, h: float) -> "Axes":
-        return figure.add_axes((x / width, y / height, w / width, h / height))
-
-    for column, effect_map in enumerate(maps):
-        left = gap + column * (side + 0.25)
-        name = _named(str(effect_map.provenance.get("network", "")))
-        top = plot_input(effect_map, place(left, 4.8, side, side))
-        as_written(top.set_title(f"{_named(effect_map.task)}: input and region", fontsize="large"))
-        middle = plot(effect_map, place(left, 1.4, side, side), colour_map=colour_map)
-        title = f"{name}\n{_quality(effect_map)} on the region"
-        as_written(middle.set_title(title, fontsize="medium"))
-        plot_shares(effect_map, place(left, 0.62, 0.7, 0.7), colour_map)
-        plot_range(effect_map, place(left + 0.85, 1.13, side - 0.85, 0.17), colour_map=colour_map)
-        negative, positive, zero = effect_map.counts
-        tally = f"{positive} help, {negative} harm, {zero} neither"
-        middle_of_bar = (left + (0.85 + side) / 2) / width
-        figure.text(middle_of_bar, 0.62 / height, tally, ha="center", fontsize="small")
-    limits = ", ".join(
-        f"\u00b1{colour_limit(m):.2g} {_named(m.unit or m.outcome)} ({_named(m.task)})"
-        for m in maps
-    )
-    signs = ("helps the region", "harms it", "neither")
-    handles = [
-        Patch(facecolor=color, edgecolor="black", linewidth=0.6, label=sign)
-        for color, sign in zip(colors, signs, strict=True)
-    ]
-    title = f"Pie: shares of the blocks. Colours end at {limits}."
-    legend = figure.legend(
-        handles=handles,
-        title=textwrap.fill(title, int(15 * width)),
-        loc="lower center",
-        ncols=3,
-        frameon=False,
-        fontsize="small",
-        title_fontsize="small",
-    )
-    as_written(legend.get_title())
+    chosen = find_look(look, colour_map)
+    if scale not in SCALES:
+        raise ValueError(f"scale={scale!r}: expected one of {', '.join(SCALES)}")
+    maps, limit = list(maps), _checked(limit)
+    if not 0 < len(maps) <= MOST_MAPS:
+        raise ValueError(f"maps: {len(maps)} of them; expected 1 to {MOST_MAPS} in one figure")
+    scenes = [_together(scene, limit, zoom, scale) for scene in by_scene(maps)]
+    shown = [one for scene in scenes for one in scene]
+    if len(shown) == 1 and not chosen.pies:
+        box = _single(shown[0], chosen)
+    else:
+        alone = [scene[0] for scene in scenes if len(scene) == 1]
+        rows = _rows([_column(one, chosen) for one in alone])
+        rows += [_group(scene, chosen, _heading(scene[0])) for scene in scenes if len(scene) > 1]
+        box = above(rows, 2 * _GAP)
+    figure = plt.figure()
+    on_figure(figure, _with_signs(box, shown, chosen, _about_scales(scenes, limit, scale)), _MARGIN)
     return figure
+
+
+def pages(
+    maps: Sequence[EffectMap], colour_map: str | None = None, **options: Any
+) -> "list[Figure]":
+    """Any number of maps as figures; maps of one scene stay together where they fit.
+
+    Args:
+        maps: at least one.
+        colour_map: as for `plot_teaser`.
+        **options: of `plot_teaser`.
+
+    Returns:
+        The figures, of at most `MOST_ON_PAGE` maps each where there is more than one.
+
+    Raises:
+        ValueError: as `plot_teaser`.
+    """
+    maps = list(maps)
+    if len(maps) <= MOST_ON_PAGE:
+        return [plot_teaser(maps, colour_map, **options)]
+    found: list[list[EffectMap]] = [[]]
+    for scene in by_scene(maps):
+        for start in range(0, len(scene), MOST_ON_PAGE):
+            part = scene[start : start + MOST_ON_PAGE]
+            if found[-1] and len(found[-1]) + len(part) > MOST_ON_PAGE:
+                found.append([])
+            found[-1] += part
+    return [plot_teaser(page, colour_map, **options) for page in found]
+
+
+def _checked(limit: float | None) -> float | None:
+    if limit is not None and not limit > 0:
+        raise ValueError(f"limit={limit!r}: expected a number greater than 0")
+    return limit
+
+
+def _about_scales(
+    scenes: Sequence[Sequence[Shown]], limit: float | None, scale: Scale
+) -> list[str]:
+    """How far the colours of several maps can be compared."""
+    if sum(map(len, scenes)) == 1:
+        return []
+    if limit is not None:
+        return ["All maps have one scale."]
+    if scale == "own":
+        return ["Each map has a scale of its own."]
+    if len(scenes) == 1:
+        return ["All maps have one scale."]
+    if any(len(scene) > 1 for scene in scenes):
+        return ["The maps of one scene have one scale; scenes have different ones."]
+    return ["Each map has a scale of its own: they are of different scenes."]
+
+
+def _together(
+    maps: Sequence[EffectMap], limit: float | None, zoom: Zoom, scale: Scale
+) -> list[Shown]:
+    """Maps of one scene: the same part, and one scale if it is shared."""
+    layers = [layer_of(one) for one in maps]
+    part, names = part_to_show(layers, zoom), network_names(maps)
+    limits = [limit_of(one) for one in maps]
+    if limit is not None or scale == "shared":
+        limits = [max(limits) if limit is None else limit] * len(maps)
+    return [
+        Shown(one, layer, part, end, name)
+        for one, layer, end, name in zip(maps, layers, limits, names, strict=True)
+    ]
+
+
+def _difference(found: Difference, limit: float | None, zoom: Zoom) -> list[Shown]:
+    """Both maps on one scale, and their difference on its own."""
+    maps = (found.first, found.second)
+    layers = [layer_of(one) for one in (*maps, found)]
+    part = part_to_show(layers, zoom)
+    both = max(map(limit_of, maps)) if limit is None else limit
+    names = [f"{letter}: {name}" for letter, name in zip("AB", _two_names(found), strict=True)]
+    shown = [
+        Shown(one, layer, part, both, name)
+        for one, layer, name in zip(maps, layers, names, strict=False)
+    ]
+    own = limit_of(found) if limit is None else limit
+    return [*shown, Shown(found, layers[2], part, own, "A \u2212 B")]
+
+
+def _two_names(found: Difference) -> list[str]:
+    names = network_names([found.first, found.second])
+    if names[0] == names[1]:
+        places = [one.roi.label for one in (found.first, found.second)]
+        scores = [one.outcome for one in (found.first, found.second)]
+        told = places if places[0] != places[1] else scores
+        names = [f"{name}, {what}" for name, what in zip(names, told, strict=True)]
+    return names
+
+
+def _told_apart(found: Difference) -> str:
+    first, second = found.first, found.second
+    if first.roi == second.roi and first.outcome == second.outcome:
+        return _heading_of(first)
+    return f"{_heading_of(first)}; {_heading_of(second)}"
+
+
+def _heading_of(effect_map: EffectMap) -> str:
+    return textwrap.shorten(scene_name(effect_map), 120, placeholder="\u2026")
+
+
+def _heading(shown: Shown) -> str:
+    return _heading_of(shown.first)
+
+
+def _quality(effect_map: EffectMap) -> str:
+    if effect_map.unit:
+        return f"{effect_map.baseline:.2f} {named(effect_map.unit)} on the region"
+    return f"{named(effect_map.outcome)} {effect_map.baseline:.4g} on the region"
+
+
+def _map_title(shown: Shown, width: float) -> Box:
+    """What is shown, and how well the region is restored."""
+    told = [words(named(shown.title), width, weight="bold", most=2)]
+    if isinstance(shown.found, EffectMap):
+        told.append(words(_quality(shown.found), width, share=SMALL, most=2))
+    else:
+        text = "difference of the effects, from draws that both share"
+        told.append(words(text, width, share=SMALL))
+    return above(told, 0.02)
+
+
+def _single(shown: Shown, look: Look) -> Box:
+    """One map: the input, the map and the region beside each other."""
+    behind = shown.first.extremes
+    whole, part = shown.layer.whole, shown.part
+    wide = whole.width / whole.height, part.width / part.height
+    third = 0.0 if behind is None else 0.45
+    height = min(_HEIGHT, (_WIDTH - 2 * _GAP) / (sum(wide) + third))
+    left, right = (max(height * one, _LEAST) for one in wide)
+    columns = [
+        above(
+            [
+                words("input", left, share=SMALL), input_panel(shown, left, height),
+                shares_panel(shown, look, left),
+            ],
+            0.08,
+        ),
+        above(
+            [
+                words("effects over the input", right, share=SMALL),
+                map_panel(shown, look, right, height), scale_panel(shown, look, right),
+            ],
+            0.08,
+        ),
+    ]  # fmt: skip
+    if behind is not None:
+        each = max(height / 2 - 0.15, 0.6)
+        columns.append(
+            above(
+                [
+                    region_panel(behind.restored, "region restored", 1.5 * each, each),
+                    region_panel(behind.clean, "true region", 1.5 * each, each),
+                ],
+                0.08,
+            )
+        )  # fmt: skip
+    body = beside(columns, _GAP)
+    return above(
+        [_map_title(shown, body.width), words(_heading(shown), body.width, share=SMALL), body], 0.06
+    )
+
+
+def _tallest(shown: Sequence[Shown]) -> float:
+    """Inches that the pictures of a row take in its columns."""
+    parts = [one.part for one in shown] + [one.layer.whole for one in shown]
+    most = max(part.height / part.width for part in parts)
+    return _COLUMN * min(most, _TALLEST)
+
+
+def _rows(columns: Sequence[Sequence[Box]]) -> list[Box]:
+    """Columns side by side, in rows of one length where they are many."""
+    rows = math.ceil(len(columns) / _IN_A_ROW)
+    each = math.ceil(len(columns) / max(rows, 1))
+    starts = range(0, len(columns), each) if columns else ()
+    return [grid(columns[start : start + each], _GAP, 0.08) for start in starts]
+
+
+def _column(shown: Shown, look: Look) -> list[Box]:
+    """One map of several scenes: its input above it."""
+    height = _tallest([shown])
+    return [
+        words(_heading(shown), _COLUMN, share=SMALL, most=3),
+        input_panel(shown, _COLUMN, height),
+        _map_title(shown, _COLUMN),
+        map_panel(shown, look, _COLUMN, height),
+        _regions(shown, ("restored", "clean")),
+        _numbers(shown, look),
+    ]
+
+
+def _numbers(shown: Shown, look: Look) -> Box:
+    """Scale and shares; the paper's bar is a scale too."""
+    shares = shares_panel(shown, look, _COLUMN)
+    pie = look.pies and isinstance(shown.found, EffectMap)
+    return shares if pie else above([scale_panel(shown, look, _COLUMN), shares], 0.08)
+
+
+def _regions(shown: Shown, which: Sequence[str]) -> Box:
+    """The region restored and true, if they were kept."""
+    behind = shown.first.extremes
+    if behind is None or isinstance(shown.found, Difference):
+        return space(_COLUMN, 0)
+    names, each = {"restored": "region restored", "clean": "true region"}, (_COLUMN - _GAP) / 2
+    found = [region_panel(getattr(behind, one), names[one], each, 1.4 * each) for one in which]
+    return beside(found, _GAP)
+
+
+def _group(maps: Sequence[Shown], look: Look, heading: str) -> Box:
+    """Maps of one scene in a row behind their input."""
+    height = _tallest(maps)
+    kept = [one for one in maps if one.first.extremes is not None]
+    columns = [
+        [
+            words("input", _COLUMN, share=SMALL),
+            input_panel(maps[0], _COLUMN, height),
+            _regions(kept[0], ("clean",)) if kept else space(_COLUMN, 0),
+            space(_COLUMN, 0),
+        ]
+    ]
+    columns += [
+        [
+            _map_title(one, _COLUMN),
+            map_panel(one, look, _COLUMN, height),
+            _regions(one, ("restored",)),
+            _numbers(one, look),
+        ]
+        for one in maps
+    ]
+    body = above(_rows(columns), _GAP)
+    return above([words(heading, body.width, most=3), body], 0.08)
+
+
+def _with_signs(box: Box, shown: Sequence[Shown], look: Look, notes: list[str]) -> Box:
+    """A figure's parts, and under them what its signs mean."""
+    width = max(box.width, 3.0)
+    below = [signs_panel(shown, look, width)]
+    if any(one.clipped for one in shown):
+        notes = [*notes, "Effects beyond the ends of a scale have the colours of its ends."]
+    if any(isinstance(one.found, Difference) for one in shown):
+        notes = [*notes, "A and B have one scale, their difference has its own."]
+    if notes:
+        below.append(words(" ".join(notes), width, share=SMALL))
+    return above([box, above(below, 0.05)], 0.15)

@@ -69,7 +69,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         cem.plot_attribution(found, row[1], colour_map=colour_map)
         row[1].set_xlabel(f"DI {column['diffusion_index']:.1f}")
         cem.plot_contribution(found, row[2], colour_map=colour_map)
-        cem.plot(effect_map, row[3], colour_map=colour_map)
+        cem.plot(effect_map, row[3], colour_map=colour_map, look="paper")
         row[3].set_xlabel(
             f"[{column['low']:+.2f}, {column['high']:+.2f}] dB\n"
             f"{column['positive']:.0f} % help, {column['negative']:.0f} % harm"

@@ -53,10 +53,11 @@ def map_cell(
     """
     x, y = corner
     ax = _axes(figure, x, y, side, side)
-    cem.plot(effect_map, ax, colour_map=colour_map)
+    cem.plot(effect_map, ax, colour_map=colour_map, look="paper")
     ax.set_title(f"{title}\n{effect_map.baseline:.2f} dB", pad=3)
     pie = 0.36
-    cem.plot_shares(effect_map, _axes(figure, x, y - 0.06 - pie, pie, pie), colour_map=colour_map)
+    below = _axes(figure, x, y - 0.06 - pie, pie, pie)
+    cem.plot_shares(effect_map, below, colour_map=colour_map, look="paper")
     left = pie + 0.08
     bar = _axes(figure, x + left, y - 0.22, side - left, 0.1)
     cem.plot_range(effect_map, bar, colour_map=colour_map).set_xlabel("")

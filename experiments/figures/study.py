@@ -88,7 +88,7 @@ class Study:
             except ValueError as problem:
                 self.tell(str(problem))
         if without:
-            self.tell(f"left out for want of weights: {', '.join(without)}")
+            self.tell(f"left out, since there are no weights of them here: {', '.join(without)}")
         if not found:
             raise Missing(self._none_of(names))
         return dict(list(found.items())[:most])

@@ -64,7 +64,7 @@ def find(name: str, preferred: str, weights: Path | None) -> Subject:
 
     Args:
         name: for instance "RCAN"; "RCAN-compact" stands for it where bundled networks are meant.
-        preferred: "bundled": these, and official weights for want of one; "official": only them.
+        preferred: "bundled" (official weights where there is none), or "official" (these alone).
         weights: folder with official checkpoints under their published names, at any depth.
 
     Raises:

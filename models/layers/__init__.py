@@ -46,6 +46,7 @@ from .resize import downsample_bilinear as downsample_bilinear
 from .resize import resize_bicubic_align_corners as resize_bicubic_align_corners
 from .resize import resize_bilinear as resize_bilinear
 from .resize import resize_nearest as resize_nearest
+from .resize import upsample_bicubic as upsample_bicubic
 from .resize import upsample_bilinear as upsample_bilinear
 from .resize import upsample_nearest as upsample_nearest
 from .sequential import Sequential as Sequential

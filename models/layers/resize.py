@@ -10,6 +10,8 @@ from jax import lax
 
 _CUBIC = -0.75
 """Free parameter of the cubic convolution kernel (Keys, 1981) as torch sets it."""
+_PILLOW_CUBIC = -0.5
+"""The same as Pillow sets it."""
 
 
 def _interleave(phases: list[jax.Array], axis: int) -> jax.Array:
@@ -72,6 +74,24 @@ def _resize_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
     return _blend(x, axis, taps, np.stack([1 - upper, upper], 1))
 
 
+def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
+    """The cubic convolution kernel with the free parameter a, at distances of up to 2."""
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    return np.where(distance <= 1, near, far)
+
+
+def _enlarged_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
+    """Cubic convolution at half-pixel centres; what lies beyond the border has no weight."""
+    length = x.shape[axis]
+    position = (np.arange(length * factor) + 0.5) / factor - 0.5
+    taps = np.floor(position).astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32)
+    inside = (taps >= 0) & (taps < length)
+    weights = inside * _cubic(np.abs(position[:, None] - taps), _PILLOW_CUBIC)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return _blend(x, axis, np.clip(taps, 0, length - 1), weights)
+
+
 def _cubic_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
     """Cubic convolution with the outer pixels' centres aligned; indices stop at the border."""
     length = x.shape[axis]
@@ -80,10 +100,8 @@ def _cubic_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
     low = np.minimum(np.floor(position).astype(np.int32), length - 1)
     offsets = np.arange(-1, 3, dtype=np.int32)
     distance = np.abs((position - low)[:, None] - offsets)
-    near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
-    far = ((_CUBIC * distance - 5 * _CUBIC) * distance + 8 * _CUBIC) * distance - 4 * _CUBIC
     taps = np.clip(low[:, None] + offsets, 0, length - 1)
-    return _blend(x, axis, taps, np.where(distance <= 1, near, far))
+    return _blend(x, axis, taps, _cubic(distance, _CUBIC))
 
 
 def upsample_bilinear(x: jax.Array, factor: int) -> jax.Array:
@@ -165,6 +183,19 @@ def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
         [n, height, width, c].
     """
     return _resize_axis(_resize_axis(x, 1, height), 2, width)
+
+
+def upsample_bicubic(x: jax.Array, factor: int) -> jax.Array:
+    """Bicubic interpolation as Pillow does it (a=-0.5), without its rounding to 8 bits.
+
+    Args:
+        x: [n, h, w, c].
+        factor: upscaling factor.
+
+    Returns:
+        [n, h * factor, w * factor, c].
+    """
+    return _enlarged_axis(_enlarged_axis(x, 1, factor), 2, factor)
 
 
 def resize_bicubic_align_corners(x: jax.Array, factor: int) -> jax.Array:

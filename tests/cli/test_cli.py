@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 import cem_jax as cem
 from cem_jax import outcome
 from cem_jax.cli import cli, options
-from cem_jax.cli.make import run_job
+from cem_jax.cli.many import make_job
 from cem_jax.cli.options import SCORES
 from cem_jax.rows import as_json
 from cem_jax.scene.image import open_image
@@ -193,7 +193,7 @@ def test_json_of_a_job_is_its_list(capsys, clean, pool, local, tmp_path):
         {"local": lambda: local}, {"facade": lambda: cem.Scene.denoising(clean)},
         [cem.MapOf("local", "facade", cem.ROI(24, 32, 16, 16))], pool=pool, plan=cem.Fixed(1),
     )  # fmt: skip
-    run_job(job, tmp_path, json=True)
+    make_job(job, tmp_path, json=True)
     printed = capsys.readouterr()
     assert json.loads(printed.out) == json.loads((tmp_path / "maps.json").read_text())
     assert "1/1 local/facade" in printed.err

@@ -64,6 +64,11 @@ LIGHT = {
     "converted network": (("convert", "x.pth", "--model", "DnNN", "--out", "o"), 2, "nearest: "),
     "no map": (("report", "none.npz"), 2, "path='none.npz' holds no effect map"),
     "empty folder": (("plot", "."), 2, "no map.npz in this folder"),
+    "no job": (("status", "."), 2, "no job was begun in this folder"),
+    "no table": (("table", "."), 2, "no job was begun in this folder"),
+    "nothing to compare": (("compare", "."), 2, "no job was begun in this folder"),
+    "engine": (("sweep", "job.toml", "--on", "ray"), 2, "--on 'ray': expected processes:4"),
+    "time": (("sweep", "job.toml", "--for", "long"), 2, "--for 'long': expected a time"),
     "models": (("models",), 0, "| DnCNN-compact "),
     "models in detail": (("models", "--details"), 0, "licence of the weights"),
     "models for scripts": (("models", "--json"), 0, '"parameters": '),
@@ -112,6 +117,26 @@ def test_what_is_imported_alone_is_light(module):
     told = 'import sys; print("MODULES", *sys.modules, file=sys.stderr)'
     _, packages, _ = imported(program=f"import {module}; {told}")
     assert not packages & HEAVY
+
+
+def test_nothing_of_stores_or_engines_is_imported_for_one_map(tmp_path):
+    program = (
+        "import sys\nimport cem_jax as cem\n"
+        "scene = cem.Scene.denoising(cem.example_image('pagoda')[:32, :32])\n"
+        "network = cem.wrap(lambda x: 0.9 * x, receptive_radius=0)\n"
+        "cem.causal_effect_map(network, scene, cem.ROI(0, 0, 16, 16), plan=cem.Fixed(1),\n"
+        "                      directory=sys.argv[1], progress=False)\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
+        "print(*(name for name in sys.modules if name.startswith('cem_jax.jobs')))\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "map")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    # JAX itself imports cloudpickle where it is.
+    new = {"tensorstore", "fsspec", "boto3", "dask", "distributed", "submitit", "mpi4py",
+           "pyarrow", "zarr", "xarray"}  # fmt: skip
+    packages, jobs = done.stdout.split("\n")[:2]
+    assert not new & set(packages.split()) and not jobs
 
 
 # Ctrl-C

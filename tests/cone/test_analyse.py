@@ -222,6 +222,7 @@ def test_bad_input_is_refused(change, message):
         cones.plan(given["f"], given["shape"], given["roi"], given["block"])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_bad_calls_are_refused():
     found = cones.cone(local, X, ROI, 4)
     with pytest.raises(ValueError, match="origin="):

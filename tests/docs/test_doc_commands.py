@@ -44,6 +44,8 @@ QUICK = {
     "cem-jax report results/photo --out photo.html": ("photo.html",),
     "cem-jax plot results/photo --out photo.pdf": ("photo.pdf",),
     "cem-jax report results/photo --out report.html": ("report.html",),
+    "cem-jax plot map.npz --out map.pdf --zoom near --limit 0.5": ("map.pdf",),
+    "cem-jax compare first/map.npz second/map.npz --out difference.png": ("difference.png",),
     "cem-jax export map.npz --format csv --out map.csv": ("map.csv",),
     "cem-jax export map.npz --format netcdf --out map.nc": ("map.nc",),
     "cem-jax export map.npz --format mat --out . --image demo_2.png": (_MAT,),
@@ -58,7 +60,7 @@ QUICK = {
 SLOW = {
     ".venv/bin/cem-jax demo": _DEMO,
     "cem-jax demo --out cem-demo": _DEMO,
-    "python -m cem_jax.experiments.gallery cem-demo docs/figures": ("docs/figures/one-map.png",),
+    "python -m cem_jax.experiments.gallery cem-demo docs": ("docs/figures/one-map.png",),
     "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
     "--roi 96,112,32,32 --out results/photo": ("results/photo/map.npz", "results/photo/map.png"),
     "cem-jax map --model DnCNN-compact --task DN --image photo.png --roi 96,112,32,32 "
@@ -96,6 +98,8 @@ SLOW = {
 
 _FRESH = "installs from a package index: .ci/run does so in a fresh environment"
 _CI = ".ci/run runs it"
+_ENGINES = "tests/jobs/test_engines.py runs every engine"
+_RESULTS = "tests/jobs/test_status.py and test_results.py run it"
 _FIGURES = "takes minutes to hours; tests/experiments/test_figures.py makes all under `long`"
 ELSEWHERE = {
     "python3 -m venv .venv": _FRESH,
@@ -115,14 +119,25 @@ ELSEWHERE = {
     "cem-jax --install-completion": "changes the reader's shell; tests/cli/test_cli.py completes",
     "pip install 'jax[cuda13]'": "needs a GPU",
     "pip install 'jax[tpu]'": "needs a TPU",
-    ".venv/bin/pytest": "is this suite",
-    "pytest": "is this suite",
+    "pytest -n auto": "is this suite",
     "pytest -m long": "is this suite",
     "pytest tests/models/test_models.py -k YourNet": "the reader's own network, in this suite",
     "python -m cem_jax.models.write_facts": "tests/models/test_facts.py compares what it writes",
+    "cem-jax sweep many.toml --out results/many --on processes:4": _ENGINES,
+    "cem-jax sweep s3://photos/many.toml --out s3://results/many": (
+        "needs a store; tests/store/test_objects.py starts one"
+    ),
+    "cem-jax status results/many": _RESULTS,
+    "cem-jax table results/many": _RESULTS,
+    "cem-jax gather results/many results/many.zarr": _RESULTS,
+    "cem-jax compare results/many": _RESULTS,
+    "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
+    "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
     "ruff check .": _CI,
     "ruff format --check .": _CI,
     ".ci/run": "is where the others run",
+    "cem-jax explore photo.png": "never ends; tests/explore opens it in a browser",
+    "cem-jax explore photo.png --weights own.pth --model DnCNN": "as above",
     "mkdocs serve": "never ends; .ci/run builds the same site",
     "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
@@ -138,6 +153,7 @@ SLOW_PROGRAMS = {
     "README.md": {0},
     "docs/attribution.md": {0},
     "docs/quick-start.md": {0},
+    "docs/scale.md": {0},
     "docs/walkthroughs.md": {0, 2},
 }
 """Programs of the long form, by their number on the page."""
@@ -233,8 +249,8 @@ def bring(folder: Path) -> None:
     weights = zip_file(cem.to_torch(cem.load("DnCNN-compact")))
     own, source = "CEM_Demo/ModelZoo/models", "SOURCE/package"
     for name in (
-        ".venv/bin", "PHOTOS/val", "checkpoints", "images", "patches", "photos", "results/first",
-        "results/second", own, source,
+        ".venv/bin", "PHOTOS/val", "checkpoints", "first", "images", "patches", "photos",
+        "results/first", "results/second", "second", own, source,
     ):  # fmt: skip
         (folder / name).mkdir(parents=True)
     for name in (".", "checkpoints", own):
@@ -267,7 +283,10 @@ def bring(folder: Path) -> None:
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {program} "$@"\n')
         script.chmod(0o755)
     small = small_map()
-    for name in ("map.npz", "results/first/map.npz", "results/second/map.npz"):
+    for name in (
+        "map.npz", "results/first/map.npz", "results/second/map.npz", "first/map.npz",
+        "second/map.npz", "sr.npz", "dn.npz", "dr.npz", "second.npz",
+    ):  # fmt: skip
         small.save(folder / name)
 
 

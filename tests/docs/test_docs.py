@@ -173,7 +173,7 @@ def complaints(name: str, value: object) -> list[str]:
 
 
 ARRAY = r"(numpy\.ndarray|jax\.Array|jax\.jaxlib\._jax\.Array)( \| None)?"
-SHAPE, UNIT = r"\[|shape", r"dB|unit|pixel|degrees|level|between|share|0 or more"
+SHAPE, UNIT = r"\[|shape", r"dB|unit|pixel|degrees|level|between|share|0 or more|second|%"
 
 
 def unmeasured(value: object, found: dict[str, str]) -> list[str]:

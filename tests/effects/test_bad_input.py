@@ -10,6 +10,8 @@ from PIL import Image
 import cem_jax as cem
 from cem_jax.scene.image import open_image
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ROI = cem.ROI(24, 32, 16, 16)
 
 

@@ -9,6 +9,8 @@ from conftest import blur, curved, unchanged, unseen
 import cem_jax as cem
 from cem_jax.store.store import read_outcomes
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 ROI = cem.ROI(24, 32, 16, 16)
 
 

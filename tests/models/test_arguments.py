@@ -1,10 +1,13 @@
 """What shapes cannot tell: told by the caller, found in values, or asked for."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
 import zoo
 from parity_formula import image
+from PIL import Image
 
 import cem_jax as cem
 
@@ -212,3 +215,112 @@ def test_maps_and_attributions_are_told_too():
     np.testing.assert_array_equal(one.effect, other.effect)
     one, other = (cem.gradient_map(each, scene, roi) for each in (network, told))
     assert one.outcome == other.outcome
+
+
+def dbpn(x, weights, passes, residual):
+    """DBPN as its authors' code has it, with torch: [1, h, w, 3] -> [1, 2 h, 2 w, 3]."""
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    held = {key: torch.tensor(value) for key, value in weights.items()}
+    stages = sum(key.endswith("up_conv1.deconv.weight") for key in held)
+
+    def layer(key, y):
+        if f"{key}.deconv.weight" in held:
+            kind, part = functional.conv_transpose2d, "deconv"
+        else:
+            kind, part = functional.conv2d, "conv"
+        kernel = held[f"{key}.{part}.weight"]
+        strided = {"stride": 2, "padding": 2} if kernel.shape[-1] == 6 else {}
+        strided = strided or {"padding": kernel.shape[-1] // 2}
+        y = kind(y, kernel, held[f"{key}.{part}.bias"], **strided)
+        slope = held.get(f"{key}.act.weight")
+        return y if slope is None else functional.prelu(y, slope)
+
+    def project(name, way, y):
+        y = layer(f"{name}.conv", y) if f"{name}.conv.conv.weight" in held else y
+        first = layer(f"{name}.{way}_conv1", y)
+        wrong = layer(f"{name}.{way}_conv2", first) - y
+        return first + layer(f"{name}.{way}_conv3", wrong)
+
+    low = layer("feat1", layer("feat0", torch.tensor(x).permute(0, 3, 1, 2)))
+    last = []
+    for _ in range(passes):
+        highs, lows = [project("up1", "up", low)], []
+        for stage in range(1, stages):
+            low = project(f"down{stage}", "down", torch.cat(highs[::-1], 1))
+            lows.append(low)
+            highs.append(project(f"up{stage + 1}", "up", torch.cat(lows[::-1], 1)))
+        last.append(highs[-1])
+    y = layer("output_conv", torch.cat(highs[::-1] if passes == 1 else last, 1))
+    y = y.permute(0, 2, 3, 1).numpy()
+    return y + enlarged(x) if residual else y
+
+
+def enlarged(x):
+    """Twice the size, by Pillow."""
+    size = (2 * x.shape[2], 2 * x.shape[1])
+    planes = [Image.fromarray(plane, mode="F").resize(size, Image.Resampling.BICUBIC)
+              for plane in np.moveaxis(x[0], -1, 0)]  # fmt: skip
+    return np.stack([np.asarray(plane) for plane in planes], -1)[None]
+
+
+@pytest.mark.parametrize(
+    ("passes", "told", "residual"),
+    [(1, {}, False), (1, {"residual": "yes"}, True), (2, {}, True), (2, {"residual": "no"}, False)],
+)
+def test_dbpn_with_several_passes_and_with_its_input(passes, told, residual):
+    config = {**zoo.small("DDBPN"), "scale_factor": 2, "passes": passes}
+    state = zoo.state_dict("DDBPN", config)
+    network = cem.from_torch("DDBPN", state, **told)
+    assert network.scale == 2
+    expected = dbpn(X, state, passes, residual)
+    np.testing.assert_allclose(network(X), expected, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dilation", [4, 8])
+def test_the_dilations_of_sadnet_are_told(dilation):
+    network = cem.from_torch("SADNet", zoo.state_dict("SADNet", zoo.small("SADNet")),
+                             dilation=dilation)  # fmt: skip
+    x = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
+    text = str(jax.make_jaxpr(network.apply)(network.params, x))
+    found = {int(a) for a, b in re.findall(r"rhs_dilation=\((\d+), (\d+)\)", text) if a == b}
+    assert found == {1, 2, 4, dilation if dilation == 8 else 3}
+    assert [one.default for one in cem.models.describe("SADNet").arguments] == [4]
+
+
+def test_mirnet_for_defocus_is_known_by_its_channels():
+    small = zoo.small("MIRNetV2")
+    state = zoo.state_dict("MIRNetV2", {**small, "inp_channels": 6})
+    x = np.concatenate([X, X[:, ::-1]], -1)
+    network = cem.from_torch("MIRNetV2", state)
+    assert network.channels == 6
+    assert network(x).shape == X.shape
+    with pytest.raises(ValueError, match=r"variant='MIRNet_v2' adds its input of 6 channels"):
+        cem.from_torch("MIRNetV2", state, variant="MIRNet_v2")
+    silent = zoo.state_dict("MIRNetV2", small)
+    silent["conv_out.weight"] = np.zeros_like(silent["conv_out.weight"])
+    np.testing.assert_array_equal(cem.from_torch("MIRNetV2", silent)(X), X)
+    told = cem.from_torch("MIRNetV2", silent, variant="defocus_deblurring")
+    np.testing.assert_array_equal(told(X), np.zeros_like(X))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("HAT", {"conv_scale": 1.0}), ("HINet", {"relu_slope": 0.5})]
+)
+def test_weights_of_branches_and_slopes_are_told(name, told):
+    state = zoo.state_dict(name, zoo.small(name))
+    x = image(32, 32)[None]
+    usual, other = (np.asarray(cem.from_torch(name, state, **more)(x)) for more in ({}, told))
+    assert np.abs(usual - other).max() > 1e-4
+    (facts,) = [one for one in cem.models.describe(name).arguments if one.name in told]
+    np.testing.assert_array_equal(
+        cem.from_torch(name, state, **{facts.name: facts.default})(x), usual
+    )
+
+
+def test_the_first_form_of_san_is_named():
+    state = zoo.state_dict("SAN", zoo.small("SAN"))
+    later = [key for key in state if key.endswith(".gamma") or "non_local.soca" in key]
+    first = {key: value for key, value in state.items() if key not in later}
+    with pytest.raises(ValueError, match="another variant of SAN: the first form"):
+        cem.from_torch("SAN", first)

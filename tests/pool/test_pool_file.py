@@ -29,6 +29,7 @@ ARRAYS = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("case", ARRAYS)
 def test_what_is_no_pool_is_refused(case, tmp_path):
     path = tmp_path / "pool.npz"

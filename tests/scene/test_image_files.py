@@ -179,3 +179,39 @@ def test_files_cut_short_are_named(tmp_path, name):
             assert name in str(error)
         else:
             assert found.shape == COLOUR.shape
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_orientations_that_do_not_exist_mean_upright(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(COLOUR).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(cem.open_image(tmp_path / "photo.png"), COLOUR)
+    assert image_size(tmp_path / "photo.png") == COLOUR.shape[:2]
+
+
+def test_tiffs_whose_zero_is_white_are_shown_as_viewers_do(tmp_path):
+    deep = RANDOM.integers(0, 65536, (9, 11)).astype(np.uint16)
+    for black, wanted in ((1, deep / 65535), (0, 1 - deep / 65535)):
+        Image.fromarray(deep).save(tmp_path / "deep.tif", tiffinfo={262: black})
+        found = cem.open_image(tmp_path / "deep.tif", grey=True)[..., 0]
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_colours_of_more_than_eight_bits_are_not_cut_to_eight(tmp_path):
+    deep = RANDOM.integers(0, 65536, (9, 11, 3)).astype(">u2")
+    (tmp_path / "deep.ppm").write_bytes(b"P6\n11 9\n65535\n" + deep.tobytes())
+    with pytest.raises(ValueError, match=r"a PPM of 16 bits a channel.*PNG of 16 bits"):
+        cem.open_image(tmp_path / "deep.ppm")
+    grey = (deep[..., 0] >> 6).astype(">u2")
+    (tmp_path / "deep.pgm").write_bytes(b"P5\n11 9\n1023\n" + grey.tobytes())
+    found = cem.open_image(tmp_path / "deep.pgm", grey=True)[..., 0]
+    np.testing.assert_allclose(found, grey / 1023, atol=1e-5)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"photo.png", object])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(ValueError, match=r"cannot be read: it is a .*expected the path of a file"):
+        cem.open_image(path)
+    with pytest.raises(ValueError, match="expected the path of a file"):
+        image_size(path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.view.report.scenes import scene_name
+from cem_jax.view.scenes import scene_name
 
 ROI = cem.ROI(24, 32, 16, 16)
 

@@ -156,6 +156,7 @@ def test_patches_of_degraded_photographs_are_pasted_as_they_are(clean, local):
     np.testing.assert_array_equal(written, patch[:2, :2])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_a_do_is_refused_when_the_scene_is_made(clean):
     random = np.random.default_rng(0)
     for wrong, message in (

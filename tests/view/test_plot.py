@@ -1,13 +1,16 @@
 """Maps as matplotlib axes: they compose, follow rcParams, and say their unit."""
 
 import dataclasses
+import json
+import re
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.view.plot import colours
+from cem_jax.view.colours import STOPS, colours
 
 matplotlib.use("Agg")
 
@@ -36,21 +39,24 @@ def closed():
     plt.close("all")
 
 
+def texts(figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
 def test_a_map_alone_has_a_scale_with_its_unit(found):
-    figure = cem.plot(found).figure
-    picture, scale = figure.axes
-    assert scale.get_ylabel() == "effect (dB)"
-    np.testing.assert_allclose(scale.get_ylim(), (-0.2, 0.2))
-    assert picture.images[0].get_array().shape == (32, 48, 3)
+    ax = cem.plot(found)
+    assert {"effect (dB)", "\u22120.20", "+0.20", "27.00 dB on the region"} <= set(texts(ax.figure))
+    assert ax.images[0].get_array().shape == (32, 48, 3)
+    assert ax.images[1].get_array().shape == (4, 6, 4)
     other = dataclasses.replace(found, outcome="ssim", unit="")
-    assert cem.plot(other).figure.axes[1].get_ylabel() == "effect (ssim)"
+    assert {"effect (ssim)", "ssim 27 on the region"} <= set(texts(cem.plot(other).figure))
 
 
 def test_the_limits_of_the_paper_hold_for_decibels_only(found):
     strong = dataclasses.replace(found, effect=10 * found.effect)
-    assert cem.plot(strong).figure.axes[1].get_ylim()[1] == 1.0
+    assert "\u2265 +1.00" in texts(cem.plot(strong).figure)
     other = dataclasses.replace(strong, outcome="ssim", unit="")
-    np.testing.assert_allclose(cem.plot(other).figure.axes[1].get_ylim()[1], 2.0)
+    assert "+2.00" in texts(cem.plot(other).figure)
 
 
 def test_the_scale_has_the_colours_of_the_map(found):
@@ -90,49 +96,59 @@ PARTS = (cem.plot, cem.plot_shares, cem.plot_range)
 
 
 @pytest.mark.parametrize("name", ["PuOr_r", "RdBu_r", "coolwarm"])
-def test_map_scale_range_and_pie_have_the_same_colours(found, name):
+def test_map_scale_range_and_shares_have_the_same_colours(found, name):
     ends = matplotlib.colormaps[name](np.array([0.0, 0.5, 1.0]))[:, :3]
-    figure = cem.plot(found, colour_map=name).figure
-    scale = figure.axes[1]
-    painted = scale._colorbar.mappable.to_rgba(np.array([-0.2, 0.0, 0.2]))  # pyright: ignore
+    bar = cem.plot_colour_bar(found, cem.plot(found, _axes(), colour_map=name), None, name)
+    painted = bar._colorbar.mappable.to_rgba(np.array([-0.2, 0.0, 0.2]))  # pyright: ignore
     np.testing.assert_allclose(painted[:, :3], ends, atol=0.01)
     np.testing.assert_allclose(colours(np.array([-0.2, 0, 0.2]), 0.2, name), ends, atol=0.01)
     helps, harms = np.array([[0.2]]), np.array([[-0.2]])
-    grey = 0.1 * 128 / 255
     for effect, colour in ((helps, ends[2]), (harms, ends[0])):
         one = dataclasses.replace(found, effect=np.where(found.inside_roi, np.nan, effect))
-        shown = np.asarray(cem.plot(one, _axes(), colour_map=name).images[0].get_array())
-        np.testing.assert_allclose(shown[0, 0], 0.9 * colour + grey, atol=0.01)
+        shown = np.asarray(cem.plot(one, _axes(), colour_map=name).images[1].get_array())
+        np.testing.assert_allclose(shown[0, 0], [*colour, 0.85], atol=0.01)
         bar = np.asarray(cem.plot_range(one, _axes(), colour_map=name).images[0].get_array())
         np.testing.assert_allclose(bar[0, -1], colour, atol=0.01)
-    pie = [wedge.get_facecolor()[:3] for wedge in cem.plot_shares(found, _axes(), name).patches]
-    effects = np.linspace(0.02, 0.2, 400)
-    for wedge, side in zip(pie, (effects, -effects, np.zeros(1)), strict=True):
-        assert np.abs(colours(side, 0.2, name) - wedge).max(1).min() < 0.01
+    for look in ("clear", "paper"):
+        drawn = cem.plot_shares(found, _axes(), name, look=look).patches
+        effects = np.linspace(0.02, 0.2, 400)
+        for part, side in zip(drawn, (effects, -effects, np.zeros(1)), strict=True):
+            assert np.abs(colours(side, 0.2, name) - part.get_facecolor()[:3]).max(1).min() < 0.01
 
 
-def test_without_a_name_the_colours_are_those_of_the_paper(found):
-    pie = [wedge.get_facecolor() for wedge in cem.plot_shares(found, _axes()).patches]
+def test_the_look_of_the_paper_has_the_colours_of_the_paper(found):
+    pie = [wedge.get_facecolor() for wedge in cem.plot_shares(found, _axes(), look="paper").patches]
     np.testing.assert_array_equal(
         pie, matplotlib.colors.to_rgba_array(["#d7191c", "#2c4bb7", "white"])
     )
-    effects = np.linspace(-0.2, 0.2, 9)
-    np.testing.assert_array_equal(colours(effects, 0.2), colours(effects, 0.2, "seismic"))
+    shown = np.asarray(cem.plot(found, _axes(), look="paper").images[1].get_array())
+    effect = np.nan_to_num(found.thresholded)
+    expected = colours(effect, 0.2, "seismic")
+    np.testing.assert_allclose(shown[~found.inside_roi, :3], expected[~found.inside_roi])
 
 
-def test_the_teaser_says_what_its_colours_mean(found):
-    for name in ("seismic", "PuOr_r"):
-        (legend,) = cem.plot_teaser([found], colour_map=name).legends
-        assert [text.get_text() for text in legend.get_texts()] == [
-            "helps the region", "harms it", "neither"
-        ]  # fmt: skip
-        shown = [patch.get_facecolor() for patch in legend.get_patches()]
-        pie = cem.plot_shares(found, _axes(), name).patches
-        np.testing.assert_array_equal(shown, [wedge.get_facecolor() for wedge in pie])
-        assert "\u00b10.2 dB (DN)" in legend.get_title().get_text().replace("\n", " ")
+def test_shares_are_bars_with_numbers_unless_a_pie_is_asked_for(found):
+    ax = cem.plot_shares(found, _axes())
+    counts = found.counts
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == [
+        f"{counts.positive} help",
+        f"{counts.negative} harm",
+        f"{counts.zero} neither",
+    ]
+    widths = [bar.get_width() for bar in ax.patches]
+    order = [counts.positive, counts.negative, counts.zero]
+    np.testing.assert_allclose(widths, np.divide(order, sum(order)))
 
 
-@pytest.mark.parametrize("name", ["PuOrr", "", None, ["seismic"]])
+def test_a_figure_says_what_its_colours_mean(found):
+    for look in ("clear", "paper"):
+        shown = texts(cem.plot_teaser([found, found], look=look))
+        assert "region" in shown and "smaller than 0.01 dB, or out of reach" in shown
+        assert {"helps" if look == "clear" else "helps the region", "effect (dB)"} <= set(shown)
+
+
+@pytest.mark.parametrize("name", ["PuOrr", "", 3, ["seismic"]])
 def test_unknown_colours_are_named_and_nothing_is_drawn(found, name):
     import matplotlib.pyplot as plt
 
@@ -167,6 +183,12 @@ def seen(rgb: np.ndarray, sight: str) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+def test_the_colours_are_those_of_the_report():
+    script = (Path(cem.report.__code__.co_filename).parent / "colour.js").read_text()
+    stops = re.search(r"STOPS = \[(.*?),\s*\];", script, re.S)
+    assert stops and json.loads(f"[{stops[1]}]") == [list(stop) for stop in STOPS]
+
+
 def test_help_and_harm_stay_apart_for_the_colour_blind():
     """At every fifth of the scale; 2.3 is just noticeable, red-green maps come below 15."""
     strength = np.arange(0.2, 1.1, 0.2)
@@ -175,10 +197,11 @@ def test_help_and_harm_stay_apart_for_the_colour_blind():
             seen(colours(strength, 1, name), sight) - seen(colours(-strength, 1, name), sight),
             axis=1,
         ).min()
-        for name in ("PuOr_r", "seismic", "RdYlGn")
+        for name in ("PuOr_r", "seismic", "RdYlGn", None)
         for sight in BLIND
     }
     for sight in BLIND:
+        assert apart[None, sight] > 14
         assert apart["PuOr_r", sight] > 20
         assert apart["seismic", sight] > 20
     assert min(apart["RdYlGn", sight] for sight in BLIND) < 15

@@ -19,7 +19,8 @@ from report_maps import largest_maps, made_map
 
 import cem_jax as cem
 from cem_jax.cli import look
-from cem_jax.view.report.scenes import by_scene, network_names, strongest_first
+from cem_jax.view.report.values import strongest_first
+from cem_jax.view.scenes import by_scene, network_names
 
 HOSTILE = '</script ><script>alert(1)</script><img src=x onerror="alert(1)">&amp;'
 

@@ -51,15 +51,19 @@ def visit(browser, address):
     """Opens the report; afterwards no request may have left and no console may have complained."""
     contexts, asked, complaints = [], [], []
 
-    def opened(file: str = address, width: int = 1280, **options):
-        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
+    def opened(
+        file: str = address, width: int = 1280, height: int = 900,
+        ready: str = ".card .pictures canvas", **options,
+    ):  # fmt: skip
+        size = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=size, **options))
         page = contexts[-1].new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(file)
         if options.get("java_script_enabled", True):
-            page.wait_for_selector(".card .pictures canvas")
+            page.wait_for_selector(ready)
             assert page.evaluate("window.hit") is None
         return page
 
@@ -67,7 +71,7 @@ def visit(browser, address):
     for context in contexts:
         context.close()
     assert complaints == []
-    assert all(url.startswith(("file:", "data:")) for url in asked)
+    assert all(url.startswith(("file:", "data:", "blob:", "about:srcdoc")) for url in asked)
     assert len([url for url in asked if url.startswith("file:")]) == len(contexts)
 
 
@@ -356,3 +360,154 @@ def test_the_largest_report_opens(visit, tmp_path):
     assert page.locator(".panel").count() == page.locator(".card").count() == 4
     assert page.locator(".strip circle:not(.mean)").count() == 200
     keep_picture(page, "largest")
+
+
+ALIKE = {"scene": {}, "images": "i", "pool": "p", "seed": 0, "block": 8}
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory):
+    """A report of two maps that share their draws, with few blocks that matter."""
+    maps = [made_map(name, (40, 50), seed=seed) for seed, name in enumerate(("first", "second"))]
+    maps = [dataclasses.replace(one, provenance={**one.provenance, **ALIKE}) for one in maps]
+    path = tmp_path_factory.mktemp("alike") / "alike.html"
+    cem.report(maps, path)
+    return maps, path.as_uri()
+
+
+def test_two_maps_stand_beside_their_difference(visit, alike):
+    (first, second), address = alike
+    page = visit(address)
+    assert page.locator(".panel h3").all_inner_texts() == [
+        "first", "second", "First \u2212 second"
+    ]  # fmt: skip
+    found = cem.difference(first, second)
+    large = (np.abs(found.effect) >= found.tolerance) & ~found.inside_roi
+    for sign, expected in (("positive", found.effect > 0), ("negative", found.effect < 0)):
+        told = page.locator(f"[data-count={sign}]").nth(2).inner_text()
+        assert int(told) == (large & expected).sum() > 0
+    rows = page.locator("#summary tr")
+    assert rows.count() == 3
+    cell = int(np.nanargmax(np.maximum(np.abs(first.effect), np.abs(second.effect))))
+    told = rows.nth(2).locator("td").first.inner_text()
+    assert number(told) == pytest.approx(found.effect.ravel()[cell], abs=6e-4)
+    keep_picture(page, "difference")
+
+
+def test_few_blocks_are_shown_large_at_first(visit, alike):
+    page = visit(alike[1])
+    assert page.is_checked("#zoom")
+    page = visit()
+    assert not page.is_checked("#zoom")
+
+
+def test_the_details_stay_in_sight(visit, alike):
+    page = visit(alike[1], height=720)
+    page.mouse.wheel(0, 400)
+    settle(page)
+    page.wait_for_timeout(200)
+    box = page.locator("#summary").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] < 720
+    field = page.locator(".field").first.bounding_box()
+    assert field["x"] + field["width"] <= box["x"]  # beside it, not below
+
+
+def test_the_region_can_be_shown_restored_and_true(visit):
+    page = visit()
+    slide(page, "opacity", 0)
+    roi, effect_map = MAPS[0].roi, MAPS[0]
+    for name, expected in (
+        ("restored", effect_map.extremes.restored), ("true", effect_map.extremes.clean),
+        ("input", effect_map.degraded[roi.y :, roi.x :][: roi.height, : roi.width]),
+    ):  # fmt: skip
+        page.check(f"#image-{name}")
+        settle(page)
+        image = pixels(page, ".field canvas")
+        step = image.shape[1] / (COLUMNS * BLOCK)
+        y, x = (int((at + 8.5) * step) for at in (roi.y, roi.x))
+        np.testing.assert_array_equal(image[y, x], expected[8, 8])
+
+
+def test_the_view_is_in_the_address(visit, address):
+    page = visit()
+    cell = int(MAPS[0].extremes.cells[3])
+    point(page, cell, click=True)
+    slide(page, "limit", 40)
+    slide(page, "tolerance", 3)
+    page.check("#hide")
+    page.check("#image-true")
+    page.wait_for_timeout(600)
+    told = page.evaluate("location.hash")
+    assert told.startswith("#")
+    again = visit(address + told)
+    settle(again)
+    for id in ("limit-value", "tolerance-value", "place"):
+        assert again.inner_text(f"#{id}") == page.inner_text(f"#{id}")
+    assert again.is_checked("#hide") and again.is_checked("#image-true")
+    assert again.inner_text("#place").startswith("Block A: ")
+    for hostile in ("#scene=9&block=-1.x&pins=99.99_a&tolerance=x&colours=x&image=x", "#%ff&&=="):
+        visit(address + hostile)
+
+
+def test_maps_and_cards_are_saved(visit, tmp_path):
+    page = visit()
+    kept = {}
+    for text in ("Save picture", "Save numbers", "Save card", "Save draws"):
+        with page.expect_download() as download:
+            page.locator("button", has_text=text).first.click()
+        kept[text] = tmp_path / download.value.suggested_filename
+        download.value.save_as(kept[text])
+    with Image.open(kept["Save picture"]) as picture, Image.open(kept["Save card"]) as card:
+        assert picture.width > 400 and card.width > 400
+        assert len(np.unique(np.asarray(card.convert("L")))) > 50
+        if folder := os.environ.get("CEM_JAX_SCREENSHOTS"):
+            picture.save(Path(folder) / "saved-map.png")
+            card.save(Path(folder) / "saved-card.png")
+    rows = np.genfromtxt(kept["Save numbers"], delimiter=",", names=True)
+    np.testing.assert_array_equal(rows["effect"], MAPS[0].effect.ravel().astype(np.float32))
+    np.testing.assert_array_equal(rows["samples"], MAPS[0].samples.ravel())
+    draws = np.genfromtxt(kept["Save draws"], delimiter=",", names=True)
+    values = MAPS[0].values.reshape(-1, MAPS[0].values.shape[2])[STRONGEST]
+    np.testing.assert_allclose(draws["outcome"], values[np.isfinite(values)], atol=1e-3)
+
+
+def test_a_patch_that_only_harms_less_is_not_called_helpful(visit):
+    page = visit()
+    behind = MAPS[0].extremes
+    values = MAPS[0].values.reshape(-1, MAPS[0].values.shape[2])[behind.cells]
+    best = np.nanmax(values, axis=1)
+    for at in (np.flatnonzero(best <= MAPS[0].baseline)[:1], np.flatnonzero(best > 27.3)[:1]):
+        if len(at):
+            point(page, int(behind.cells[at[0]]))
+            told = page.locator(".card").first.locator(".caption b").all_inner_texts()
+            less = best[at[0]] <= MAPS[0].baseline
+            assert told[2] == ("least harmful patch" if less else "most helpful patch")
+
+
+def test_a_large_photograph_is_shown_at_its_resolution_when_zoomed(visit, tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (400, 2400, 3), np.uint8)
+    found = made_map(roi=cem.ROI(192, 1200, 16, 16), image=image)
+    cem.report(found, tmp_path / "large.html")
+    page = visit((tmp_path / "large.html").as_uri())
+    assert page.is_checked("#zoom")
+    slide(page, "opacity", 0)
+    shown = pixels(page, ".field canvas")
+    near = page.evaluate("document.querySelector('.field canvas').width")
+    row, column = (found.inside_roi | (found.samples > 0)).nonzero()
+    left, top = (column.min() - 1) * BLOCK, (row.min() - 1) * BLOCK
+    wide = (column.max() + 2) * BLOCK - left
+    step = near / wide
+    for y, x in ((3, 5), (20, 31), (50, 40)):
+        place = shown[int((y + 0.5) * step), int((x + 0.5) * step)]
+        np.testing.assert_array_equal(place, image[top + y, left + x])
+
+
+def test_a_map_in_a_notebook_frame_opens(visit, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8><body>{MAPS[0]._repr_html_()}", "utf-8")
+    page = visit(path.as_uri(), ready="iframe")
+    frame = page.frame_locator("iframe")
+    frame.locator(".card .pictures canvas").first.wait_for()
+    assert int(frame.locator("[data-count=positive]").inner_text()) == MAPS[0].counts.positive
+    keep_picture(page, "notebook")

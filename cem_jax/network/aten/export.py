@@ -83,6 +83,12 @@ def _name(target: Any) -> str:
     return str(target).removeprefix("aten.").split(".")[0]
 
 
+def _path(node: Any) -> str:
+    """The module that an operation of the export belongs to, as torch's keys name it."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return str(stack[-1][0]) if stack else ""
+
+
 class _Reader:
     """Reads an exported program; what neither image nor parameters enter is computed."""
 
@@ -222,7 +228,8 @@ class _Reader:
         shape = dtype = None
         if self.is_tensor(value) and all(isinstance(n, int) for n in value.shape):
             shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
-        self.steps.append(Step(name, tuple(own), named, result.number, shape, dtype))
+        path = _path(node)
+        self.steps.append(Step(name, tuple(own), named, result.number, shape, dtype, path))
         return result
 
     def known(self, value: Any) -> Any:

@@ -36,6 +36,7 @@ class Step:
         result: number of its value.
         shape: of its value; None where it has several.
         dtype: of its value; None where it has several.
+        path: of the module that does it, "" for the network itself.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Step:
     result: int
     shape: tuple[int, ...] | None
     dtype: str | None
+    path: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """A program evaluated in JAX."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,8 @@ def run(program: Program, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
             values[step.result] = args[0][args[1]]
             continue
         try:
-            result = TABLE[step.name](*args, **options)
+            with jax.named_scope(step.path) if step.path else contextlib.nullcontext():
+                result = TABLE[step.name](*args, **options)
         except Exception as error:  # whatever an operation raises on arguments that it cannot take
             text = " ".join(str(error).split())[:200]
             raise NotNative(f"aten.{step.name} ({type(error).__name__}: {text})") from error

@@ -8,15 +8,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int32, Shaped
 
 from cem_jax.arguments import whole_number
+from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.step import Degradation
+
+Levels = Shaped[AnyArray, "*n h w c"]
 
 _PRECISION = 22
 """Fraction bits of Pillow's filter weights for 8-bit images."""
 
 
-def _cubic(x: np.ndarray) -> np.ndarray:
+def _cubic(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     """Keys' cubic kernel with a = -0.5."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1.0
@@ -25,7 +29,7 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _weights(size: int, out: int) -> np.ndarray:
+def _weights(size: int, out: int) -> Int32[np.ndarray, "{out} {size}"]:
     """Fixed-point filter of one axis: int32 [out, size]."""
     step = size / out
     stretch = max(step, 1.0)  # only a reduction needs a wider kernel, against aliasing
@@ -41,7 +45,9 @@ def _weights(size: int, out: int) -> np.ndarray:
     return np.trunc(weight * 2**_PRECISION + np.copysign(0.5, weight)).astype(np.int32)
 
 
-def _pass(image: jax.Array, axis: int, out: int) -> jax.Array:
+def _pass(
+    image: Int32[jax.Array, "*n rows columns c"], axis: int, out: int
+) -> Int32[jax.Array, "*n h w c"]:
     """One pass along `axis`, rounded to 8 bits."""
     if image.shape[axis] == out:
         return image
@@ -50,13 +56,13 @@ def _pass(image: jax.Array, axis: int, out: int) -> jax.Array:
     return jnp.clip((total + 2 ** (_PRECISION - 1)) >> _PRECISION, 0, 255)
 
 
-def _resize(image: jax.Array | np.ndarray, height: int, width: int) -> jax.Array:
+def _resize(image: Levels, height: int, width: int) -> Int32[jax.Array, "*n {height} {width} c"]:
     """Both passes in Pillow's order, along the rows first."""
     pixels = jnp.asarray(image, jnp.int32)
     return _pass(_pass(pixels, pixels.ndim - 2, width), pixels.ndim - 3, height)
 
 
-def downsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
+def downsample(image: Levels, scale: int) -> Int32[jax.Array, "*n h//{scale} w//{scale} c"]:
     """Shrinks 8-bit images by an integer factor as `PIL.Image.resize(..., BICUBIC)` does.
 
     Args:
@@ -70,7 +76,7 @@ def downsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
     return _resize(image, height // scale, width // scale)
 
 
-def upsample(image: jax.Array | np.ndarray, scale: int) -> jax.Array:
+def upsample(image: Levels, scale: int) -> Int32[jax.Array, "*n h*{scale} w*{scale} c"]:
     """Enlarges 8-bit images by an integer factor as `PIL.Image.resize(..., BICUBIC)` does.
 
     Args:
@@ -117,7 +123,9 @@ class Reduce(Degradation):
     def needed(self, low: int, high: int) -> tuple[int, int]:
         return self.factor * (low - 2), self.factor * (high + 2)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(
+        self, image: Int32[jax.Array, "h w c"], drawn: Any
+    ) -> Int32[jax.Array, "rows columns c"]:
         return downsample(image, self.factor)
 
 
@@ -148,5 +156,7 @@ class Enlarge(Degradation):
     def needed(self, low: int, high: int) -> tuple[int, int]:
         return low // self.factor - 2, -(-high // self.factor) + 2
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(
+        self, image: Int32[jax.Array, "h w c"], drawn: Any
+    ) -> Int32[jax.Array, "rows columns c"]:
         return upsample(image, self.factor)

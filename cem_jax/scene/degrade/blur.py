@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32
 
 from cem_jax.scene.degrade.kernel import gaussian, in_fixed_point, line
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
@@ -89,7 +90,7 @@ class Blur(Degradation):
     def needed(self, low: int, high: int) -> tuple[int, int]:
         return low - self.radius, high + self.radius
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         # Every partial sum is a whole number below 2^24, which float32 holds exactly.
         r, weights = self.radius, jnp.asarray(self.kernel, jnp.float32)
         planes = jnp.moveaxis(image, 2, 0)[..., None].astype(jnp.float32)

@@ -6,13 +6,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float64, Int32
 
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
 
 def transmission(
     shape: tuple[int, int], depth: float, slope: float = 0.0, angle: float = 0.0
-) -> np.ndarray:
+) -> Float64[np.ndarray, "h w 1"]:
     """The share of light that comes through, exp(-depth), the depth being a plane.
 
     Args:
@@ -76,6 +77,6 @@ class Haze(Degradation):
         added = np.rint(hazed(0.0, through, self.light) * 255 * ONE)
         return jnp.asarray(kept, jnp.int32), jnp.asarray(added, jnp.int32)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         kept, added = drawn
         return to_levels(image * kept + added)

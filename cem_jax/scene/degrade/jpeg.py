@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from jaxtyping import Int32
 
 from cem_jax.arguments import whole_number
+from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.step import ONE, Degradation
 
 Subsampling = Literal["4:2:0", "4:4:4"]
@@ -48,7 +50,7 @@ _DCT = np.concatenate([_HALF, _MIRROR * _HALF[:, ::-1]], axis=1).astype(np.int32
 
 
 @functools.cache
-def tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
+def tables(quality: int) -> tuple[Int32[np.ndarray, "8 8"], Int32[np.ndarray, "8 8"]]:
     """Steps of quantisation of luma and chroma.
 
     Args:
@@ -69,7 +71,7 @@ def _fixed(value: float) -> int:
     return int(value * ONE + 0.5)
 
 
-def _edge(plane: Any, axis: int, length: int) -> Any:
+def _edge(plane: Int32[AnyArray, "rows columns"], axis: int, length: int) -> Int32[AnyArray, "h w"]:
     """A plane whose last line is repeated up to a length."""
     xp = plane.__array_namespace__()
     room = [(0, 0), (0, 0)]
@@ -81,7 +83,9 @@ def _up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _coded(plane: Any, table: np.ndarray) -> Any:
+def _coded(
+    plane: Int32[AnyArray, "h w"], table: Int32[np.ndarray, "8 8"]
+) -> Int32[AnyArray, "h w"]:
     """A plane [h, w] of levels, its sides multiples of 8, through the quantised transform."""
     xp = plane.__array_namespace__()
     h, w = plane.shape
@@ -100,7 +104,7 @@ def _coded(plane: Any, table: np.ndarray) -> Any:
     return xp.clip(levels, 0, 255).reshape(h, w)
 
 
-def _halved(plane: Any) -> Any:
+def _halved(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "h//2 w//2"]:
     """Means of 2x2 pixels, a half rounded down and up in turn."""
     xp = plane.__array_namespace__()
     h, w = plane.shape
@@ -108,7 +112,7 @@ def _halved(plane: Any) -> Any:
     return (total + 1 + xp.arange(w // 2, dtype=plane.dtype)[None] % 2) >> 2
 
 
-def _doubled(plane: Any) -> Any:
+def _doubled(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "2*h 2*w"]:
     """Twice the rows and columns: 9/16 of the pixel, 3/16, 3/16 and 1/16 of those beside it."""
     xp = plane.__array_namespace__()
     if plane.shape[1] <= 2:
@@ -121,7 +125,9 @@ def _doubled(plane: Any) -> Any:
     return xp.stack([left, right], axis=2).reshape(2 * h, 2 * w)
 
 
-def compressed(image: Any, quality: int, subsampling: Subsampling = "4:2:0") -> Any:
+def compressed(
+    image: Int32[AnyArray, "h w c"], quality: int, subsampling: Subsampling = "4:2:0"
+) -> Int32[AnyArray, "h w c"]:
     """An image as a JPEG decodes.
 
     Args:
@@ -203,5 +209,5 @@ class Jpeg(Degradation):
         around = 2 if self.period == 16 else 0
         return (low - around) // self.period * self.period, _up(high + around, self.period)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         return compressed(image, self.quality, self.subsampling)

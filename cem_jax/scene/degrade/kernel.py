@@ -1,11 +1,14 @@
 """Kernels: Gaussians, lines, and correlation with mirrored borders."""
 
 import numpy as np
+from jaxtyping import Float, Float64, Int64, Real
 
 from cem_jax.scene.degrade.step import ONE
 
 
-def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def correlate(
+    image: Real[np.ndarray, "h w"], kernel: Real[np.ndarray, "kh kw"]
+) -> Float64[np.ndarray, "h w"]:
     """Correlation with mirrored borders (the border pixel is not repeated).
 
     Args:
@@ -25,7 +28,7 @@ def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return full[kh - 1 : kh - 1 + image.shape[0], kw - 1 : kw - 1 + image.shape[1]]
 
 
-def gaussian(sigma: float, radius: int) -> np.ndarray:
+def gaussian(sigma: float, radius: int) -> Float64[np.ndarray, "2*{radius}+1 2*{radius}+1"]:
     """A Gaussian of sum 1.
 
     Args:
@@ -40,7 +43,7 @@ def gaussian(sigma: float, radius: int) -> np.ndarray:
     return np.outer(line, line)
 
 
-def line(length: float, angle: float) -> np.ndarray:
+def line(length: float, angle: float) -> Float64[np.ndarray, "n n"]:
     """A line of sum 1, one pixel wide, as a moving camera draws it.
 
     Args:
@@ -63,7 +66,7 @@ def line(length: float, angle: float) -> np.ndarray:
     return kernel[1:-1, 1:-1] / kernel[1:-1, 1:-1].sum()
 
 
-def in_fixed_point(kernel: np.ndarray) -> np.ndarray:
+def in_fixed_point(kernel: Float[np.ndarray, "kh kw"]) -> Int64[np.ndarray, "kh kw"]:
     """A kernel of sum 1 in whole 1/65536, which sum to 1 as well: what is lost is spread.
 
     Args:

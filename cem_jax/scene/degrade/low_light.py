@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32
 
 from cem_jax.scene.degrade.step import Degradation
 
@@ -42,6 +43,6 @@ class LowLight(Degradation):
         if not 0 <= self.light <= 1:
             raise ValueError(f"light={self.light!r}: expected a share, 0 .. 1")
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         table = np.rint(255 * darkened(np.arange(256) / 255, self.gamma, self.light))
         return jnp.asarray(table, jnp.int32)[image]

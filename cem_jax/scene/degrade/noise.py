@@ -6,14 +6,18 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int32, Key, Shaped, UInt8
 
+from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
 _MOST = 10.0
 """Largest standard deviation, in units of [0, 1]."""
 
 
-def add_noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+def add_noise(
+    image: UInt8[np.ndarray, "h w c"], sigma: float, seed: int
+) -> UInt8[np.ndarray, "h w c"]:
     """The noisy input of a scene, equal to the paper's code for the same seed.
 
     numpy's legacy generator is used because its stream is frozen for good.
@@ -30,7 +34,9 @@ def add_noise(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:
     return (np.clip(noise + image / 255, 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def add_fresh_noise(key: jax.Array, image: jax.Array, sigma: float) -> jax.Array:
+def add_fresh_noise(
+    key: Key[jax.Array, ""], image: Shaped[AnyArray, "*n c"], sigma: float
+) -> Int32[jax.Array, "*n c"]:
     """The same degradation with noise drawn from a key, for patches on the device.
 
     Args:
@@ -79,10 +85,10 @@ class Noise(Degradation):
         normal = random.standard_normal(self._shape(shape)).astype(np.float32)
         return jnp.asarray(self._scaled(normal), jnp.int32)
 
-    def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
+    def redrawn(self, key: Key[jax.Array, ""], shape: tuple[int, int, int]) -> Any:
         return self._scaled(jax.random.normal(key, self._shape(shape))).astype(jnp.int32)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         return ((image * ONE + drawn) >> 16).clip(0, 255)
 
 
@@ -115,10 +121,10 @@ class PoissonGaussian(Degradation):
     def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
         return jnp.asarray(random.standard_normal(shape), jnp.float32)
 
-    def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
+    def redrawn(self, key: Key[jax.Array, ""], shape: tuple[int, int, int]) -> Any:
         return jax.random.normal(key, shape)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         deviation = np.sqrt(np.arange(256) / 255 / self.photons + self.sigma**2)
         table = jnp.asarray(255 * ONE * deviation, jnp.float32)
         noise = (table[image] * drawn).round().clip(-(2**30), 2**30).astype(jnp.int32)

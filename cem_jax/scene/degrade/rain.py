@@ -6,7 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float64, Int32, Shaped, UInt8
 
+from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.kernel import correlate
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
@@ -62,7 +64,9 @@ class Rain(Degradation):
         rain = _parameters(np.random.RandomState(seed), kind)
         return rain if angle is None else dataclasses.replace(rain, angle=angle)
 
-    def layer(self, random: np.random.RandomState, shape: tuple[int, int]) -> np.ndarray:
+    def layer(
+        self, random: np.random.RandomState, shape: tuple[int, int]
+    ) -> UInt8[np.ndarray, "h w"]:
         """The streaks alone.
 
         Args:
@@ -83,7 +87,7 @@ class Rain(Degradation):
         added = self.beta * ONE * self.layer(random, shape[:2])[..., None].astype(np.float64)
         return jnp.asarray(np.rint(added), jnp.int32)
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         return to_levels(image * ONE + drawn)
 
 
@@ -119,7 +123,7 @@ _GAUSSIAN = {
 _DROP = np.array([[0.0, 0.1, 0.0], [0.1, 8.0, 0.1], [0.0, 0.1, 0.0]])
 
 
-def _streak(rain: Rain) -> np.ndarray:
+def _streak(rain: Rain) -> Float64[np.ndarray, "{rain.length} {rain.length}"]:
     """The blur kernel: a diagonal line turned to the angle and widened, [length, length]."""
     n = rain.length
     turn = np.deg2rad(rain.angle - 45)
@@ -141,7 +145,7 @@ def _streak(rain: Rain) -> np.ndarray:
 
 def draw_rain(
     shape: tuple[int, int], seed: int, kind: str = "medium", angle: float | None = None
-) -> tuple[Rain, np.ndarray]:
+) -> tuple[Rain, UInt8[np.ndarray, "h w"]]:
     """Draws rain for an image.
 
     Random numbers come in the order of the paper's code, from numpy's frozen legacy generator, so
@@ -166,8 +170,8 @@ def draw_rain(
 
 
 def add_rain(
-    image: jax.Array | np.ndarray, layer: jax.Array | np.ndarray, beta: float
-) -> jax.Array:
+    image: Shaped[AnyArray, "*n h w c"], layer: Shaped[AnyArray, "*n h w"], beta: float
+) -> Int32[jax.Array, "*n h w c"]:
     """Adds a rain layer to an image.
 
     Args:

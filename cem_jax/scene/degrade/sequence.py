@@ -9,12 +9,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Int32, Integer, Key, Shaped
 
+from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
 from cem_jax.scene.degrade.step import Degradation
 
 _STREAM = 7919
 """Told from seeds that users give to numpy themselves."""
+
+Corner = Int[AnyArray, ""] | int
+"""A row or a column, known only where the program runs."""
 
 Interval = tuple[int, int]
 """First row (column), and the one behind the last."""
@@ -51,8 +56,8 @@ def draw(steps: Sequence[Degradation], shape: tuple[int, int, int], seed: int) -
 
 
 def degrade(
-    image: jax.Array | np.ndarray, steps: Sequence[Degradation], drawn: Sequence[Any]
-) -> jax.Array:
+    image: Shaped[AnyArray, "h w c"], steps: Sequence[Degradation], drawn: Sequence[Any]
+) -> Int32[jax.Array, "rows columns c"]:
     """The steps one after the other, each to 8 bits.
 
     Args:
@@ -115,7 +120,7 @@ class Axis:
         size += (length - size) % period
         return cls(reach, before, min(size, length), period, length)
 
-    def start(self, corner: jax.Array) -> jax.Array:
+    def start(self, corner: Corner) -> Int[jax.Array, ""]:
         """Where the part begins, for a block at `corner` of the clean image."""
         first = (corner - self.before) // self.period * self.period
         return jnp.clip(first, 0, self.length - self.size)
@@ -134,7 +139,7 @@ def _back(steps: Sequence[Degradation], interval: Interval) -> Interval:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class DegradedAgain:
     """The task's do(): the patch in the clean image, and all that it changes degraded again.
 
@@ -146,13 +151,19 @@ class DegradedAgain:
         steps: the degradations.
     """
 
-    clean: jax.Array
+    clean: Integer[jax.Array, "h w c"]
     drawn: tuple[Any, ...]
     steps: tuple[Degradation, ...] = dataclasses.field(metadata={"static": True})
 
     __repr__ = by_shape
 
-    def __call__(self, patch: jax.Array, y: jax.Array, x: jax.Array, key: jax.Array) -> jax.Array:
+    def __call__(
+        self,
+        patch: Float[AnyArray, "block block c"],
+        y: Corner,
+        x: Corner,
+        key: Key[jax.Array, ""],
+    ) -> Float[jax.Array, "side side c"]:
         """The input's pixels around the block, see `Intervene`."""
         block, (height, width, _) = patch.shape[0], self.clean.shape
         ratio = ratio_of(self.steps)
@@ -189,18 +200,24 @@ class DegradedAgain:
         return _cut(padded, place, (around, around)) / 255
 
 
-def _scaled(index: jax.Array, ratio: Fraction) -> jax.Array:
+def _scaled(index: Corner, ratio: Fraction) -> Corner:
     return index * ratio.numerator // ratio.denominator
 
 
-def _cut(array: jax.Array, start: Sequence[Any], size: Sequence[int]) -> jax.Array:
+def _cut(
+    array: Shaped[jax.Array, "h w *rest"], start: Sequence[Any], size: Sequence[int]
+) -> Shaped[jax.Array, "rows columns *rest"]:
     """The part [size, ...] that begins at a row and a column."""
     rest = array.shape[2:]
     first = (*start, *(0 for _ in rest))
     return jax.lax.dynamic_slice(array, first, (*size, *rest))
 
 
-def _paste(array: jax.Array, patch: jax.Array, at: Sequence[Any]) -> jax.Array:
+def _paste(
+    array: Shaped[jax.Array, "h w *rest"],
+    patch: Shaped[jax.Array, "side side *rest"],
+    at: Sequence[Any],
+) -> Shaped[jax.Array, "h w *rest"]:
     """The array with a patch at a row and a column; what lies outside is cut off."""
     h, w = array.shape[:2]
     side = patch.shape[0]

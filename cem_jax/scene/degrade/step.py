@@ -6,6 +6,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int, Int32, Key, UInt8
+
+from cem_jax.arrays import AnyArray
 
 ONE = 65536
 """One level of 255 in fixed point. Sums of integers are the same on every device, and in every
@@ -71,7 +74,7 @@ class Degradation:
         """
         return ()
 
-    def redrawn(self, key: jax.Array, shape: tuple[int, int, int]) -> Any:
+    def redrawn(self, key: Key[jax.Array, ""], shape: tuple[int, int, int]) -> Any:
         """The same on the device, for a block; only where `renewed`.
 
         Args:
@@ -83,7 +86,9 @@ class Degradation:
         """
         raise NotImplementedError
 
-    def apply(self, image: jax.Array, drawn: Any) -> jax.Array:
+    def apply(
+        self, image: Int32[jax.Array, "h w c"], drawn: Any
+    ) -> Int32[jax.Array, "rows columns c"]:
         """The result.
 
         Args:
@@ -95,7 +100,9 @@ class Degradation:
         """
         raise NotImplementedError
 
-    def __call__(self, image: np.ndarray, seed: int = 0) -> np.ndarray:
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w c"], seed: int = 0
+    ) -> UInt8[np.ndarray, "rows columns c"]:
         """The step on a whole image.
 
         Args:
@@ -109,6 +116,6 @@ class Degradation:
         return np.asarray(self.apply(jnp.asarray(image, jnp.int32), drawn), np.uint8)
 
 
-def to_levels(fixed: Any) -> Any:
+def to_levels(fixed: Int[AnyArray, "*axes"]) -> Int[AnyArray, "*axes"]:
     """Integers in fixed point as levels 0 .. 255, rounded to the nearest and cut off."""
     return ((fixed + ONE // 2) >> 16).clip(0, 255)

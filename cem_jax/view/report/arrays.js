@@ -25,42 +25,44 @@ const running = (counts) => {
   return starts;
 };
 
+async function imageAt(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}
+
 // A scene with its arrays, its input as an image, and what many parts of the page ask for.
-async function readScene(source) {
-  const scene = await unpack(JSON.parse(source.textContent));
-  scene.image = new Image();
-  scene.image.src = inputs[source.dataset.input].picture;
-  await scene.image.decode();
+async function readScene(values, address) {
+  const scene = await unpack(values);
+  scene.image = await imageAt(address);
+  if (scene.detail) scene.detail.image = await imageAt(scene.detail.picture);
+  if (scene.cleanPicture) scene.cleanImage = await imageAt(scene.cleanPicture);
   scene.size = scene.rows * scene.columns;
   let largest = 0, strongest = 0;
   for (const map of scene.maps) {
     map.starts = running(map.drawn);
+    map.inside = scene.inside;
+    if (map.restoredPicture) map.restoredImage = await imageAt(map.restoredPicture);
     if (map.behind) {
       map.behind.place = new Map(Array.from(map.behind.cells, (cell, i) => [cell, i]));
+      map.behind.image = pixelsOf(map.behind.restored, scene.roi.height, scene.roi.width);
     }
+    let own = 0;
     map.effect.forEach((effect, cell) => {
-      if (Math.abs(effect) > largest) [largest, strongest] = [Math.abs(effect), cell];
+      own = Math.max(own, Math.abs(effect) || 0);
+      if (map.difference || !(Math.abs(effect) > largest)) return;
+      [largest, strongest] = [Math.abs(effect), cell];
     });
+    map.largest = Math.max(own, map.tolerance) || 1;
   }
+  if (scene.clean) scene.cleanRegion = pixelsOf(scene.clean, scene.roi.height, scene.roi.width);
   scene.strongest = strongest;
   scene.largest = Math.max(largest, ...scene.maps.map((map) => map.tolerance)) || 1;
   const whole = { top: 0, left: 0, high: scene.height / scene.block, wide: scene.width / scene.block };
-  scene.views = { whole, near: nearView(scene, whole) };
+  scene.views = { whole, near: scene.near };
+  scene.fewMatter = scene.near.high * scene.near.wide < 0.5 * whole.high * whole.wide;
   return scene;
-}
-
-// The part of the grid that holds the region and all blocks with draws, and one block around.
-function nearView(scene, whole) {
-  let top = scene.rows, left = scene.columns, bottom = 0, right = 0;
-  for (let cell = 0; cell < scene.size; cell++) {
-    if (!scene.inside[cell] && !scene.maps.some((map) => map.drawn[cell])) continue;
-    const [row, column] = placeOf(cell, scene);
-    [top, left] = [Math.min(top, row), Math.min(left, column)];
-    [bottom, right] = [Math.max(bottom, row + 1), Math.max(right, column + 1)];
-  }
-  [top, left] = [Math.max(top - 1, 0), Math.max(left - 1, 0)];
-  [bottom, right] = [Math.min(bottom + 1, whole.high), Math.min(right + 1, whole.wide)];
-  return { top, left, high: bottom - top, wide: right - left };
 }
 
 // How far the outcome fell with each draw of a block.

@@ -40,14 +40,18 @@ function pictures(scene, map, cell, gain) {
       element("figcaption", {}, "true region")),
   ];
   const changes = changesOf(map, cell);
-  ["most harmful", "most helpful"].forEach((name, which) => {
+  const names = ["most harmful", "most helpful"];
+  const fall = (which) => changes[map.behind.draws[2 * row + which]];
+  if (fall(0) <= 0) names[0] = "least helpful"; // even this one did not lower the outcome
+  if (fall(1) >= 0) names[1] = "least harmful";
+  names.forEach((name, which) => {
     const after = regionAfter(map, row, which);
     const shown = Uint8ClampedArray.from(after, (byte, i) => 128 + gain * (byte - restored[i]));
     const patch = scene.patchSide ** 2 * 3, index = map.behind.patches[2 * row + which];
     const bytes = scene.patches.subarray(index * patch, (index + 1) * patch);
     cells.push(
       caption(element("b", {}, `${name} patch`),
-        element("span", {}, outcome(map.baseline - changes[map.behind.draws[2 * row + which]]))),
+        element("span", {}, outcome(map.baseline - fall(which)))),
       element("figure", {}, picture(bytes, scene.patchSide, scene.patchSide, `${name} patch`),
         element("figcaption", {}, "pasted")),
       element("figure", {}, region(after, "region after"),
@@ -59,6 +63,7 @@ function pictures(scene, map, cell, gain) {
 }
 
 function whyMissing(map, cell) {
+  if (map.difference) return "The difference of the effects, from the draws that both maps share.";
   if (Number.isNaN(map.effect[cell])) return "Blocks of the region itself are left out.";
   if (!map.samples[cell]) return "The region does not see this block: its effect is exactly 0.";
   if (!map.behind) return "No patches were kept with this map.";
@@ -91,7 +96,7 @@ function blockView(scene, map, { cell, tag, range, gain }, state) {
       tag ? element("b", { class: "tag" }, tag) : null, element("strong", {}, effect),
       element("span", { class: `verdict ${sign}` }, verdictOf(map, cell, state.tolerance))),
     numbersOf(scene, map, cell),
-    map.drawn[cell] ? strip(scene, map, cell, state, range) : null,
+    map.drawn[cell] && !map.difference ? strip(scene, map, cell, state, range) : null,
     pictures(scene, map, cell, gain));
 }
 

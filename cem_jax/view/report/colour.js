@@ -20,7 +20,7 @@ function signOf(map, cell, tolerance) {
 }
 
 function signIsUncertain(map, cell) {
-  return map.low[cell] <= 0 && map.high[cell] >= 0 && map.effect[cell] !== 0;
+  return !(map.low[cell] > 0 || map.high[cell] < 0) && map.effect[cell] !== 0;
 }
 
 function countSigns(map, tolerance) {
@@ -36,12 +36,13 @@ function countSigns(map, tolerance) {
 // What the numbers of a block come to, in words.
 function verdictOf(map, cell, tolerance) {
   const sign = signOf(map, cell, tolerance);
-  if (sign === "inside") return "inside the region";
+  if (sign === "inside") return map.inside[cell] ? "inside the region" : "not known: no shared draws";
   if (!map.samples[cell]) return "cannot reach the region";
   if (sign === "zero") {
     const known = map.low[cell] > -tolerance && map.high[cell] < tolerance;
     return known ? "below the tolerance" : "perhaps below the tolerance";
   }
-  const word = sign === "positive" ? "helps" : "harms";
+  const words = map.difference ? ["helps more in the first", "helps more in the second"] : ["helps", "harms"];
+  const word = words[sign === "positive" ? 0 : 1];
   return signIsUncertain(map, cell) ? `perhaps ${word}` : word;
 }

@@ -11,9 +11,15 @@ function mapView(scene, map, state, onMove, onPin) {
   const tally = element("p", { class: "tally" });
   const bar = element("div", { class: "bar", "aria-hidden": "true" });
   const baseline = withUnit(number(map.baseline, scene, "auto"), scene);
+  const told = map.difference
+    ? `colours end at \u00b1${withUnit(number(map.largest, scene, "never"), scene)}`
+    : `${baseline} on the region`;
   const panel = element("article", { class: "panel" },
-    element("h3", {}, map.name), element("p", { class: "baseline" }, `${baseline} on the region`),
-    field, readout, bar, tally);
+    element("h3", {}, map.name), element("p", { class: "baseline" }, told),
+    field, readout, bar, tally,
+    element("p", { class: "save" },
+      button("Save picture", () => savePicture(scene, map, state, canvas)),
+      button("Save numbers", () => saveNumbers(scene, map))));
 
   const cellAt = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -55,30 +61,34 @@ function mapView(scene, map, state, onMove, onPin) {
       }));
       const count = (sign, word) =>
         [element("b", { class: sign, "data-count": sign }, String(counts[sign])), ` ${word}`];
-      tally.replaceChildren(...count("positive", "help, "), ...count("negative", "harm, "),
-        ...count("zero", "neither"), "; ", ...count("uncertain", "of uncertain sign"));
+      const words = map.difference
+        ? ["more in the first, ", "more in the second, ", "alike"] : ["help, ", "harm, ", "neither"];
+      tally.replaceChildren(...count("positive", words[0]), ...count("negative", words[1]),
+        ...count("zero", words[2]), "; ", ...count("uncertain", "of uncertain sign"));
     },
     // After the cursor or a pin has moved.
     point() {
       put(cursor, state.cursor);
       pins.forEach((pin, i) => put(pin, state.pins[i]));
       const effect = map.effect[state.cursor];
+      const inside = scene.inside[state.cursor] ? "inside the region" : "not known";
       readout.textContent = Number.isNaN(effect)
-        ? "inside the region" : withUnit(number(effect, scene), scene);
+        ? inside : withUnit(number(effect, scene), scene);
     },
   };
 }
 
 function paintMap(canvas, scene, map, state) {
   const width = Math.max(Math.round(canvas.clientWidth * window.devicePixelRatio), 1);
-  const { whole } = scene.views, { view } = state;
+  const { view } = state;
   const step = width / view.wide;
   canvas.width = width;
   canvas.height = Math.round(step * view.high);
   const context = canvas.getContext("2d");
   context.translate(-view.left * step, -view.top * step);
-  context.imageSmoothingEnabled = whole.wide * step < scene.image.naturalWidth;
-  context.drawImage(scene.image, 0, 0, whole.wide * step, whole.high * step);
+  const pixel = step / (scene.block * scene.scale);
+  drawInput(context, scene, step / scene.block);
+  if (state.image !== "input") drawOther(context, scene, map, state.image, pixel);
 
   const colours = new ImageData(scene.columns, scene.rows);
   const hatched = [];
@@ -88,7 +98,8 @@ function paintMap(canvas, scene, map, state) {
     const uncertain = sign !== "zero" && signIsUncertain(map, cell);
     if (uncertain && state.hide) continue;
     if (uncertain) hatched.push(cell);
-    const share = sign === "zero" ? 0 : map.effect[cell] / state.limit;
+    const limit = map.difference ? map.largest * state.limit / scene.largest : state.limit;
+    const share = sign === "zero" ? 0 : map.effect[cell] / limit;
     colours.data.set([...colourOf(share), 255], 4 * cell);
   }
   const small = element("canvas", { width: scene.columns, height: scene.rows });
@@ -100,12 +111,29 @@ function paintMap(canvas, scene, map, state) {
   context.globalAlpha = 1;
 
   const { x, y, width: wide, height: high } = scene.roi;
-  const pixel = step / (scene.block * scene.scale);
   const line = Math.max(window.devicePixelRatio, 1);
   for (const [colour, thick] of [["#10281a", 4 * line], ["#35e07a", 2 * line]]) {
     context.strokeStyle = colour;
     context.lineWidth = thick;
     context.strokeRect(x * pixel, y * pixel, wide * pixel, high * pixel);
+  }
+}
+
+// The restored or the true image in place of the input: all of it where the page has it, else the
+// region alone.
+function drawOther(context, scene, map, name, pixel) {
+  const restored = name === "restored";
+  const whole = restored ? map.restoredImage : scene.cleanImage;
+  const region = restored ? map.behind?.image : scene.cleanRegion;
+  const { x, y, width, height } = scene.roi;
+  if (whole) {
+    const { scale } = scene;
+    context.imageSmoothingEnabled = scene.width * scale * pixel < whole.naturalWidth;
+    context.drawImage(whole, 0, 0, scene.width * scale * pixel, scene.height * scale * pixel);
+  }
+  if (region) {
+    context.imageSmoothingEnabled = false;
+    context.drawImage(region, x * pixel, y * pixel, width * pixel, height * pixel);
   }
 }
 

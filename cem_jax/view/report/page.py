@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,30 +16,27 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
 from cem_jax.plain_text import visible
 from cem_jax.store.atomic import write_file
+from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
 from cem_jax.view.report.pack import data_url, picture
-from cem_jax.view.report.scenes import (
-    by_scene,
-    digits,
-    input_of,
-    network_names,
-    scene_name,
-    scene_values,
-)
+from cem_jax.view.report.values import LONGEST, scene_values
+from cem_jax.view.scenes import by_scene, digits, input_of, network_names, scene_name
 
-_SCRIPTS = ("arrays.js", "colour.js", "parts.js", "map.js", "strip.js", "block.js", "report.js")
+PARTS = (
+    "arrays.js", "colour.js", "parts.js", "save.js", "map.js", "strip.js", "block.js", "viewer.js",
+)  # fmt: skip
+"""Scripts of every page that shows maps."""
+_SCRIPTS = (*PARTS, "address.js", "report.js")
 _PICTURE_BYTES = 2**22
 """Room for the compressed regions of all maps."""
-_LONGEST = 1024
-"""Longest side of an input's picture, in pixels; larger inputs are shown reduced."""
 _THUMBNAIL = 96
 """Longest side of the picture by which a scene is chosen, in pixels."""
 _STATIC_SCENES = 8
 """Scenes that are drawn for browsers without scripts."""
 
 
-def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
+def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
     """Writes maps as one interactive HTML file that opens from disk, without a network.
 
     Maps of the same input, region, blocks and outcome stand side by side as one scene; several
@@ -56,30 +53,28 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | Path) -> None:
     maps = [maps] if isinstance(maps, EffectMap) else list(maps)
     if not maps or not all(isinstance(one, EffectMap) for one in maps):
         raise ValueError(f"maps={maps!r}: expected one EffectMap or more")
-    path = Path(path)
-    if not path.parent.is_dir() or path.is_dir():
+    path = as_place(path)
+    if isinstance(path, Path) and (not path.parent.is_dir() or path.is_dir()):
         raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
     write_file(path, render(maps).encode())
 
 
-def render(maps: Sequence[EffectMap]) -> str:
+def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
     """The report's HTML.
 
     Args:
         maps: one or more.
+        room: for the compressed regions of all maps, in bytes.
     """
     scenes = by_scene(maps)
     inputs = {input_of(one): one.degraded for one in maps}
     numbers = {place: number for number, place in enumerate(inputs)}
-    room = _PICTURE_BYTES // len(maps)
-    folder = resources.files("cem_jax.view.report")
-    style = (folder / "style.css").read_text("utf-8")
-    parts = "".join((folder / name).read_text("utf-8") for name in _SCRIPTS)
-    script = f'(() => {{\n"use strict";\n{parts}}})();\n'
-    return string.Template((folder / "page.html").read_text("utf-8")).substitute(
-        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
-        f"script-src '{_hash(script)}'",
+    room = room // len(maps)
+    style, script = part("style.css"), as_script(map(part, _SCRIPTS))
+    return string.Template(part("page.html")).substitute(
+        policy=policy(style, script),
         style=style,
+        main=part("main.html"),
         static="\n".join(_static_picture(scene) for scene in scenes[:_STATIC_SCENES]),
         table="\n".join(_table(scene) for scene in scenes),
         inputs="\n".join(map(_input, inputs.values())),
@@ -88,10 +83,42 @@ def render(maps: Sequence[EffectMap]) -> str:
     )
 
 
+def part(name: str) -> str:
+    """A part of the page.
+
+    Args:
+        name: of the file.
+    """
+    return (resources.files("cem_jax.view.report") / name).read_text("utf-8")
+
+
+def as_script(texts: Iterable[str]) -> str:
+    """Scripts as one, whose names are its own.
+
+    Args:
+        texts: in their order.
+    """
+    return f'(() => {{\n"use strict";\n{"".join(texts)}}})();\n'
+
+
+def policy(style: str, script: str, more: str = "") -> str:
+    """A content security policy: pictures within the page, and this style and script alone.
+
+    Args:
+        style: of the page.
+        script: of the page.
+        more: that is allowed besides.
+    """
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; "
+        f"script-src '{_hash(script)}'{more}"
+    )
+
+
 def _input(image: np.ndarray) -> str:
     """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
-    pictures = {"picture": picture(image, _LONGEST), "small": picture(image, _THUMBNAIL)}
-    return f'<script type="application/json" class="input">{_json(pictures)}</script>'
+    pictures = {"picture": picture(image, LONGEST), "small": picture(image, _THUMBNAIL)}
+    return f'<script type="application/json" class="input">{as_json(pictures)}</script>'
 
 
 def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
@@ -99,12 +126,16 @@ def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
     name = html.escape(scene_name(maps[0]))
     return (
         f'<script type="application/json" class="scene" data-name="{name}" data-input="{number}">'
-        f"{_json(scene_values(maps, room))}</script>"
+        f"{as_json(scene_values(maps, room))}</script>"
     )
 
 
-def _json(values: Any) -> str:
-    """JSON that no name can end or begin a tag in."""
+def as_json(values: Any) -> str:
+    """JSON that no name can end or begin a tag in.
+
+    Args:
+        values: what it holds.
+    """
     text = json.dumps(values, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

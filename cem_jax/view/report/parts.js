@@ -31,9 +31,9 @@ function cellOf(row, column, scene, { top, left, high, wide }) {
   return inside && row < scene.rows && column < scene.columns ? row * scene.columns + column : null;
 }
 
-// A picture of RGB bytes, one pixel to a pixel; the style enlarges it.
-function picture(bytes, height, width, label) {
-  const canvas = element("canvas", { height, width, role: "img", "aria-label": label });
+// A canvas of RGB bytes, one pixel to a pixel.
+function pixelsOf(bytes, height, width) {
+  const canvas = element("canvas", { height, width });
   const pixels = new ImageData(width, height);
   for (let i = 0; i < height * width; i++) {
     pixels.data.set(bytes.subarray(3 * i, 3 * i + 3), 4 * i);
@@ -43,14 +43,28 @@ function picture(bytes, height, width, label) {
   return canvas;
 }
 
+// The same as a picture with a name; the style enlarges it.
+const picture = (bytes, height, width, label) =>
+  fill(pixelsOf(bytes, height, width), { role: "img", "aria-label": label }, []);
+
 // The part of the input that a block covers.
 function blockPicture(scene, cell, label) {
   const [row, column] = placeOf(cell, scene);
   const height = Math.min(scene.block, scene.height - row * scene.block);
   const width = Math.min(scene.block, scene.width - column * scene.block);
   const canvas = element("canvas", { height, width, role: "img", "aria-label": label });
-  const shrunk = scene.image.naturalWidth / scene.width;
-  const from = [column * scene.block, row * scene.block, width, height].map((n) => n * shrunk);
-  canvas.getContext("2d").drawImage(scene.image, ...from, 0, 0, width, height);
+  const context = canvas.getContext("2d");
+  context.translate(-column * scene.block, -row * scene.block);
+  drawInput(context, scene, 1);
   return canvas;
+}
+
+// The input where a pixel of it is so many pixels of the canvas, its part that is known better over it.
+function drawInput(context, scene, pixel) {
+  context.imageSmoothingEnabled = scene.width * pixel < scene.image.naturalWidth;
+  context.drawImage(scene.image, 0, 0, scene.width * pixel, scene.height * pixel);
+  if (!scene.detail) return;
+  const { image, top, left, height, width } = scene.detail;
+  context.imageSmoothingEnabled = width * pixel < image.naturalWidth;
+  context.drawImage(image, left * pixel, top * pixel, width * pixel, height * pixel);
 }

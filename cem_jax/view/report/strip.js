@@ -5,6 +5,7 @@ const STRIP = { width: 300, height: 78, left: 8, right: 292, mean: 14, top: 26, 
 function stripRange(scene, cell) {
   let low = 0, high = 0;
   for (const map of scene.maps) {
+    if (map.difference) continue;
     const ends = [map.low[cell], map.high[cell]].filter(Number.isFinite);
     const values = [...changesOf(map, cell), ...ends];
     low = Math.min(low, ...values);

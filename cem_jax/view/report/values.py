@@ -1,70 +1,26 @@
 """What the page knows of a scene and its maps, as JSON values and packed arrays."""
 
-import collections
 import dataclasses
 import json
-import math
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from cem_jax.map.difference import Difference, difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
 from cem_jax.plain_text import visible
-from cem_jax.plans.names import plan_text
 from cem_jax.scene.image import in_colour
-from cem_jax.view.report.pack import pack
+from cem_jax.view.layer import layer_of, part_that_matters
+from cem_jax.view.report.pack import pack, picture
+from cem_jax.view.scenes import digits, network_names, scene_name
 
-_TOLD = ("parameters", "plan", "pool", "seed", "rounded")
-"""Facts that tell maps of one network apart."""
-
-
-def input_of(effect_map: EffectMap) -> tuple[tuple[int, ...], bytes]:
-    """What tells a map's input from others."""
-    return effect_map.degraded.shape, effect_map.degraded.tobytes()
-
-
-def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
-    """Maps of the same input, region, blocks and outcome, in the order of their first ones."""
-    scenes = collections.defaultdict(list)
-    for one in maps:
-        place = (one.roi, one.block, one.scale, one.task, one.outcome, one.unit)
-        scenes[place, input_of(one)].append(one)
-    return list(scenes.values())
-
-
-def scene_name(effect_map: EffectMap) -> str:
-    """The scene's own name, its task, region and outcome in a few words."""
-    roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
-    region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
-    outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
-    parts = (str(name or ""), effect_map.task, region, outcome)
-    return ", ".join(visible(part) if part != region else part for part in parts if part)
-
-
-def network_names(maps: Sequence[EffectMap]) -> list[str]:
-    """What each map of a scene is called: its network, and what tells it from the others."""
-    names = [visible(str(one.provenance.get("network", "network"))) for one in maps]
-    result = []
-    for one, name in zip(maps, names, strict=True):
-        same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
-        told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
-        facts = [visible(f"{key} {_shown(one, key)}") for key in told]
-        result.append(", ".join([name, *facts]))
-    return result
-
-
-def _shown(effect_map: EffectMap, key: str) -> str:
-    fact = effect_map.provenance.get(key)
-    return plan_text(fact) if key == "plan" else str(fact)
-
-
-def digits(maps: Sequence[EffectMap]) -> int:
-    """Decimals in which a scene's numbers are told: those of its largest effect, three at least."""
-    largest = max(np.nanmax(np.abs(one.effect), initial=one.tolerance) for one in maps)
-    return 3 if largest == 0 else min(max(3, 2 - math.floor(math.log10(largest))), 8)
+LONGEST = 1024
+"""Longest side of an input's picture, in pixels; larger inputs are shown reduced."""
+_LONGEST_DETAIL = 2048
+"""Longest side of the picture of the part that matters of such an input."""
 
 
 def strongest_first(effect_map: EffectMap, room: int) -> tuple[Extremes | None, int]:
@@ -111,8 +67,14 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
             own, numbers = np.split(numbers.reshape(-1), [2 * len(extremes.cells)])
             entry["behind"] = _extreme_values(one, extremes, own) | {"leftOut": left_out}
         values.append(entry)
+    both = _difference(maps)
+    if both is not None:
+        values.append(_difference_values(both))
+    near = _near(maps)
     return {
         "name": scene_name(first),
+        "near": near,
+        "detail": _detail(first, near),
         "task": first.task,
         "outcome": first.outcome,
         "unit": first.unit,
@@ -129,6 +91,73 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
         "patchSide": patches.shape[1],
         "clean": None if clean is None else pack(in_colour(clean)),
         "maps": values,
+    }
+
+
+def _near(maps: Sequence[EffectMap]) -> dict[str, float]:
+    """The part that is worth a zoom, in blocks.
+
+    That of the blocks with draws, and one around; where these are half of the image or more, that
+    of the blocks with an effect.
+    """
+    layers = [layer_of(one) for one in maps]
+    whole, side = layers[0].whole, layers[0].side
+    reached = [
+        dataclasses.replace(
+            one, effect=np.where(one.inside, np.nan, np.where(one.reached, 1.0, 0.0))
+        )
+        for one in layers
+    ]
+    part = part_that_matters(reached)
+    if 2 * part.height * part.width >= whole.height * whole.width:
+        part = part_that_matters(layers)
+    return {
+        "top": part.top / side, "left": part.left / side, "high": part.height / side,
+        "wide": part.width / side,
+    }  # fmt: skip
+
+
+def _detail(effect_map: EffectMap, near: dict[str, float]) -> dict[str, Any] | None:
+    """The part that is worth a zoom at full resolution, where the whole is shown reduced."""
+    height, width = effect_map.degraded.shape[:2]
+    if max(height, width) <= LONGEST:
+        return None
+    top, left = (int(near[end] * effect_map.block) for end in ("top", "left"))
+    bottom = min(top + int(np.ceil(near["high"] * effect_map.block)), height)
+    right = min(left + int(np.ceil(near["wide"] * effect_map.block)), width)
+    part = effect_map.degraded[top:bottom, left:right]
+    place = {"top": top, "left": left, "height": part.shape[0], "width": part.shape[1]}
+    return place | {"picture": picture(part, _LONGEST_DETAIL)}
+
+
+def _difference(maps: Sequence[EffectMap]) -> Difference | None:
+    """The difference of a scene's two maps, where they share their draws."""
+    if len(maps) != 2:
+        return None
+    try:
+        return difference(*maps)
+    except ValueError:
+        return None
+
+
+def _difference_values(found: Difference) -> dict[str, Any]:
+    """What the page shows of a difference: numbers, and no draws of its own."""
+    low, high = found.interval()
+    floats = {
+        "effect": found.effect, "low": low, "high": high, "error": found.standard_error,
+        "signProbability": found.sign_probability, "changeUnit": np.zeros(found.effect.shape),
+    }  # fmt: skip
+    return {
+        **{name: pack(array.astype(np.float32)) for name, array in floats.items()},
+        "samples": pack(found.samples.astype(np.int32)),
+        "drawn": pack(np.zeros(found.effect.shape, np.int32)),
+        "changes": pack(np.zeros(0, np.int16)),
+        "baseline": None,
+        "tolerance": found.tolerance,
+        "facts": None,
+        "behind": None,
+        "difference": True,
+        "name": "First \u2212 second",
     }
 
 

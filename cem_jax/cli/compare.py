@@ -1,0 +1,74 @@
+"""The command `compare`: two maps block by block, or the maps of a job, network by network."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import cem_jax as cem
+from cem_jax.cli.look import COLOURS, LIMIT, LOOK, OUT, ZOOM, Look, Zoom, load_maps
+from cem_jax.cli.output import Json, show
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: cem-jax compare first/map.npz second/map.npz --out difference.png; "
+    "cem-jax compare results --by network"
+)
+def compare(
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two saved maps, or folders with one each, that share their draws; or one folder "
+            "of a job's results, or its table (.csv, .parquet)."
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option(help="Of a job: what tells groups apart: network, task, outcome.")
+    ] = "network",
+    out: Annotated[Path, OUT] = Path("difference.png"),
+    colour_map: Annotated[str | None, COLOURS] = None,
+    look: Annotated[Look, LOOK] = Look.clear,
+    limit: Annotated[float | None, LIMIT] = None,
+    zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
+    json: Json = False,
+) -> None:
+    """Two maps: how much more each block helps in the first, as a picture and a table.
+
+    A job: means over scenes and paired differences, with 95 % intervals that take the scene as
+    unit.
+    """
+    if len(places) == 1:
+        _compare_job(places[0], by, json)
+        return
+    if len(places) != 2:
+        raise ValueError(
+            f"{len(places)} places: expected two maps, or one folder or table of a job"
+        )
+    from cem_jax.view.figure_file import write_figure
+
+    found = cem.difference(*(_only_map(place) for place in places))
+    figure = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value).figure
+    write_figure(figure, out, dpi=200)
+    numbers = found.summary
+    text = f"{cem.markdown_table([numbers])}\n\nWritten: {out}"
+    show([numbers | {"written": str(out)}], text, json)
+
+
+def _only_map(place: str) -> "cem.EffectMap":
+    """The map of a file, or of a folder that holds one."""
+    found = load_maps([place])
+    if len(found) > 1:
+        raise ValueError(f"{place}: {len(found)} maps in this folder; name one of its map.npz")
+    return found[0]
+
+
+def _compare_job(place: str, by: str, json: bool) -> None:
+    """The maps of a job, group by group."""
+    from cem_jax.jobs.compare import as_rows
+
+    table = place if place.endswith((".csv", ".parquet")) else cem.job_table(place)
+    found = cem.compare(table, by=by)
+    show([dataclasses.asdict(one) for one in found], cem.markdown_table(as_rows(found)), json)

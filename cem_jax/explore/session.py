@@ -1,0 +1,287 @@
+"""What one exploration holds: photographs, networks, maps, and the sweep that owns the device."""
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from cem_jax import models
+from cem_jax.effects.effect import causal_effect_map
+from cem_jax.effects.progress import State
+from cem_jax.explore.asked import Asked, Photograph
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.network.network import Network
+from cem_jax.network.zoo import load
+from cem_jax.scene.examples import example_image, example_names, example_path
+from cem_jax.scene.image import to_bytes, to_grey
+from cem_jax.scene.scene import Scene
+from cem_jax.scene.tasks import scene_for, task_names
+from cem_jax.view.report.pack import picture
+from cem_jax.view.report.values import LONGEST, scene_values
+from cem_jax.view.scenes import by_scene
+
+Send = Callable[[dict[str, Any]], None]
+"""Tells a page something; raises an OSError where it is closed."""
+
+_EVERY = 0.3
+"""Seconds between two pictures of a map that firms up."""
+_PATIENCE = 60.0
+"""Seconds that a new sweep waits for the page's own last one to stop."""
+_COURTESY = 3.0
+"""Seconds that it waits for another page's: that of a page that was loaded anew ends so soon."""
+_WHOLE = 2**20
+"""Pixels of the largest image that is restored as a whole, to be looked at."""
+_ROOM = 2**21
+"""Bytes for the compressed regions of the maps that are shown."""
+_PHOTOGRAPHS, _MAPS = 32, 64
+"""So many are kept; the oldest go first."""
+
+
+class StoppedError(Exception):
+    """A sweep was stopped by its page, or its page is closed."""
+
+
+class BusyError(Exception):
+    """Another page has the device."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A network that can be chosen.
+
+    Args:
+        tasks: that it is for; empty if it may be any.
+        make: loads it.
+        options: words of the command line that name it.
+    """
+
+    tasks: tuple[str, ...]
+    make: Callable[[], Network]
+    options: tuple[str, ...]
+
+
+def bundled() -> dict[str, Choice]:
+    """The bundled networks by their names."""
+    found = {}
+    for name in models.names():
+        facts = models.describe(name)
+        if facts.bundled:
+            found[name] = Choice(tuple(facts.tasks), _loader(name), ("--model", name))
+    return found
+
+
+def _loader(name: str) -> Callable[[], Network]:
+    return lambda: load(name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Follower:
+    """Sends a map as it firms up, and ends its sweep when it is told to."""
+
+    send: Callable[[State], None]
+    stop: threading.Event
+    closed: Callable[[], bool]
+
+    @contextlib.contextmanager
+    def follow(self, name: str) -> Iterator[Callable[[State], None]]:
+        last = 0.0
+
+        def show(state: State) -> None:
+            nonlocal last
+            if self.stop.is_set() or self.closed():
+                raise StoppedError
+            if state.done == state.total or time.monotonic() - last > _EVERY:
+                self.send(state)
+                last = time.monotonic()
+
+        yield show
+
+
+class Session:
+    """One exploration.
+
+    Args:
+        choices: networks by their labels, the first one chosen at first.
+        photographs: beside the bundled ones; the first one chosen at first.
+    """
+
+    def __init__(self, choices: Mapping[str, Choice], photographs: list[Photograph]) -> None:
+        self.choices = dict(choices)
+        examples = [
+            Photograph(str(example_path(name)), example_image(name)) for name in example_names()
+        ]
+        self._photographs = dict(enumerate([*photographs, *examples]))
+        self._sent: list[int] = []
+        self._networks: dict[str, Network] = {}
+        self._maps: dict[int, tuple[EffectMap, str]] = {}
+        self._next = len(self._photographs)
+        self._device = threading.Lock()
+        self._state = threading.Lock()
+        self._running: tuple[str, threading.Event] | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether no sweep has the device."""
+        return not self._device.locked()
+
+    def keep(self, photograph: Photograph) -> dict[str, Any]:
+        """Takes a photograph that a page has sent, and says what a page must know of it."""
+        with self._state:
+            number, self._next = self._next, self._next + 1
+            self._photographs[number] = photograph
+            self._sent.append(number)
+            if len(self._sent) > _PHOTOGRAPHS:
+                del self._photographs[self._sent.pop(0)]
+        return self.about(number)
+
+    def photographs(self) -> list[dict[str, Any]]:
+        """Numbers and names of all photographs."""
+        return [{"number": n, "name": one.name} for n, one in self._photographs.items()]
+
+    def about(self, number: int) -> dict[str, Any]:
+        """What a page shows of a photograph.
+
+        Raises:
+            ValueError: there is none of this number.
+        """
+        photograph = self._photograph(number)
+        height, width = photograph.pixels.shape[:2]
+        shown = picture(_bytes(photograph.pixels), LONGEST)
+        return {
+            "number": number, "name": photograph.name, "height": height, "width": width,
+            "picture": shown,
+        }  # fmt: skip
+
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks, by their names."""
+        return tuple(name for name in task_names() if name != "preupsampled")
+
+    def map(self, number: int) -> EffectMap:
+        """A map that was made.
+
+        Raises:
+            ValueError: there is none of this number.
+        """
+        if number not in self._maps:
+            raise ValueError(f"map {number}: there is none, or it is too long ago")
+        return self._maps[number][0]
+
+    def stop(self, tab: str) -> None:
+        """Stops the sweep of a page, if it has one."""
+        with self._state:
+            if self._running is not None and self._running[0] == tab:
+                self._running[1].set()
+
+    def sweep(self, asked: Asked, send: Send, closed: Callable[[], bool]) -> None:
+        """Makes a map, and tells a page how it firms up.
+
+        Args:
+            asked: what is wanted.
+            send: tells the page.
+            closed: whether the page is closed.
+
+        Raises:
+            BusyError: another page has the device.
+            StoppedError: the page has stopped the sweep, or is closed.
+            ValueError: what is asked for does not fit.
+        """
+        with self._owning(asked.tab) as stop:
+            if closed():
+                raise StoppedError
+            self._make(asked, send, stop, closed)
+
+    @contextlib.contextmanager
+    def _owning(self, tab: str) -> Iterator[threading.Event]:
+        """The device, for one sweep; the page's own last one is stopped for it."""
+        self.stop(tab)
+        with self._state:
+            other = self._running is not None and self._running[0] != tab
+        if not self._device.acquire(timeout=_COURTESY if other else _PATIENCE):
+            raise BusyError("another page computes; close it, or stop it there")
+        stop = threading.Event()
+        try:
+            with self._state:
+                self._running = tab, stop
+            yield stop
+        finally:
+            with self._state:
+                self._running = None
+            self._device.release()
+
+    def _make(
+        self, asked: Asked, send: Send, stop: threading.Event, closed: Callable[[], bool]
+    ) -> None:
+        send({"told": f"loading {asked.network}"})
+        photograph, network = self._photograph(asked.photograph), self._network(asked.network)
+        scene = self._scene(asked, photograph, network)
+        pinned = [self._maps[number][0] for number in asked.pinned if number in self._maps]
+        send(
+            {
+                "told": "preparing the sweep",
+                "input": picture(to_bytes(scene.degraded), LONGEST),
+                "clean": picture(to_bytes(scene.clean), LONGEST),
+            }
+        )
+
+        def firming(state: State) -> None:
+            assert state.map is not None
+            found = state.map()
+            undecided = int(found.undecided.sum())
+            drawn = int((found.samples > 0).sum())
+            rate = state.done / state.seconds if state.seconds else 0.0
+            told = (
+                f"round {state.stage}: {state.done} of {state.total} evaluations, {rate:.0f}/s; "
+                f"{drawn - undecided} of {drawn} blocks decided"
+            )
+            send({"told": told, "round": state.stage, "scene": _shown(pinned, found)})
+
+        found = causal_effect_map(
+            network, scene, asked.roi, plan=asked.plan, seed=asked.seed,
+            progress=_Follower(firming, stop, closed),
+        )  # fmt: skip
+        command = asked.command(photograph, self.choices[asked.network].options)
+        with self._state:
+            number, self._next = self._next, self._next + 1
+            self._maps[number] = found, command
+            for old in list(self._maps)[:-_MAPS]:
+                del self._maps[old]
+        seconds = found.provenance["seconds"]
+        told = f"done: {found.evaluations} evaluations in {seconds:.1f} s"
+        shown = _shown(pinned, found)
+        send({"told": told, "done": number, "command": command, "scene": shown})
+        height, width = scene.clean.shape[:2]
+        if height * width <= _WHOLE and not stop.is_set() and not closed():
+            restored = np.asarray(network(scene.degraded[None]))[0]
+            image = picture(_bytes(np.clip(restored, 0, 1)), LONGEST)
+            send({"told": told, "restored": image})
+
+    def _photograph(self, number: int) -> Photograph:
+        if number not in self._photographs:
+            raise ValueError(f"photograph {number}: there is none, or it is too long ago")
+        return self._photographs[number]
+
+    def _network(self, label: str) -> Network:
+        if label not in self.choices:
+            raise ValueError(f"network={label!r}: expected one of {', '.join(self.choices)}")
+        if label not in self._networks:
+            self._networks[label] = self.choices[label].make()
+        return self._networks[label]
+
+    def _scene(self, asked: Asked, photograph: Photograph, network: Network) -> Scene:
+        clean = to_grey(photograph.pixels) if network.channels == 1 else photograph.pixels
+        shared = {"sigma": asked.sigma, "seed": asked.seed}
+        return scene_for(network.scale, asked.task, clean, shared, {}, photograph.stem)
+
+
+def _bytes(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.dtype == np.uint8 else to_bytes(pixels)
+
+
+def _shown(pinned: list[EffectMap], found: EffectMap) -> dict[str, Any]:
+    """A map beside the pinned ones of its scene."""
+    together = next(scene for scene in by_scene([*pinned, found]) if scene[-1] is found)
+    return scene_values(together, _ROOM // len(together))

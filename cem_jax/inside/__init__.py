@@ -1,0 +1,1 @@
+"""Inside the network: through what a block acts, together with which others, and how much."""

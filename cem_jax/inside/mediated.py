@@ -1,0 +1,282 @@
+"""Through what a block acts: total, direct and indirect effects from common draws."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Unpack
+
+import jax
+import numpy as np
+
+from cem_jax.by_shape import by_shape
+from cem_jax.effects.assembly import estimated_maps
+from cem_jax.effects.effect import Options
+from cem_jax.effects.request import Request, written_by
+from cem_jax.effects.rounds import draw
+from cem_jax.grid import ROI
+from cem_jax.held.operations import GLOBAL
+from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
+from cem_jax.inside.rounding import rounding
+from cem_jax.map.difference import Difference
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.network.network import Network
+from cem_jax.outcome import Outcome, psnr
+from cem_jax.scene.scene import Scene
+from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.store.resume import open_directory
+from cem_jax.store.store import Log, ObjectLog, as_record, differences, holds
+
+_GRAIN = 2.0**-40
+"""Effects are multiples of it, in the outcome's unit, so that their sums are exact in float64."""
+
+_FILES = ("total", "direct", "pure_indirect")
+
+
+class Share(NamedTuple):
+    """A share of the summed effects, with its standard error over draws."""
+
+    value: float
+    standard_error: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MediatedMaps:
+    """Effects of every block along all paths, along those past a mediator, and through it.
+
+    total = direct + indirect, and indirect = pure indirect + interaction, exactly.
+
+    Args:
+        total: the map of the network: Q(f(X)) - E Q(f(do)).
+        direct: natural direct effects, with the mediator held at the unperturbed image's values:
+            Q(f(X)) - E Q(g(do)).
+        pure_indirect: the unperturbed image with the mediator as do() makes it.
+        through: names of the operations that are the mediator.
+    """
+
+    total: EffectMap
+    direct: EffectMap
+    pure_indirect: EffectMap
+    through: tuple[str, ...]
+
+    __repr__ = by_shape
+
+    @property
+    def indirect(self) -> Difference:
+        """Natural indirect effects, total minus direct: what passes the mediator."""
+        return self._contrast((self.total, 1), (self.direct, -1))
+
+    @property
+    def interaction(self) -> Difference:
+        """Total minus direct minus pure indirect: what takes both ways together."""
+        return self._contrast((self.total, 1), (self.direct, -1), (self.pure_indirect, -1))
+
+    def share(self, blocks: np.ndarray | None = None) -> Share:
+        """How much of the summed effect passes the mediator: sum of indirect over sum of total.
+
+        Args:
+            blocks: which count, bool [rows, columns]; None takes all outside of the region.
+
+        Returns:
+            The share, below 0 or above 1 where direct and indirect effects have opposite signs, and
+            its standard error, by the linear approximation of a ratio (the delta method).
+        """
+        outside = ~self.total.inside_roi
+        chosen = outside if blocks is None else outside & np.asarray(blocks, bool)
+        indirect = self.indirect
+        total = float(self.total.effect[chosen].sum())
+        if not total:
+            return Share(float("nan"), float("nan"))
+        value = float(indirect.effect[chosen].sum()) / total
+        # indirect - value * total of every draw: its mean's error over the total is the ratio's.
+        rest = self._contrast((self.total, 1 - value), (self.direct, -1))
+        squares = np.square(rest.standard_error[chosen])
+        return Share(value, float(np.sqrt(squares.sum()) / abs(total)))
+
+    def _contrast(self, *terms: tuple[EffectMap, float]) -> Difference:
+        """A weighted sum of the maps' effects, with the standard error of its draws."""
+        first, shape = self.total, self.total.effect.shape
+        drawn = first.values.reshape(first.effect.size, -1)
+        change, effect = np.zeros(drawn.shape), np.zeros(shape)
+        for one, weight in terms:
+            values = one.values.reshape(drawn.shape).astype(np.float64)
+            change += weight * (one.baseline - values)
+            effect = effect + weight * one.effect
+        if not np.nanmax(np.abs(change), initial=0) > rounding(self.total.baseline):
+            change = np.where(np.isnan(change), np.nan, 0.0)
+            effect = np.where(np.isnan(effect), np.nan, 0.0)
+        drawing, counted = first.plan.drawing, first.plan.counted(drawn)
+        weighted = (np.isnan(first.standard_error) & (first.samples > 1)).any()
+        if weighted:  # a plan without standard errors
+            error = np.where(first.samples > 0, np.nan, 0.0)
+        else:
+            error = drawing.means(change, counted, None).standard_error.reshape(shape)
+        blank = np.where(first.inside_roi, np.nan, 0.0)
+        return Difference(
+            effect=effect,
+            standard_error=error + blank,
+            samples=first.samples,
+            degrees=first.degrees,
+            selected=first.selected & ~first.inside_roi,
+            inside_roi=first.inside_roi,
+            tolerance=first.tolerance,
+            unit=first.unit,
+            provenance=first.provenance,
+        )
+
+    def save(self, folder: str | AnyPath) -> None:
+        """Writes `total.npz`, `direct.npz` and `pure_indirect.npz`, each a map like any other.
+
+        Args:
+            folder: where; it is made if it is not there.
+
+        Raises:
+            ValueError: a file cannot be written.
+        """
+        place = as_place(folder)
+        try:
+            if isinstance(place, Path):  # stores of objects have no folders
+                place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
+        for name in _FILES:
+            getattr(self, name).save(place / f"{name}.npz")
+
+    @classmethod
+    def load(cls, folder: str | AnyPath) -> "MediatedMaps":
+        """Reads what `save` wrote.
+
+        Args:
+            folder: where it was written.
+
+        Raises:
+            ValueError: a file is missing, damaged, or none of mediated maps.
+        """
+        maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
+        told = [one.provenance.get("through") for one in maps]
+        same = all(one == told[0] for one in told) and isinstance(told[0], list)
+        shapes = {one.values.shape for one in maps}
+        if not same or len(shapes) > 1 or not all(isinstance(name, str) for name in told[0]):
+            raise ValueError(f"folder={str(folder)!r}: its maps are not of one mediation")
+        return cls(*maps, through=tuple(told[0]))
+
+
+def mediated_maps(
+    network: Network,
+    scene: Scene,
+    roi: ROI,
+    *,
+    through: str | Sequence[str] = GLOBAL,
+    outcome: Outcome | str | None = None,
+    **options: Unpack[Options],
+) -> MediatedMaps:
+    """How much of every block's effect passes a mediator: operations inside the network.
+
+    The natural direct and indirect effects of Pearl ("Direct and indirect effects", UAI 2001), with
+    VanderWeele's interaction ("Explanation in causal inference", 2015). f is the network, g the
+    same with the mediator held at the values of the unperturbed image (`freeze`). All effects come
+    from the same draws. `docs/inside.md` says what is assumed, and what the numbers do not say.
+
+    Args:
+        network: the network.
+        scene: clean image, input, and the task's do().
+        roi: region of interest, in output pixels.
+        through: the mediator, as `freeze` takes it: "global", or names of modules or operations.
+        outcome: the score of (restored region, true region), or its name; None takes PSNR.
+        **options: as of `causal_effect_map`. The total effect steers the plan.
+
+    Returns:
+        The maps. Where nothing passes the mediator, and where total and direct outcomes of no draw
+        differ by more than float32 rounds, indirect effects are exactly 0.
+
+    Raises:
+        ValueError: arguments that do not fit, an unknown mediator, or one that all effects pass.
+        OSError: the directory's disk is full; what was computed is kept.
+
+    Examples:
+        Outside of the pixel's neighbourhood, all that a block does passes the mean.
+
+        >>> import cem_jax as cem
+        >>> network = cem.wrap(lambda x: x * (0.5 + x.mean((1, 2), keepdims=True)))
+        >>> scene = cem.Scene.denoising(cem.example_image("pagoda")[:64, :64], 10 / 255)
+        >>> found = cem.mediated_maps(
+        ...     network, scene, cem.ROI(24, 24, 16, 16), plan=cem.Fixed(4), progress=False
+        ... )
+        >>> found.through, bool((found.total.effect == found.indirect.effect)[0, 0])
+        (('reduce_sum',), True)
+    """
+    score = psnr if outcome is None else outcome
+    asked = Request.make(network, scene, (roi,), (score,), **options)
+    mediator = Mediator.make(asked, through)
+    name, function = next(iter(asked.scores.items()))
+    request = dataclasses.replace(
+        asked, scores={name: function, **{f"{name}, {part}": function for part in _FILES[1:]}}
+    )
+    configuration = request.configuration((roi,)) | {"through": list(mediator.names)}
+    folder, alone = request.directory, request.unknown((roi,))
+    if folder is not None and not alone and holds(folder, configuration):
+        kept = _finished(folder, configuration)
+        if kept is not None:
+            return kept
+    begun = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        log: Log | ObjectLog | None = None
+        if folder is not None:
+            log = stack.enter_context(
+                open_directory(
+                    folder, configuration, request.compute.shared, written_by=written_by(),
+                    alone=alone,
+                )
+            )  # fmt: skip
+        sweep = MediatedSweep.make(asked, roi, mediator)
+        active = (sweep.layout.reach & ~request.inside(roi)).reshape(-1)
+        drawn = draw(request, sweep, [active], log, begun)
+        maps = list(estimated_maps(request, sweep, roi, 0, drawn).values())
+        found = _settled(maps, mediator.names, sweep.note)
+        if folder is not None and (not request.compute.shared or jax.process_index() == 0):
+            found.save(folder)
+    return found
+
+
+def _finished(folder: AnyPath, configuration: dict[str, Any]) -> MediatedMaps | None:
+    """The maps of a sweep that is done; None if there are none or damaged ones.
+
+    Raises:
+        ValueError: they are of another sweep.
+    """
+    if not all((folder / f"{name}.npz").exists() for name in _FILES):
+        return None
+    try:
+        found = MediatedMaps.load(folder)
+    except ValueError:  # the outcomes are still there
+        return None
+    different = differences(found.total.provenance, as_record(configuration))
+    if different:
+        raise ValueError(
+            f"directory={str(folder)!r}: its maps are of another sweep: {different}; take them "
+            "away to have them made again"
+        )
+    return found
+
+
+def _settled(maps: Sequence[EffectMap], names: tuple[str, ...], note: str) -> MediatedMaps:
+    """The three maps, whose effects add up exactly."""
+    total, direct, pure = maps
+    least = rounding(total.baseline)
+    change = [one.baseline - one.values.astype(np.float64) for one in maps]
+    if not np.nanmax(np.abs(change[0] - change[1]), initial=0) > least:
+        direct = dataclasses.replace(
+            direct, effect=total.effect, standard_error=total.standard_error,
+            undecided=total.undecided, values=total.values, baseline=total.baseline,
+        )  # fmt: skip
+        change[1] = change[0]
+    told = dict(total.provenance) | {"through": list(names), "computed": note}
+    effects = [np.round(one.effect / _GRAIN) * _GRAIN for one in (total, direct, pure)]
+    if not np.nanmax(np.abs(change[0] - change[1] - change[2]), initial=0) > least:
+        effects[2] = effects[0] - effects[1]
+    parts = [
+        dataclasses.replace(one, effect=effect, provenance=told | {"part": part})
+        for one, effect, part in zip((total, direct, pure), effects, _FILES, strict=True)
+    ]
+    return MediatedMaps(*parts, through=names)

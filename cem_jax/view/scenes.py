@@ -1,0 +1,60 @@
+"""Maps by the scene that they share, and what scenes and maps are called."""
+
+import collections
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import visible
+from cem_jax.plans.names import plan_text
+
+_TOLD = ("parameters", "plan", "pool", "seed", "rounded")
+"""Facts that tell maps of one network apart."""
+
+
+def input_of(effect_map: EffectMap) -> tuple[tuple[int, ...], bytes]:
+    """What tells a map's input from others."""
+    return effect_map.degraded.shape, effect_map.degraded.tobytes()
+
+
+def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
+    """Maps of the same input, region, blocks and outcome, in the order of their first ones."""
+    scenes = collections.defaultdict(list)
+    for one in maps:
+        place = (one.roi, one.block, one.scale, one.task, one.outcome, one.unit)
+        scenes[place, input_of(one)].append(one)
+    return list(scenes.values())
+
+
+def scene_name(effect_map: EffectMap) -> str:
+    """The scene's own name, its task, region and outcome in a few words."""
+    roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
+    region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
+    outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
+    parts = (str(name or ""), effect_map.task, region, outcome)
+    return ", ".join(visible(part) if part != region else part for part in parts if part)
+
+
+def network_names(maps: Sequence[EffectMap]) -> list[str]:
+    """What each map of a scene is called: its network, and what tells it from the others."""
+    names = [visible(str(one.provenance.get("network", "network"))) for one in maps]
+    result = []
+    for one, name in zip(maps, names, strict=True):
+        same = [m.provenance for m, other in zip(maps, names, strict=True) if other == name]
+        told = [k for k in _TOLD if len({str(facts.get(k)) for facts in same}) > 1]
+        facts = [visible(f"{key} {_shown(one, key)}") for key in told]
+        result.append(", ".join([name, *facts]))
+    return result
+
+
+def _shown(effect_map: EffectMap, key: str) -> str:
+    fact = effect_map.provenance.get(key)
+    return plan_text(fact) if key == "plan" else str(fact)
+
+
+def digits(maps: Sequence[EffectMap]) -> int:
+    """Decimals in which a scene's numbers are told: those of its largest effect, three at least."""
+    largest = max(np.nanmax(np.abs(one.effect), initial=one.tolerance) for one in maps)
+    return 3 if largest == 0 else min(max(3, 2 - math.floor(math.log10(largest))), 8)
