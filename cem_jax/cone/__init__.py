@@ -8,10 +8,12 @@ from .execute import run as run
 from .reach import Rectangle as Rectangle
 from .reach import reachable as reachable
 from .reach import receptive_radius as receptive_radius
+from .transform import Code as Code
 from .transform import Cone as Cone
 from .transform import ConePlan as ConePlan
 from .transform import MultiplyAdds as MultiplyAdds
 from .transform import cone as cone
 from .transform import plan as plan
 from .transform import restricted as restricted
+from .two_windows import two_windows as two_windows
 from .windows import WindowProgram as WindowProgram

@@ -1,4 +1,4 @@
 """Inside the network: through what a block acts, together with which others, and how much.
 
-Imports `effects` and below.
+Imports `attribution`, `effects` and below.
 """

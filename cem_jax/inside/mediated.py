@@ -22,6 +22,7 @@ from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.store.resume import open_directory
@@ -210,6 +211,8 @@ def mediated_maps(
     """
     score = psnr if outcome is None else outcome
     asked = Request.make(network, scene, (roi,), (score,), **options)
+    if isinstance(asked.plan, Corrected):
+        raise ValueError(f"plan={asked.plan!r}: expected one whose draws are exact")
     mediator = Mediator.make(asked, through)
     name, function = next(iter(asked.scores.items()))
     request = dataclasses.replace(
