@@ -1,1 +1,1 @@
-"""Interventions in, outcomes out, on devices. Imports `cone`, `network`, `pool`, `scene`."""
+"""Interventions in, outcomes out, on devices. Imports `cone`, `network`, `pool`, `scene`, `store`."""
