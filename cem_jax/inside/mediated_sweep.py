@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, Sweeps
 from cem_jax.grid import ROI
 from cem_jax.held.apply import Held
 from cem_jax.held.freeze import chosen, given, held_at_input
@@ -148,7 +148,7 @@ class _Part:
         reach: blocks that can change them, bool [cells].
     """
 
-    sweep: Sweep
+    sweep: Sweeps
     columns: tuple[int, ...]
     reach: np.ndarray
 
@@ -237,6 +237,10 @@ class MediatedSweep:
         for part in self.others:
             found[list(part.columns)] = part.sweep.baseline(asked)[0]
         return found, restored[: self.region]
+
+    def regions(self, asked: Interventions) -> np.ndarray:
+        """What is scored of the total outcome after interventions."""
+        return self.main.sweep.regions(asked)[:, : self.region]
 
     def check(
         self, outcomes: np.ndarray, restored: np.ndarray, other: Interventions | None
