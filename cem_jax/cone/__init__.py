@@ -1,7 +1,7 @@
 """The causal cone of a JAX function: interventions on an image, computed only where they matter.
 
 Which part of every intermediate value an intervention can change, and which part a region of the
-output needs, follows from the jaxpr; see `docs/cone.md`.
+output needs, follows from the jaxpr; see `docs/cone.md`. Imports nothing of ours.
 """
 
 from .execute import run as run

@@ -35,10 +35,10 @@ def estimated_maps(
     """
     scene, grid = request.scene, request.grid
     values, inside = drawn.values[number], request.inside(roi)
-    company = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
+    shared = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
     provenance = request.configuration((roi,)) | {
         "scene_name": scene.name,
-        "computed": sweep.layout.note + company,
+        "computed": sweep.layout.note + shared,
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
         "calls": sweep.chunk.calls,
         "evaluated": sweep.chunk.evaluated,

@@ -145,7 +145,7 @@ class Sweeps(Protocol):
         """Outcomes without an intervention, and what is scored."""
         ...
 
-    def check(self, restored: Any) -> None:
+    def check(self, outcomes: Any, restored: Any, other: Interventions | None) -> None:
         """Refuses a network that is not what it is said to be."""
         ...
 

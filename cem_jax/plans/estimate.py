@@ -65,7 +65,7 @@ def interval(
     """
     width = quantile(np.maximum(degrees, 1.0), (1 + confidence) / 2) * standard_error
     width = np.where(np.isnan(width), np.inf, width)
-    return effect - width, effect + width
+    return np.asarray(effect - width), np.asarray(effect + width)
 
 
 def sign_probability(

@@ -132,10 +132,27 @@ class Dense:
             size: of a device's part of a chunk.
         """
         _, items = asked.take(np.zeros((self.devices, size), int))
-        beyond = -2 * (self.program.side + max(self.grid.height, self.grid.width))
-        args = self._args(asked.source, np.full((self.devices, size, 2), beyond), items)
+        args = self._args(asked.source, np.full((self.devices, size, 2), self._beyond), items)
         values, regions = self._compiled(args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
+
+    def baseline_beside(self, asked: Interventions, size: int) -> Float32[np.ndarray, " k"]:
+        """Outcomes [k] without an intervention, computed in one batch with interventions.
+
+        Args:
+            asked: interventions, at least one.
+            size: of a device's part of a chunk.
+        """
+        index = np.arange(self.devices * size).reshape(self.devices, size) % len(asked.cells)
+        at, items = self._at(asked, index)
+        at[:, 0] = self._beyond
+        args = self._args(asked.source, at, items)
+        return np.asarray(self._compiled(args)(*args)[0])[0, 0]
+
+    @property
+    def _beyond(self) -> int:
+        """Where a patch does not meet the image."""
+        return -2 * (self.program.side + max(self.grid.height, self.grid.width))
 
     def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         """All interventions go together."""

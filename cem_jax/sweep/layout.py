@@ -21,7 +21,7 @@ from cem_jax.outcome import Outcome
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep import kept
 from cem_jax.sweep.dense import DenseProgram
-from cem_jax.sweep.facts import check_output
+from cem_jax.sweep.facts import check_output, named_errors
 from cem_jax.sweep.score import Score
 
 _ACCELERATOR = 64.0
@@ -167,11 +167,13 @@ class Layout:
         like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
         inner = crop.roi
         mixed = mixes_blocks(None, draws[1], 1) if mixed is None else mixed
-        plan, name = _plan(
-            network.apply, tree, like, (1, crop.height, crop.width, c),
-            (inner.y, inner.x, inner.height, inner.width), grid.block + 2 * margin,
-            origins.astype(np.int64).tobytes(), draws, _ACCELERATOR if mixed else 1.0,
-        )  # fmt: skip
+        shape = (1, crop.height, crop.width, c)
+        with named_errors(network, shape):
+            plan, name = _plan(
+                network.apply, tree, like, shape, (inner.y, inner.x, inner.height, inner.width),
+                grid.block + 2 * margin, origins.astype(np.int64).tobytes(), draws,
+                _ACCELERATOR if mixed else 1.0,
+            )  # fmt: skip
         reach = np.zeros(grid.shape, bool)
         reach.flat[place] = plan.program_of >= 0
         return cls(

@@ -71,9 +71,11 @@ class Score:
         for outcome in self.outcomes:
             try:
                 found = jax.eval_shape(outcome, *scored_shapes(outcome, region.shape, scale))
-            except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
+            except Exception as error:  # a user's function may raise anything
+                text = " ".join(str(error).split())[:300]
                 raise ValueError(
-                    f"outcome={outcome!r}: it cannot score two regions {region.shape}: {error}"
+                    f"outcome={outcome!r}: it cannot score two regions {region.shape}: "
+                    f"{type(error).__name__}: {text}"
                 ) from error
             if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")

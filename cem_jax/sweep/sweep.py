@@ -15,11 +15,12 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float32, Int, UInt8
 
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
-from cem_jax.sweep.facts import check_crop, check_range, difference_from_original
+from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local, Mixed
 from cem_jax.sweep.programs import compiled
@@ -149,14 +150,21 @@ class Sweep:
         """
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
-    def check(self, restored: UInt8[np.ndarray, "h w c"]) -> None:
+    def check(
+        self,
+        outcomes: Float32[np.ndarray, " k"],
+        restored: UInt8[np.ndarray, "h w c"],
+        other: Interventions | None,
+    ) -> None:
         """Refuses a network that is not what it is said to be, here.
 
-        Declared facts are compared with the whole image, the output with its range, and a network
-        of another framework with what it was made from.
+        Declared facts are compared with the whole image, the output with its range, a network of
+        another framework with what it was made from, and the baseline with itself beside others.
 
         Args:
+            outcomes: from `baseline`.
             restored: what is scored, from `baseline`.
+            other: an intervention at a block that reaches a region; None if no block does.
 
         Raises:
             ValueError: the message names the facts, or the range.
@@ -167,6 +175,11 @@ class Sweep:
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
+        if not isinstance(self.method, Dense) or other is None or self.chunk.size == 1:
+            return  # causal cones are of one image
+        if not has_known_facts(layout.network):
+            beside = fitting(functools.partial(self.method.baseline_beside, other), self.chunk)
+            check_alone(layout.network, outcomes, beside)
 
     def evaluate(
         self, asked: Interventions
