@@ -47,6 +47,35 @@ def positive_number(name: str, value: object) -> float:
     return number
 
 
+def number_in(
+    name: str, value: object, least: float, most: float = math.inf, unit: str = ""
+) -> float:
+    """`value` as a float between two ends.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+        least: smallest value that is accepted.
+        most: largest one.
+        unit: what it is counted in, for the message.
+
+    Raises:
+        ValueError: no finite number, a text, or one out of range.
+    """
+    try:
+        number = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (math.isfinite(number) and least <= number <= most):
+        if math.isinf(most):
+            accepted = "a finite number"
+            accepted += "" if math.isinf(least) else f" of at least {least:g}"
+        else:
+            accepted = f"{least:g} .. {most:g}"
+        raise ValueError(f"{name}={value!r}: expected {accepted}{unit and f', {unit}'}")
+    return number
+
+
 def truth(name: str, value: object) -> bool:
     """`value` as a bool.
 

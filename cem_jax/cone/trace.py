@@ -165,7 +165,7 @@ def as_written(
     inner = builder.add("copy", {}, [raw], [(shape, builder.dtypes[raw])], same)[0]
     (output,) = builder.inline(closed.jaxpr, closed.consts, [*leaves, inner])
     if not isinstance(output, int) or not builder.depends[output]:
-        raise ValueError(f"f={f!r}: the result does not depend on x")
+        raise ValueError("the result does not depend on the image")
     return Graph(
         builder.equations, builder.shapes, builder.dtypes, builder.depends, tuple(leaves),
         builder.constants, raw, inner, output,

@@ -84,7 +84,8 @@ def outcomes(
         raise ValueError(
             f"network={network.name}: the region's outcome is not finite: {baseline.tolist()}"
         )
-    sweep.check(restored)
+    other = sweep.as_given(flat[near[:1]], pixels[near[:1]]) if len(near) else None
+    sweep.check(baseline, restored, other)
     result = np.full(len(flat), baseline[0], np.float32)
     for part, values in sweep.evaluate(sweep.as_given(flat[near], pixels[near])):
         result[near[part]] = values[:, 0]

@@ -1,7 +1,7 @@
 """Rounds of draws: plans say which should exist next, and a sweep evaluates them.
 
 Several regions may share a sweep. Each has a plan of its own, which sees no draws but those that it
-asked for, so that a region's draws are the same in whatever company.
+asked for, so that a region's draws do not depend on the others.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ def draw(
         ValueError: an outcome is not finite; the message names the block.
         OSError: the disk is full; what was computed is kept.
     """
-    baseline, restored = _baseline(request, sweep, len(active))
+    baseline, restored = _baseline(request, sweep, active)
     known = np.full((active[0].size, request.plan.capacity, baseline.size), np.nan, np.float32)
     spent = 0.0 if log is None else read_outcomes(log.folder, known)
     known = exchange(known) if request.compute.shared else known
@@ -83,8 +83,8 @@ def draw(
 
 
 def _baseline(
-    request: Request, sweep: Sweeps, regions: int
-) -> tuple[Float32[np.ndarray, "{regions} k"], UInt8[np.ndarray, "h w c"]]:
+    request: Request, sweep: Sweeps, active: Sequence[Bool[np.ndarray, " cells"]]
+) -> tuple[Float32[np.ndarray, "regions k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 
     Raises:
@@ -96,8 +96,10 @@ def _baseline(
         raise ValueError(
             f"network={request.network.name}: the region's outcome is not finite: {flat.tolist()}"
         )
-    sweep.check(restored)
-    return flat.reshape(regions, len(request.scores)), restored
+    first = np.flatnonzero(np.any(active, axis=0))[:1]
+    other = request.interventions(sweep, first, np.zeros_like(first)) if len(first) else None
+    sweep.check(flat, restored, other)
+    return flat.reshape(len(active), len(request.scores)), restored
 
 
 def _rounds(

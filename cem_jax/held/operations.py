@@ -129,7 +129,7 @@ def _listed(traced: Traced, found: Probe) -> tuple[Operation, ...]:
                 rows.append(_module(path, own[path], traced, found, whole))
         if computes(eq):
             name = traced.name(eq)
-            share = float(multiply_adds(eq, np.asarray(eq.out_shapes[0]))) / whole
+            share = float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) / whole
             rows.append(
                 Operation(name, eq.name, eq.out_shapes[0], found.reach.get(name), share,
                           name in found.held)
@@ -143,7 +143,10 @@ def _module(
     last = leaving(traced.graph, {eq.outputs[0] for eq in inside}) or [inside[-1].outputs[0]]
     by_output = {eq.outputs[0]: eq for eq in inside}
     end = by_output[last[-1]]
-    share = sum(float(multiply_adds(eq, np.asarray(eq.out_shapes[0]))) for eq in inside) / whole
+    share = (
+        sum(float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) for eq in inside)
+        / whole
+    )
     return Operation(
         path, "module", end.out_shapes[0], found.reach.get(traced.name(end)), share,
         any(traced.name(eq) in found.held for eq in inside),

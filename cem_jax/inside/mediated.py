@@ -22,6 +22,7 @@ from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.store.resume import open_directory
@@ -151,12 +152,14 @@ class MediatedMaps:
             ValueError: a file is missing, damaged, or none of mediated maps.
         """
         maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
-        told = [one.provenance.get("through") for one in maps]
-        same = all(one == told[0] for one in told) and isinstance(told[0], list)
+        total, direct, pure_indirect = maps
+        through: Any = total.provenance.get("through")
+        same = all(one.provenance.get("through") == through for one in maps)
+        named = isinstance(through, list) and all(isinstance(name, str) for name in through)
         shapes = {one.values.shape for one in maps}
-        if not same or len(shapes) > 1 or not all(isinstance(name, str) for name in told[0]):
+        if not same or not named or len(shapes) > 1:
             raise ValueError(f"folder={str(folder)!r}: its maps are not of one mediation")
-        return cls(*maps, through=tuple(told[0]))
+        return cls(total, direct, pure_indirect, tuple(through))
 
 
 def mediated_maps(
@@ -205,6 +208,8 @@ def mediated_maps(
     """
     score = psnr if outcome is None else outcome
     asked = Request.make(network, scene, (roi,), (score,), **options)
+    if isinstance(asked.plan, Corrected):
+        raise ValueError(f"plan={asked.plan!r}: expected one whose draws are exact")
     mediator = Mediator.make(asked, through)
     name, function = next(iter(asked.scores.items()))
     request = dataclasses.replace(

@@ -248,9 +248,11 @@ class MediatedSweep:
             for part in (self.main, *self.others)
         )
 
-    def from_pool(self, *arguments: Any) -> Interventions:
+    def from_pool(
+        self, intervene: Any, pool: Any, seed: int, cells: Any, draws: Any, patches: Any
+    ) -> Interventions:
         """See `Sweep.from_pool`."""
-        return self.main.sweep.from_pool(*arguments)
+        return self.main.sweep.from_pool(intervene, pool, seed, cells, draws, patches)
 
     def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
         """The three outcomes without an intervention, and what is scored of the total one."""
@@ -261,10 +263,12 @@ class MediatedSweep:
             found[list(part.columns)] = part.sweep.baseline(asked)[0]
         return found, restored[: self.region]
 
-    def check(self, restored: np.ndarray) -> None:
+    def check(
+        self, outcomes: np.ndarray, restored: np.ndarray, other: Interventions | None
+    ) -> None:
         """Refuses a network that is not what it is said to be, as `Sweep.check`."""
         if len(self.main.columns) == 1:
-            self.main.sweep.check(restored)
+            self.main.sweep.check(outcomes[list(self.main.columns)], restored, other)
             return
         layout = self.main.sweep.layout
         roi = layout.rois[0]

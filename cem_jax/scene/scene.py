@@ -16,7 +16,7 @@ from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
-from cem_jax.scene.degrade.noise import add_noise
+from cem_jax.scene.degrade.noise import add_noise, noise_level
 from cem_jax.scene.degrade.rain import Rain, add_rain, draw_rain
 from cem_jax.scene.degrade.sequence import DegradedAgain, degrade, draw, multiple_of, ratio_of
 from cem_jax.scene.degrade.step import Degradation
@@ -129,15 +129,14 @@ class Scene:
             name: what the scene is called in records and reports.
 
         Raises:
-            ValueError: not an image, or a sigma that is negative or not finite.
+            ValueError: not an image, or a sigma outside 0 .. 1.
         """
         image = as_image("clean", clean)
-        if not (np.isfinite(sigma) and 0 <= sigma <= 10):
-            raise ValueError(f"sigma={sigma!r}: expected 0 .. 10, in units of [0, 1] (50/255)")
+        sigma = noise_level(sigma)
         seed = whole_number("seed", seed, 0)
-        noisy = add_noise(to_bytes(image), float(sigma), seed).astype(np.float32)
-        facts = {"sigma": float(sigma), "seed": seed}
-        return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(float(sigma)), facts, name)
+        noisy = add_noise(to_bytes(image), sigma, seed).astype(np.float32)
+        facts = {"sigma": sigma, "seed": seed}
+        return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(sigma), facts, name)
 
     @classmethod
     def deraining(

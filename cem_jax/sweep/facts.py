@@ -26,6 +26,21 @@ _BEYOND = 0.25
 """How far outside of [0, 1] a restored pixel is no overshoot any more, and which share of such
 pixels is no accident."""
 
+_NEAR = 10**-1.6
+"""Mean square error of a region from which on another range of the output is thought of: 16 dB."""
+
+_MUCH = 4
+"""By how much the mean square error must be smaller for another range to be the right one."""
+
+_SIGNED = 0.05
+"""How far below 0 an output of [-1, 1] must be: overshoots of others are smaller."""
+
+_CONTRAST = 1.5
+"""Contrast to the true image's from which an output is thought to be of [-1, 1], where it is 2."""
+
+_ALIKE = 2e-5
+"""How far an outcome may move with what else is in its batch: rounding, on some devices."""
+
 _FURTHER = 64
 """Pixels, a multiple of most periods: how much larger the crop is where the image is too large."""
 
@@ -187,6 +202,29 @@ def difference_from_original(network: Network, scene: Scene) -> float | None:
     return own[scene]
 
 
+def check_alone(
+    network: Network, alone: Float[np.ndarray, " k"], beside: Float[np.ndarray, " k"]
+) -> None:
+    """Refuses a network to which the other images of a batch matter.
+
+    Args:
+        network: the network.
+        alone: outcomes of the input in a batch of its like.
+        beside: the same in a batch with interventions.
+
+    Raises:
+        ValueError: they differ.
+    """
+    if np.allclose(beside, alone, rtol=_ALIKE / 20, atol=_ALIKE):
+        return
+    raise ValueError(
+        f"network={network.name}: what it makes of an image depends on the other images of the "
+        f"batch (an outcome of {float(alone[0]):.6g} becomes {float(beside[0]):.6g}), as with "
+        "normalisation by a batch's own statistics (training mode); use those that were learnt, "
+        "or take every image alone: cem.wrap(jax.vmap(lambda image: f(image[None])[0]))"
+    )
+
+
 def check_range(
     network: Network,
     scene: Scene,
@@ -205,13 +243,30 @@ def check_range(
         ValueError: the message names the range.
     """
     ends = [np.mean((p <= 0) | (p >= top)) for p, top in ((pixels, 255), (clean, 1))]
-    if ends[0] - ends[1] <= _BEYOND:  # too few that clipping can have changed
+    near = float(np.mean((pixels / 255 - clean) ** 2)) < _NEAR
+    if ends[0] - ends[1] <= _BEYOND and near:  # too few that clipping can have changed
         return
     restored = _whole(network, scene)
     beyond = float(np.mean((restored < -_BEYOND) | (restored > 1 + _BEYOND)))
-    if beyond > _BEYOND:
+    if beyond > _BEYOND or _is_of_other_range(restored, scene.clean):
         raise ValueError(
             f"network={network.name}: its output is {restored.dtype} from {restored.min():.4g} to "
             f"{restored.max():.4g}; expected float32 in [0, 1]. A network of another range is "
-            "wrapped with its scaling: cem.wrap(lambda x: f(255 * x) / 255)"
+            "wrapped with its scaling: cem.wrap(lambda x: f(255 * x) / 255), or for [-1, 1] "
+            "cem.wrap(lambda x: (f(2 * x - 1) + 1) / 2)"
         )
+
+
+def _is_of_other_range(restored: np.ndarray, clean: np.ndarray) -> bool:
+    """Whether an output is much nearer to the truth as one of [-1, 1] or of [0, 1 / 255]."""
+    if restored.shape != clean.shape:
+        return False
+
+    def far(pixels: np.ndarray) -> float:
+        return float(np.mean((np.clip(pixels, 0, 1) - clean) ** 2))
+
+    found, centred = far(restored) / _MUCH, clean - clean.mean()
+    contrast = float(np.sum(centred * restored) / max(np.sum(centred**2), 1e-9))
+    signed = restored.min() < -_SIGNED and contrast > _CONTRAST
+    tiny = restored.max() < 2 / 255
+    return (signed and far((restored + 1) / 2) < found) or (tiny and far(255 * restored) < found)

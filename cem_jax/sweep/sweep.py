@@ -15,13 +15,15 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float32, Int, UInt8
 
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
-from cem_jax.sweep.facts import check_crop, check_range, difference_from_original
+from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local, Mixed
+from cem_jax.sweep.programs import compiled
 from cem_jax.sweep.score import Target
 from cem_jax.sweep.source import AsGiven, FromPool, Interventions, draw_patches
 
@@ -86,14 +88,20 @@ class Sweep:
             # What do() writes begins that much before the block.
             origin = np.array([crop.top, crop.left], np.int32) + np.int32(layout.margin)
             fixed = (network.params, image, target, corner, origin)
-            method = Dense(layout.program, mesh, grid, put(fixed))
+            method = Dense(layout.program, mesh, grid, put(fixed), layout.name)
         else:
             numbers = np.full(layout.reach.size, -1)
             numbers[layout.place] = np.arange(len(layout.place))
-            ready = layout.plan.prepare(image[None], network.params)
+
+            def call(function: Any, statics: tuple[Any, ...], args: tuple[Any, ...]) -> Any:
+                args = jax.device_put(args, devices[0])
+                name = None if layout.name is None else f"prepare {layout.name}"
+                return compiled(function, statics, args, name=name)(*args)
+
+            ready = layout.plan.prepare(image[None], network.params, call)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
             kind = Mixed if layout.mixed else Local
-            method = kind(on_mesh, numbers, layout.score, mesh, grid, target)
+            method = kind(on_mesh, numbers, layout.score, mesh, grid, target, layout.name)
         return cls(layout, method, _chunk(layout, method, chunk), mesh)
 
     def from_pool(
@@ -142,14 +150,21 @@ class Sweep:
         """
         return fitting(functools.partial(self.method.baseline, asked), self.chunk)
 
-    def check(self, restored: UInt8[np.ndarray, "h w c"]) -> None:
+    def check(
+        self,
+        outcomes: Float32[np.ndarray, " k"],
+        restored: UInt8[np.ndarray, "h w c"],
+        other: Interventions | None,
+    ) -> None:
         """Refuses a network that is not what it is said to be, here.
 
-        Declared facts are compared with the whole image, the output with its range, and a network
-        of another framework with what it was made from.
+        Declared facts are compared with the whole image, the output with its range, a network of
+        another framework with what it was made from, and the baseline with itself beside others.
 
         Args:
+            outcomes: from `baseline`.
             restored: what is scored, from `baseline`.
+            other: an intervention at a block that reaches a region; None if no block does.
 
         Raises:
             ValueError: the message names the facts, or the range.
@@ -160,6 +175,11 @@ class Sweep:
         clean = layout.scene.clean[frame.y :, frame.x :][: frame.height, : frame.width]
         check_range(layout.network, layout.scene, restored, clean)
         difference_from_original(layout.network, layout.scene)
+        if not isinstance(self.method, Dense) or other is None or self.chunk.size == 1:
+            return  # causal cones are of one image
+        if not has_known_facts(layout.network):
+            beside = fitting(functools.partial(self.method.baseline_beside, other), self.chunk)
+            check_alone(layout.network, outcomes, beside)
 
     def evaluate(
         self, asked: Interventions
@@ -234,7 +254,7 @@ def _busy(layout: Layout, method: Mixed) -> int:
     """
     reach = layout.plan.program_of >= 0
     work = max(float(layout.work.programs[reach].mean()), 1.0)
-    programs = len(layout.plan.programs) * method.devices
+    programs = len(layout.plan.reads) * method.devices
     fits = layout.draws[0] * int(reach.sum()) / (8 * programs)
     size = min(max(fits, _FEWEST), max(_BUSY / work, _FEWEST))
     return 2 ** int(np.log2(size))

@@ -132,3 +132,67 @@ def test_dark_and_bright_scenes_are_no_other_range():
     black = np.zeros((64, 64, 3), np.uint8)
     sweep(cem.wrap(blur), black)
     sweep(cem.wrap(lambda x: blur(x) + 0.01), black + 255)
+
+
+def normalised(axes):
+    """Pixels of a mean and a deviation that are those over some axes of the batch."""
+
+    def f(x):
+        return 0.5 + 0.2 * (x - x.mean(axes, keepdims=True)) / x.std(axes, keepdims=True)
+
+    return f
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["map", "outcomes"])
+def test_a_network_that_sees_its_batch_is_refused(clean, given):
+    network, scene = cem.wrap(normalised((0, 1, 2))), cem.Scene.custom(clean, clean, unchanged)
+    with pytest.raises(ValueError, match="depends on the other images of the batch"):
+        if given:
+            patches = np.zeros((2, 8, 8, 3), np.float32)
+            cem.outcomes(network, scene, ROI, [(0, 0), (8, 8)], patches)
+        else:
+            sweep(network, clean)
+
+
+def centred(axes):
+    """A blur, and less what the mean over some axes of the batch is."""
+    return lambda x: blur(x) - 0.5 * (x.mean(axes, keepdims=True) - 0.5)
+
+
+@pytest.mark.parametrize("f", [normalised, centred])
+def test_what_is_taken_alone_does_not_see_its_batch(clean, f):
+    """Cones are of one image in any case."""
+    many = f((0, 1, 2))
+    taken = many if f is centred else jax.vmap(lambda image: many(image[None])[0])
+    alone = sweep(cem.wrap(taken), clean, plan=cem.Fixed(3))
+    one = sweep(cem.wrap(f((1, 2))), clean, plan=cem.Fixed(3))
+    np.testing.assert_allclose(alone.effect, one.effect, atol=1e-4)
+    assert np.nanmax(np.abs(one.effect)) > 0.01
+
+
+@pytest.mark.parametrize("f", [lambda x: 2 * blur(x) - 1, lambda x: blur(x) / 255])
+@pytest.mark.parametrize("light", [1.0, 0.15, -1.0], ids=["photo", "dark", "bright"])
+def test_an_output_of_another_range_is_refused_on_any_scene(clean, f, light):
+    shown = light * (clean / 255) if light > 0 else 0.4 + 0.6 * (clean / 255)
+    with pytest.raises(ValueError, match=r"its output is float32 from .*; expected float32"):
+        sweep(cem.wrap(f), shown.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: 0.5 * x, lambda x: 0.02 * x, lambda x: 1 - x, lambda x: 1.3 * x - 0.15,
+     lambda x: x - x.mean((1, 2), keepdims=True) + 0.5],
+    ids=["half", "dark", "inverse", "contrast", "centred"],
+)  # fmt: skip
+def test_poor_networks_are_not_refused(clean, f):
+    assert sweep(cem.wrap(f), clean).baseline > 0
+
+
+def test_a_network_that_ignores_its_image_is_named(clean):
+    with pytest.raises(ValueError, match=r"network=grey: .*does not depend on the image"):
+        sweep(cem.wrap(lambda x: jnp.full_like(x, 0.5), name="grey"), clean)
+
+
+def test_an_outcome_that_raises_is_named(clean):
+    with pytest.raises(ValueError, match=r"outcome=.*cannot score two regions .*ZeroDivisionErr"):
+        sweep(cem.wrap(blur), clean, outcome=lambda restored, true: 1 // 0)

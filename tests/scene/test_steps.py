@@ -1,5 +1,6 @@
 """Degradations against references written by themselves, and do() against degrading all again."""
 
+import fractions
 import io
 
 import jax
@@ -289,3 +290,43 @@ def test_scenes_are_the_same_at_every_call_and_others_with_another_seed():
 def test_what_is_out_of_range_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("value", ["8", b"8", None, [0.1], 1j, object(), 1.01, 50])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: cem.Scene.denoising(np.zeros((16, 16, 3), np.uint8), v),
+        cem.Noise,
+        lambda v: cem.PoissonGaussian(100, v),
+        lambda v: cem.Haze(light=v),
+        lambda v: cem.LowLight(light=v),
+    ],
+)
+def test_levels_are_numbers_in_their_range(make, value):
+    with pytest.raises(ValueError, match=r"(sigma|light)=.*: expected 0 .. 1"):
+        make(value)
+
+
+@pytest.mark.parametrize("value", ["8", None, [1], float("nan")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        cem.Blur.gaussian,
+        cem.Blur.motion,
+        lambda v: cem.Blur.motion(3, v),
+        lambda v: cem.Haze(depth=v),
+        lambda v: cem.LowLight(gamma=v),
+        lambda v: cem.PoissonGaussian(photons=v),
+    ],
+)
+def test_other_numbers_of_degradations_are_checked(make, value):
+    with pytest.raises(ValueError, match=r"=.*: expected"):
+        make(value)
+
+
+@pytest.mark.parametrize("sigma", [np.float32(0.1), np.float64(0.1), fractions.Fraction(1, 10)])
+def test_other_kinds_of_numbers_become_pythons(sigma):
+    scene = cem.Scene.denoising(np.zeros((16, 16, 3), np.uint8), sigma)
+    assert type(scene.facts["sigma"]) is float
+    assert type(cem.Noise(sigma).sigma) is float

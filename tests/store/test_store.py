@@ -85,6 +85,45 @@ def test_a_batch_that_was_cut_off_is_forgotten(tmp_path, lost):
     np.testing.assert_array_equal(values[:, 0, 0], np.arange(10))
 
 
+@pytest.mark.parametrize("place", [30, -1])
+def test_a_batch_with_a_wrong_byte_is_forgotten(tmp_path, place):
+    """A whole batch of which one bit is another: in its head, and in its last outcome."""
+    folder, cells = tmp_path / "s", np.arange(5)
+    with open_store(folder, {"a": 1}) as log:
+        log.append(cells, np.zeros(5, int), cells[:, None].astype(np.float32), 1.5)
+    path = folder / LOG.format(0)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    values = np.full((5, 1, 1), np.nan, np.float32)
+    assert read_outcomes(folder, values) == 0
+    assert np.isnan(values).all()
+
+
+def test_of_several_processes_the_first_makes_the_record_and_refuses(tmp_path):
+    with open_store(tmp_path, {"a": 1}, written_by="me"):
+        record = (tmp_path / "sweep.json").read_bytes()
+        # The others come while the first is at work, and may not be told apart either.
+        with open_store(tmp_path, {"a": 1}, process=1, written_by="you", alone="a closure") as log:
+            log.append(np.zeros(1, int), np.zeros(1, int), np.ones((1, 1), np.float32), 7.0)
+        assert (tmp_path / "sweep.json").read_bytes() == record
+    assert sorted(file.name for file in tmp_path.iterdir() if file.suffix == ".log") == [
+        LOG.format(0), LOG.format(1)
+    ]  # fmt: skip
+    values = np.full((1, 1, 1), np.nan, np.float32)
+    assert read_outcomes(tmp_path, values) == 0  # seconds are the first process's
+    assert values[0, 0, 0] == 1
+    with pytest.raises(ValueError, match="cannot be resumed: a closure"):
+        open_store(tmp_path, {"a": 1}, alone="a closure")
+
+
+def test_a_log_is_the_first_processs_by_default(tmp_path):
+    with open_store(tmp_path, {"a": 1}):
+        pass
+    with Log(tmp_path):
+        assert [file.name for file in tmp_path.glob("*.log")] == [LOG.format(0)]
+
+
 def test_two_runs_do_not_write_to_one_directory(tmp_path):
     with open_store(tmp_path, {"a": 1}), pytest.raises(ValueError, match="another run"):
         open_store(tmp_path, {"a": 1})

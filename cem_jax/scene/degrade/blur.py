@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32
 
+from cem_jax.arguments import number_in
 from cem_jax.scene.degrade.kernel import gaussian, in_fixed_point, line
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
@@ -60,8 +61,7 @@ class Blur(Degradation):
         Raises:
             ValueError: sigma is not above 0, or so large that the kernel has more than 101 pixels.
         """
-        if not 0 < sigma <= _LARGEST / 6:
-            raise ValueError(f"sigma={sigma!r}: expected pixels, above 0 and at most 16")
+        sigma = number_in("sigma", sigma, 0.01, 16.5, "in pixels")
         return cls(gaussian(sigma, int(np.ceil(3 * sigma)) if radius is None else radius))
 
     @classmethod
@@ -75,9 +75,8 @@ class Blur(Degradation):
         Raises:
             ValueError: a length outside 1 .. 99, or an angle that is not finite.
         """
-        if not 1 <= length <= _LARGEST - 2 or not np.isfinite(angle):
-            raise ValueError(f"length={length!r}, angle={angle!r}: expected 1 .. 99, and degrees")
-        return cls(line(length, angle))
+        length = number_in("length", length, 1, _LARGEST - 2, "in pixels")
+        return cls(line(length, number_in("angle", angle, -np.inf, unit="in degrees")))
 
     @property
     def radius(self) -> int:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64, Int32
 
+from cem_jax.arguments import number_in
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
 
@@ -64,12 +65,10 @@ class Haze(Degradation):
     angle: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.light <= 1:
-            raise ValueError(f"light={self.light!r}: expected 0 .. 1")
-        for name in ("depth", "slope", "angle"):
-            value = getattr(self, name)
-            if not np.isfinite(value) or (name == "depth" and value < 0):
-                raise ValueError(f"{name}={value!r}: expected a finite number, a depth at least 0")
+        ends = {"light": (0, 1), "depth": (0, np.inf), "slope": (-np.inf, np.inf),
+                "angle": (-np.inf, np.inf)}  # fmt: skip
+        for name, (least, most) in ends.items():
+            object.__setattr__(self, name, number_in(name, getattr(self, name), least, most))
 
     def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
         through = transmission(shape[:2], self.depth, self.slope, self.angle)

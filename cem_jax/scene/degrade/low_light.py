@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32
 
+from cem_jax.arguments import number_in, positive_number
 from cem_jax.scene.degrade.step import Degradation
 
 
@@ -38,10 +39,8 @@ class LowLight(Degradation):
     light: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.gamma) and self.gamma > 0):
-            raise ValueError(f"gamma={self.gamma!r}: expected a number above 0")
-        if not 0 <= self.light <= 1:
-            raise ValueError(f"light={self.light!r}: expected a share, 0 .. 1")
+        object.__setattr__(self, "gamma", positive_number("gamma", self.gamma))
+        object.__setattr__(self, "light", number_in("light", self.light, 0, 1, "a share"))
 
     def apply(self, image: Int32[jax.Array, "h w c"], drawn: Any) -> Int32[jax.Array, "h w c"]:
         table = np.rint(255 * darkened(np.arange(256) / 255, self.gamma, self.light))

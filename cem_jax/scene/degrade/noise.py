@@ -8,11 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32, Key, Shaped, UInt8
 
+from cem_jax.arguments import number_in
 from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
-_MOST = 10.0
-"""Largest standard deviation, in units of [0, 1]."""
+_MOST = 1.0
+"""Largest standard deviation, in units of [0, 1]: larger numbers are meant as grey levels."""
+
+
+def noise_level(sigma: object) -> float:
+    """A standard deviation, checked.
+
+    Raises:
+        ValueError: no number in 0 .. 1.
+    """
+    unit = "in units of [0, 1]: 50 grey levels are 50/255"
+    return number_in("sigma", sigma, 0, _MOST, unit)
 
 
 def add_noise(
@@ -62,7 +73,7 @@ class Noise(Degradation):
         grey: whether all channels of a pixel receive the same noise.
 
     Raises:
-        ValueError: a sigma that is negative or not finite.
+        ValueError: a sigma outside 0 .. 1.
     """
 
     sigma: float
@@ -70,8 +81,7 @@ class Noise(Degradation):
     renewed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.sigma) and 0 <= self.sigma <= _MOST):
-            raise ValueError(f"sigma={self.sigma!r}: expected 0 .. 10, in units of [0, 1] (50/255)")
+        object.__setattr__(self, "sigma", noise_level(self.sigma))
 
     def _scaled(self, normal: Any) -> Any:
         """Standard normal numbers as noise, in fixed point."""
@@ -105,7 +115,7 @@ class PoissonGaussian(Degradation):
         sigma: standard deviation of the reading, in units of [0, 1].
 
     Raises:
-        ValueError: photons not above 0, or a sigma that is negative or not finite.
+        ValueError: photons not above 0, or a sigma outside 0 .. 1.
     """
 
     photons: float = 100.0
@@ -113,10 +123,8 @@ class PoissonGaussian(Degradation):
     renewed: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.photons) and self.photons >= 0.01):
-            raise ValueError(f"photons={self.photons!r}: expected a number of at least 0.01")
-        if not (np.isfinite(self.sigma) and 0 <= self.sigma <= _MOST):
-            raise ValueError(f"sigma={self.sigma!r}: expected 0 .. 10, in units of [0, 1]")
+        object.__setattr__(self, "photons", number_in("photons", self.photons, 0.01))
+        object.__setattr__(self, "sigma", noise_level(self.sigma))
 
     def drawn(self, random: np.random.RandomState, shape: tuple[int, int, int]) -> Any:
         return jnp.asarray(random.standard_normal(shape), jnp.float32)

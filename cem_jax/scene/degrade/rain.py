@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64, Int32, Shaped, UInt8
 
+from cem_jax.arguments import number_in
 from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.kernel import correlate
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
@@ -38,16 +39,13 @@ class Rain(Degradation):
     beta: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.amount <= 1:
-            raise ValueError(f"amount={self.amount!r}: expected a share, 0 .. 1")
+        number_in("amount", self.amount, 0, 1, "a share")
         if self.width not in _WIDTHS:
             raise ValueError(f"width={self.width!r}: expected one of {_WIDTHS}")
         if self.length not in range(1, _LONGEST + 1):
             raise ValueError(f"length={self.length!r}: expected whole pixels, 1 .. {_LONGEST}")
-        if not (np.isfinite(self.angle) and 0 <= self.beta <= 10):
-            raise ValueError(
-                f"angle={self.angle!r}, beta={self.beta!r}: expected degrees, and 0 .. 10"
-            )
+        number_in("angle", self.angle, -np.inf, unit="in degrees")
+        number_in("beta", self.beta, 0, 10)
 
     @classmethod
     def of_kind(cls, kind: str = "medium", seed: int = 0, angle: float | None = None) -> "Rain":
