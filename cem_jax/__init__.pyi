@@ -4,7 +4,9 @@ from cem_jax.attribution.gradients import integrated_gradients as integrated_gra
 from cem_jax.attribution.gradients import local_attribution_map as local_attribution_map
 from cem_jax.attribution.occlusion import occlusion_map as occlusion_map
 from cem_jax.attribution.receptive_field import ReceptiveField as ReceptiveField
-from cem_jax.attribution.receptive_field import effective_receptive_field as effective_receptive_field
+from cem_jax.attribution.receptive_field import (
+    effective_receptive_field as effective_receptive_field,
+)
 from cem_jax.attribution.record import Attribution as Attribution
 from cem_jax.effects.compute import Compute as Compute
 from cem_jax.effects.effect import causal_effect_map as causal_effect_map
