@@ -1,6 +1,6 @@
 """What a job costs beside its maps: an engine's overhead, store operations, bytes, a status.
 
-    python benchmarks/jobs.py [--maps 60] [--engines here processes dask submitit] [--json FILE]
+    python benchmarks/jobs.py [--maps 60] [--engines calls here dask ...] [--json FILE]
 
 The maps are empty: a network that looks at single pixels, whose blocks cannot reach the region.
 """
@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
+
 import cem_jax as cem
 from cem_jax.jobs.processes import Processes
 from cem_jax.store import objects
 
-ENGINES = ("here", "processes", "dask", "submitit")
+ENGINES = ("calls", "here", "processes", "dask", "submitit")
 _WORKERS = 2
 
 
@@ -49,7 +51,7 @@ def empty_job(maps: int) -> cem.Job:
 @contextlib.contextmanager
 def engine(name: str, folder: Path) -> Iterator[Any]:
     """An executor by its name; None is this process."""
-    if name == "here":
+    if name in ("calls", "here"):
         yield None
     elif name == "processes":
         with Processes(_WORKERS) as executor:
@@ -68,28 +70,44 @@ def engine(name: str, folder: Path) -> Iterator[Any]:
         yield submitit.LocalExecutor(folder / "logs")
 
 
+def make_alone(job: cem.Job, out: Path) -> None:
+    """The maps of a job without one: what they cost themselves."""
+    for one in job.maps:
+        cem.causal_effect_map(
+            job.networks[one.network](), job.scenes[one.scene](), one.roi, plan=job.plan,
+            directory=out / str(one), progress=False, devices=jax.local_devices(),
+        )  # fmt: skip
+
+
 def overhead(name: str, maps: int) -> dict[str, float | str]:
     """Milliseconds of an engine for each map: of a run of twice as many, less a run of as many."""
-    seconds = []
+    seconds, own = [], []
     with tempfile.TemporaryDirectory() as place, engine(name, Path(place)) as executor:
         # All maps of a submitit job are one task: a process of its own for each would be measured.
         each = {"maps_per_task": 2 * maps} if name == "submitit" else {}
         for number, count in enumerate((2, maps, 2 * maps)):  # the first one imports and compiles
             out, job = Path(place) / str(number), empty_job(count)
-            begun = time.perf_counter()
-            results = cem.run_job(job, out, executor=executor, progress=False, **each)
+            begun, before = time.perf_counter(), time.process_time()
+            results = []
+            if name == "calls":
+                make_alone(job, out)
+            else:
+                results = cem.run_job(job, out, executor=executor, progress=False, **each)
             seconds.append(time.perf_counter() - begun)
+            own.append(time.process_time() - before)
             problems = [one.problem for one in results if one.problem]
             if problems:
                 raise RuntimeError(problems[0])
         begun = time.perf_counter()
-        cem.job_status(Path(place) / "2")
+        if name != "calls":
+            cem.job_status(Path(place) / "2")
         status = time.perf_counter() - begun
-    workers = 1 if name in ("here", "submitit") else _WORKERS
+    workers = 1 if name in ("calls", "here", "submitit") else _WORKERS
     return {
         "engine": name, "maps": 2 * maps,
         "ms a map": 1000 * workers * (seconds[2] - seconds[1]) / maps,
-        "first run s": seconds[0], "status ms a map": 1000 * status / (2 * maps),
+        "of it here, CPU ms": 1000 * (own[2] - own[1]) / maps, "first run s": seconds[0],
+        "status ms a map": 1000 * status / (2 * maps),
     }  # fmt: skip
 
 

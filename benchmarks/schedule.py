@@ -39,8 +39,8 @@ class Machine:
     chips: int = 256
     map_seconds: float = 5.75
     spread: float = 0.7
-    first_seconds: float = 4.4
-    compile_seconds: float = 6.2
+    first_seconds: float = 2.5
+    compile_seconds: float = 3.65
     slow: float = 0.03
     slowness: float = 3.0
     losses: float = 0.1

@@ -50,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plans.plan": ["Plan"],
         "plans.every_block": ["Fixed", "Quadrature", "Stratified"],
         "plans.coarse_to_fine": ["CoarseToFine"],
+        "plans.corrected": ["Corrected"],
         "plans.adaptive": ["Adaptive"],
         "map.effect_map": ["EffectMap"],
         "map.difference": ["Difference", "difference"],

@@ -4,9 +4,7 @@ from cem_jax.attribution.gradients import integrated_gradients as integrated_gra
 from cem_jax.attribution.gradients import local_attribution_map as local_attribution_map
 from cem_jax.attribution.occlusion import occlusion_map as occlusion_map
 from cem_jax.attribution.receptive_field import ReceptiveField as ReceptiveField
-from cem_jax.attribution.receptive_field import (
-    effective_receptive_field as effective_receptive_field,
-)
+from cem_jax.attribution.receptive_field import effective_receptive_field as effective_receptive_field
 from cem_jax.attribution.record import Attribution as Attribution
 from cem_jax.effects.compute import Compute as Compute
 from cem_jax.effects.effect import causal_effect_map as causal_effect_map
@@ -76,6 +74,7 @@ from cem_jax.outcome import ssim as ssim
 from cem_jax.outcome import unit as unit
 from cem_jax.plans.adaptive import Adaptive as Adaptive
 from cem_jax.plans.coarse_to_fine import CoarseToFine as CoarseToFine
+from cem_jax.plans.corrected import Corrected as Corrected
 from cem_jax.plans.every_block import Fixed as Fixed
 from cem_jax.plans.every_block import Quadrature as Quadrature
 from cem_jax.plans.every_block import Stratified as Stratified

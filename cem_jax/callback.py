@@ -1,11 +1,22 @@
 """A function of the host inside a program of JAX: the one module that knows how JAX calls back."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
 import numpy as np
 from jax.experimental.buffer_callback import buffer_callback
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Written:
+    """The function's result in a buffer; an object, so that what it wraps can be asked for."""
+
+    function: Callable[[Any], np.ndarray]
+
+    def __call__(self, context: Any, result: Any, operand: Any) -> None:
+        np.asarray(result)[...] = self.function(operand)
 
 
 def call_on_host(
@@ -29,12 +40,8 @@ def call_on_host(
     Returns:
         The function's result.
     """
-
-    def into(context: Any, result: Any, operand: Any) -> None:
-        np.asarray(result)[...] = function(operand)
-
     return jax.lax.platform_dependent(
         x,
-        cpu=buffer_callback(into, out, vmap_method=vmap_method),
+        cpu=buffer_callback(_Written(function), out, vmap_method=vmap_method),
         default=lambda x: jax.pure_callback(function, out, x, vmap_method=vmap_method),
     )

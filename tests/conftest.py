@@ -30,7 +30,8 @@ SHARED = Path(os.environ.get("CEM_JAX_SHARED", Path(__file__).parents[2] / "shar
 
 LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
-    "cone/test_windows.py", "docs/test_doc_commands.py", "docs/test_notebooks.py",
+    "cone/test_two_windows.py", "cone/test_windows.py", "docs/test_doc_commands.py",
+    "docs/test_notebooks.py",
     "experiments/test_figures.py", "experiments/test_training.py",
     "explore/test_explore_browser.py", "explore/test_server.py", "explore/test_session.py",
     "held/test_freeze.py", "held/test_freeze_zoo.py", "inside/test_mediated.py",
@@ -41,7 +42,8 @@ LONG = (
     "models/test_official.py", "models/test_recognise.py", "models/test_zoo.py",
     "models/test_zoo_radius.py", "models/test_zoo_weights.py", "network/test_foreign.py",
     "network/test_onnx.py", "network/test_spandrel.py", "store/test_objects.py",
-    "sweep/test_devices.py", "test_benchmarks.py", "view/test_pictures.py",
+    "sweep/test_corrected_sweep.py",
+    "sweep/test_devices.py", "sweep/test_kept.py", "test_benchmarks.py", "view/test_pictures.py",
     "view/test_report_browser.py",
 )  # fmt: skip
 """Modules of many networks, or of many processes: as a whole they take hours on two cores."""

@@ -1,7 +1,8 @@
 """Attribution methods to compare with: LAM, integrated gradients, occlusion.
 
 Local attribution maps, integrated gradients, plain gradients and occlusion, for any network, task
-and scale. `docs/attribution.md` says how they differ from causal effects.
+and scale. `docs/attribution.md` says how they differ from causal effects. Imports
+`effects` and below.
 """
 
 from cem_jax.attribution.contribution import area_of_contribution as area_of_contribution

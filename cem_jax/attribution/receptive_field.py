@@ -63,7 +63,7 @@ class ReceptiveField:
             share: between 0 and 1.
 
         Returns:
-            Between 0 and 1; more where the network uses more of the image.
+            Between 0 and 1, without unit; more where the network uses more of the image.
 
         Raises:
             ValueError: another share.

@@ -50,7 +50,9 @@ def compare(
     from cem_jax.view.figure_file import write_figure
 
     found = cem.difference(*(_only_map(place) for place in places))
-    figure = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value).figure
+    drawn = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value)
+    figure = drawn.get_figure(root=True)
+    assert figure is not None
     write_figure(figure, out, dpi=200)
     numbers = found.summary
     text = f"{cem.markdown_table([numbers])}\n\nWritten: {out}"
@@ -59,7 +61,9 @@ def compare(
 
 def _only_map(place: str) -> "cem.EffectMap":
     """The map of a file, or of a folder that holds one."""
-    found = load_maps([place])
+    from cem_jax.store.objects import as_place
+
+    found = load_maps([as_place(place)])
     if len(found) > 1:
         raise ValueError(f"{place}: {len(found)} maps in this folder; name one of its map.npz")
     return found[0]

@@ -136,6 +136,8 @@ def map_command(
         from cem_jax.cli.many import make_job
         from cem_jax.jobs.reference_config import read_reference_config
 
+        if through:
+            raise ValueError("--through: expected without --reference-config")
         start_jax(context)
         make_job(read_reference_config(reference_config, weights), out, json)
         return

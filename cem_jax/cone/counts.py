@@ -51,7 +51,7 @@ def _of_loops(params: Mapping[str, Any]) -> float:
 def of_whole(graph: Graph) -> float:
     """Multiply-adds of the function on a whole image."""
     used = [eq for eq in graph.equations if eq.depends]
-    return float(sum(multiply_adds(eq, np.asarray(eq.out_shapes[0])) for eq in used))
+    return float(sum(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64)) for eq in used))
 
 
 def of_both_cones(

@@ -44,7 +44,7 @@ class _Run:
         self,
         program: WindowProgram,
         caches: Sequence[jax.Array],
-        offsets: jax.Array,
+        offsets: AnyArray,
         patches: jax.Array,
     ):
         self.program, self.draws = program, len(patches)

@@ -19,7 +19,10 @@ from .graph import AnyArray, Graph
 from .reach import Rectangle, with_params
 from .regions import Boxes
 from .trace import trace
-from .windows import Key, WindowProgram, programs
+from .windows import WindowProgram, programs
+
+Call = Callable[[Any, tuple[Any, ...], tuple[Any, ...]], Any]
+"""From a function, its static arguments and its arrays to its result."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +43,19 @@ class MultiplyAdds:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Code:
+    """What of a plan is traced, and needed no more where that was compiled before.
+
+    Args:
+        programs: one for each class of positions.
+        baseline: the run without an intervention.
+    """
+
+    programs: tuple[WindowProgram, ...]
+    baseline: Baseline
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class ConePlan:
     """Everything about a cone but the numbers; serves any image and parameters of its shapes.
 
@@ -50,11 +66,13 @@ class ConePlan:
         origins: first row and column of each block, int64 [blocks, 2].
         program_of: which program each block has, int [blocks]; -1 for blocks that cannot reach the
             region: their effect is exactly zero.
-        programs: one for each class of positions.
         offsets: for each block the data that its program takes, int32 [columns].
         dense: whether nothing was gained: all of the region's backward cone is computed.
         note: what was decided, in words.
         multiply_adds: of one intervention.
+        reads: for each program, the numbers of the baseline arrays that it takes.
+        constants: arrays that the function closes over.
+        make: gives the code; it is called when something is traced.
     """
 
     shape: tuple[int, ...]
@@ -62,30 +80,43 @@ class ConePlan:
     block: int
     origins: Int64[np.ndarray, "blocks 2"]
     program_of: Integer[np.ndarray, " blocks"]
-    programs: tuple[WindowProgram, ...]
     offsets: tuple[Int32[np.ndarray, "..."], ...]
     dense: bool
     note: str
     multiply_adds: MultiplyAdds
-    _baseline: Baseline
-    _keys: tuple[Key, ...]
+    reads: tuple[tuple[int, ...], ...]
+    constants: tuple[Any, ...]
+    make: Callable[[], Code]
 
-    def prepare(self, x: Float[AnyArray, "1 h w c"], params: Any = None) -> "Cone":
+    @functools.cached_property
+    def code(self) -> Code:
+        """What is traced."""
+        return self.make()
+
+    @property
+    def programs(self) -> tuple[WindowProgram, ...]:
+        """One for each class of positions."""
+        return self.code.programs
+
+    def prepare(
+        self, x: Float[AnyArray, "1 h w c"], params: Any = None, call: Call | None = None
+    ) -> "Cone":
         """Runs the function once on an image.
 
         Args:
             x: the image, [1, h, w, c].
             params: the parameters, as the function takes them.
+            call: calls a function of `jax.jit` with static arguments, which come first, and arrays;
+                None simply calls it.
 
         Raises:
             ValueError: x has another shape.
         """
         if np.shape(x) != self.shape:
             raise ValueError(f"x has shape {np.shape(x)}; planned for {self.shape}")
-        leaves, constants = jax.tree.leaves(params), self._baseline.graph.constants.values()
-        arrays, region = _prepare(self._baseline, tuple(leaves), tuple(constants), jnp.asarray(x))
-        caches = dict(zip(self._keys, arrays, strict=True))
-        return Cone(self, tuple(tuple(caches[k] for k in p.keys) for p in self.programs), region)
+        args = (tuple(jax.tree.leaves(params)), self.constants, jnp.asarray(x))
+        arrays, region = _prepare(self, *args) if call is None else call(_prepare, (self,), args)
+        return Cone(self, tuple(tuple(arrays[k] for k in reads) for reads in self.reads), region)
 
     def index(self, origin: Sequence[int]) -> int:
         """The number of the block with that first row and column.
@@ -187,7 +218,7 @@ def plan(
     call = with_params(f, params)
     graph = trace(call, params, shape, jnp.float32)
     y, x, h, w = (int(n) for n in roi)
-    box = _region(graph, (y, x, h, w))
+    box = region_of(graph, (y, x, h, w))
     blocks = image_boxes(origins, (block, block), shape[3])
     region = needs(graph, box)
     near = np.flatnonzero(blocks.meet(region[graph.image]).some)
@@ -207,11 +238,14 @@ def plan(
     offsets = [np.zeros(0, np.int32)] * len(origins)
     for position, row in zip(near.tolist(), found.offsets, strict=True):
         offsets[position] = row
+    baseline = Baseline.make(graph, found.extents, box)
+    code, order = Code(found.all, baseline), {key: k for k, key in enumerate(found.extents)}
     return ConePlan(
-        shape, (y, x, h, w), block, origins, _spread(found.of, near, len(origins), -1), found.all,
+        shape, (y, x, h, w), block, origins, _spread(found.of, near, len(origins), -1),
         tuple(offsets), chosen.dense, chosen.note,
         dataclasses.replace(counts, programs=_spread(each[found.of], near, len(origins), 0.0)),
-        Baseline.make(graph, found.extents, box), tuple(found.extents),
+        tuple(tuple(order[key] for key in program.keys) for program in found.all),
+        tuple(graph.constants.values()), lambda: code,
     )  # fmt: skip
 
 
@@ -280,13 +314,13 @@ _evaluate = functools.partial(jax.jit, static_argnums=0)(run)
 
 @functools.partial(jax.jit, static_argnums=0)
 def _prepare(
-    baseline: Baseline, leaves: Sequence[jax.Array], constants: Sequence[jax.Array], x: jax.Array
+    plan: ConePlan, leaves: Sequence[jax.Array], constants: Sequence[jax.Array], x: jax.Array
 ) -> tuple[tuple[jax.Array, ...], jax.Array]:
-    arrays, region = baseline.run(leaves, constants, x)
+    arrays, region = plan.code.baseline.run(leaves, constants, x)
     return arrays, region[0]
 
 
-def _region(graph: Graph, roi: Rectangle) -> Boxes:
+def region_of(graph: Graph, roi: Rectangle) -> Boxes:
     """The region's box in the output."""
     out = graph.shapes[graph.output]
     if len(out) != 4 or out[0] != 1:

@@ -134,7 +134,7 @@ class Planner:
             exact = changed.meet(region[number])
             if exact.some.any():
                 size = exact.size().max(axis=0)
-                most = np.asarray(graph.shapes[number]) - size
+                most = np.asarray(graph.shapes[number], np.int64) - size
                 self.windows[number] = Boxes.of(np.clip(exact.lo, 0, most), size)
 
     def plan(self, roi: Boxes) -> WindowProgram:
@@ -144,7 +144,7 @@ class Planner:
             if any(number in self.windows for number in eq.outputs):
                 step = self._step(eq)
                 steps.append(step)
-                total += float(multiply_adds(eq, np.asarray(step.size)))
+                total += float(multiply_adds(eq, np.asarray(step.size, np.int64)))
         place = Boxes.of(np.repeat(roi.lo, self.count, axis=0), roi.size()[0])
         result = self._read(self.graph.output, place, None)
         return WindowProgram(tuple(steps), result, tuple(self.extents), total)
@@ -192,7 +192,7 @@ class Planner:
         window, size = self.windows.get(number), _size(part)
         if window is None:
             return self._baseline(number, part, fill)
-        lengths, own = np.asarray(size), np.asarray(_size(window))
+        lengths, own = np.asarray(size, np.int64), np.asarray(_size(window), np.int64)
         # Where they do not meet, how far they are apart does not matter.
         ahead = np.clip(window.lo - part.lo, -own, lengths)
         covers = ((ahead <= 0) & (ahead + own >= lengths)).all(axis=0)
@@ -213,7 +213,7 @@ class Planner:
         )
 
     def _baseline(self, number: int, part: Boxes, fill: Any) -> Read:
-        size, shape = _size(part), np.asarray(self.graph.shapes[number])
+        size, shape = _size(part), np.asarray(self.graph.shapes[number], np.int64)
         inside = fill is None or bool(((part.lo >= 0) & (part.hi <= shape)).all())
         if number in self.spread and inside:
             eq = self.spread[number]
@@ -299,7 +299,9 @@ def _even(boxes: Boxes, shape: tuple[int, ...]) -> Boxes:
     lengths = boxes.hi - boxes.lo
     size = lengths.max(axis=0)
     grows = (lengths != size).any(axis=0)
-    return Boxes.of(np.where(grows, np.minimum(boxes.lo, shape - size), boxes.lo), size)
+    return Boxes.of(
+        np.where(grows, np.minimum(boxes.lo, np.asarray(shape, np.int64) - size), boxes.lo), size
+    )
 
 
 def _size(boxes: Boxes) -> tuple[int, ...]:

@@ -11,7 +11,9 @@ from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes, extreme_draws
 from cem_jax.outcome import tolerance, unit
+from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.image import to_bytes
+from cem_jax.sweep.corrected import CorrectedSweep
 from cem_jax.sweep.facts import difference_from_original
 from cem_jax.sweep.sweep import Sweep
 
@@ -33,10 +35,10 @@ def estimated_maps(
     """
     scene, grid = request.scene, request.grid
     values, inside = drawn.values[number], request.inside(roi)
-    company = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
+    shared = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
     provenance = request.configuration((roi,)) | {
         "scene_name": scene.name,
-        "computed": sweep.layout.note + company,
+        "computed": sweep.layout.note + shared,
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
         "calls": sweep.chunk.calls,
         "evaluated": sweep.chunk.evaluated,
@@ -48,6 +50,8 @@ def estimated_maps(
     difference = difference_from_original(request.network, scene)
     if difference is not None:
         provenance["difference_from_original"] = difference
+    if isinstance(request.plan, Corrected):
+        provenance["corrections"] = _corrections(request.plan, values[..., 0])
     maps = {}
     for index, (name, score) in enumerate(request.scores.items()):
         own, start = values[..., index], float(drawn.baseline[number, index])
@@ -78,8 +82,22 @@ def estimated_maps(
     return maps
 
 
+def _corrections(plan: Corrected, values: np.ndarray) -> dict[str, float | int]:
+    """How many draws were computed exactly too, and by how much that changed the first outcome."""
+    found = plan.corrections(values)
+    found = found[np.isfinite(found)]
+    if not len(found):
+        return {"count": 0}
+    return {
+        "count": len(found),
+        "mean": float(found.mean()),
+        "root_mean_square": float(np.sqrt(np.square(found).mean())),
+        "largest": float(np.abs(found).max()),
+    }
+
+
 def extremes_of(
-    request: Request, sweep: Sweep, drawn: Outcomes, effect_map: EffectMap
+    request: Request, sweep: Sweep | CorrectedSweep, drawn: Outcomes, effect_map: EffectMap
 ) -> Extremes | None:
     """What stands behind the map of a sweep's only region."""
     roi, block, pool = effect_map.roi, request.block, request.pool.patches

@@ -12,25 +12,27 @@ from jax.sharding import Mesh
 from jaxtyping import Bool, Int
 
 from cem_jax.arguments import truth, whole_number
-from cem_jax.effects.compute import Compute
-from cem_jax.effects.digest import (
+from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
     digest_arrays,
     digest_function,
     digest_text,
 )
+from cem_jax.effects.compute import Compute
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.sweep.chunks import Chunk
+from cem_jax.sweep.corrected import corrected_sweep
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.score import scored_shapes
@@ -334,9 +336,12 @@ class Request:
         given = self.compute.devices
         return jax.local_device_count() if given is None else len(given)
 
-    def sweep(self, layout: Layout) -> Sweep:
+    def sweep(self, layout: Layout) -> Sweeps:
         """A layout on the devices."""
-        return Sweep.make(layout, chunk=self.compute.chunk, devices=self.compute.devices)
+        how = {"chunk": self.compute.chunk, "devices": self.compute.devices}
+        if isinstance(self.plan, Corrected):
+            return corrected_sweep(layout, self.plan.draws, **how)
+        return Sweep.make(layout, **how)
 
     def interventions(
         self, sweep: Sweeps, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]

@@ -1,7 +1,7 @@
 """Rounds of draws: plans say which should exist next, and a sweep evaluates them.
 
 Several regions may share a sweep. Each has a plan of its own, which sees no draws but those that it
-asked for, so that a region's draws are the same in whatever company.
+asked for, so that a region's draws do not depend on the others.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ def draw(
 
 
 def _baseline(
-    request: Request, sweep: Sweeps, active: Sequence[np.ndarray]
+    request: Request, sweep: Sweeps, active: Sequence[Bool[np.ndarray, " cells"]]
 ) -> tuple[Float32[np.ndarray, "regions k"], UInt8[np.ndarray, "h w c"]]:
     """Outcomes without an intervention, [r, k], and what is scored; the network is checked by it.
 

@@ -80,7 +80,7 @@ class Asked:
         if not all(type(one) is int for one in pinned):
             raise ValueError("pinned: expected whole numbers")
         sigma, plan = told.get("sigma"), _of(told, "plan", str)
-        if type(sigma) not in (int, float) or not 0 < sigma < 256:
+        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma < 256:
             raise ValueError("sigma: expected grey levels between 0 and 255")
         return cls(
             _of(told, "tab", str), _of(told, "photograph", int), _of(told, "task", str),

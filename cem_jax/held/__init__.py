@@ -1,1 +1,4 @@
-"""Operations of a network, found and named, and networks in which some of them are held."""
+"""Operations of a network by name, and networks in which some of them are held.
+
+Imports `cone`, `network`, `scene`.
+"""

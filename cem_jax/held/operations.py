@@ -6,6 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.cone.counts import multiply_adds, of_whole
@@ -13,7 +15,7 @@ from cem_jax.cone.graph import Equation
 from cem_jax.held.apply import leaving
 from cem_jax.held.probe import Probe, computes, probe
 from cem_jax.held.traced import Traced
-from cem_jax.network.network import Network
+from cem_jax.network.network import Apply, Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.scene.scene import Scene
 
@@ -70,10 +72,10 @@ def operations(network: Network, scene: Scene) -> tuple[Operation, ...]:
         >>> scene = cem.Scene.denoising(cem.example_image("pagoda")[:64, :64])
         >>> for found in cem.operations(cem.wrap(brightened), scene):
         ...     print(found.name, found.shape, found.is_global)
-        mul (1, 64, 64, 3) False
         pool (1, 1, 1, 3) True
         pool:reduce_sum (1, 3) True
         pool:div (1, 1, 1, 3) False
+        mul (1, 64, 64, 3) False
         mul#2 (1, 1, 1, 3) False
         add (1, 64, 64, 3) False
     """
@@ -89,12 +91,19 @@ def traced_on(network: Network, scene: Scene) -> Traced:
 
 def probed(network: Network, scene: Scene) -> Probe:
     """What is global in the network."""
-    return _probed(network, scene.degraded.shape)
+    leaves, tree = jax.tree.flatten(network.params)
+    like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
+    shape = scene.degraded.shape
+    return _probed(network.name, network.apply, tree, like, network.anchor, shape)
 
 
 @functools.lru_cache(maxsize=32)
-def _probed(network: Network, shape: tuple[int, int, int]) -> Probe:
-    return probe(network, *shape)
+def _probed(
+    name: str, apply: Apply, tree: Any, like: tuple[Any, ...], anchor: int | None,
+    shape: tuple[int, int, int],
+) -> Probe:  # fmt: skip
+    """Found once for all networks of these shapes; no parameters are kept."""
+    return probe(Network(name, apply, jax.tree.unflatten(tree, like), anchor=anchor), *shape)
 
 
 def _around(path: str) -> list[str]:
@@ -120,7 +129,7 @@ def _listed(traced: Traced, found: Probe) -> tuple[Operation, ...]:
                 rows.append(_module(path, own[path], traced, found, whole))
         if computes(eq):
             name = traced.name(eq)
-            share = float(multiply_adds(eq, np.asarray(eq.out_shapes[0]))) / whole
+            share = float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) / whole
             rows.append(
                 Operation(name, eq.name, eq.out_shapes[0], found.reach.get(name), share,
                           name in found.held)
@@ -134,7 +143,10 @@ def _module(
     last = leaving(traced.graph, {eq.outputs[0] for eq in inside}) or [inside[-1].outputs[0]]
     by_output = {eq.outputs[0]: eq for eq in inside}
     end = by_output[last[-1]]
-    share = sum(float(multiply_adds(eq, np.asarray(eq.out_shapes[0]))) for eq in inside) / whole
+    share = (
+        sum(float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) for eq in inside)
+        / whole
+    )
     return Operation(
         path, "module", end.out_shapes[0], found.reach.get(traced.name(end)), share,
         any(traced.name(eq) in found.held for eq in inside),

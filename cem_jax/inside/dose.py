@@ -309,7 +309,7 @@ def _slope(
     value = float((x * y).sum() / squares)
     scores = np.bincount(number, x * (y - value * x))
     error = float(np.sqrt(np.square(scores).sum() * count / (count - 1)) / squares)
-    low, high = interval(*map(np.asarray, (value, error, count - 1.0)), CONFIDENCE)
+    low, high = interval(np.asarray(value), np.asarray(error), np.asarray(count - 1.0), CONFIDENCE)
     deviation = float(np.sqrt(squares / max(len(x) - count, 1)))
     return Slope(
         name, distance, value, error, float(low), float(high), value * deviation, len(x),
@@ -335,5 +335,5 @@ def _curve(block: np.ndarray, feature: np.ndarray, effect: np.ndarray) -> Curve:
         errors.append(np.sqrt(np.square(scores).sum() * many / max(many - 1, 1)) / n)
         draws.append(n)
         clusters.append(max(many - 1.0, 1.0))
-    low, high = interval(*map(np.asarray, (means, errors, clusters)), CONFIDENCE)
+    low, high = interval(np.asarray(means), np.asarray(errors), np.asarray(clusters), CONFIDENCE)
     return Curve(np.asarray(centres), np.asarray(means), low, high, np.asarray(draws))

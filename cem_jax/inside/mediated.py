@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 import jax
@@ -23,6 +22,7 @@ from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.store.resume import open_directory
@@ -123,6 +123,8 @@ class MediatedMaps:
             tolerance=first.tolerance,
             unit=first.unit,
             provenance=first.provenance,
+            first=self.total,
+            second=self.direct,
         )
 
     def save(self, folder: str | AnyPath) -> None:
@@ -136,8 +138,7 @@ class MediatedMaps:
         """
         place = as_place(folder)
         try:
-            if isinstance(place, Path):  # stores of objects have no folders
-                place.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
         for name in _FILES:
@@ -154,12 +155,14 @@ class MediatedMaps:
             ValueError: a file is missing, damaged, or none of mediated maps.
         """
         maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
-        told = [one.provenance.get("through") for one in maps]
-        same = all(one == told[0] for one in told) and isinstance(told[0], list)
+        total, direct, pure_indirect = maps
+        through: Any = total.provenance.get("through")
+        same = all(one.provenance.get("through") == through for one in maps)
+        named = isinstance(through, list) and all(isinstance(name, str) for name in through)
         shapes = {one.values.shape for one in maps}
-        if not same or len(shapes) > 1 or not all(isinstance(name, str) for name in told[0]):
+        if not same or not named or len(shapes) > 1:
             raise ValueError(f"folder={str(folder)!r}: its maps are not of one mediation")
-        return cls(*maps, through=tuple(told[0]))
+        return cls(total, direct, pure_indirect, tuple(through))
 
 
 def mediated_maps(
@@ -198,7 +201,7 @@ def mediated_maps(
         Outside of the pixel's neighbourhood, all that a block does passes the mean.
 
         >>> import cem_jax as cem
-        >>> network = cem.wrap(lambda x: x * (0.5 + x.mean((1, 2), keepdims=True)))
+        >>> network = cem.wrap(lambda x: x * (1 + x.mean((1, 2), keepdims=True)) / 2)
         >>> scene = cem.Scene.denoising(cem.example_image("pagoda")[:64, :64], 10 / 255)
         >>> found = cem.mediated_maps(
         ...     network, scene, cem.ROI(24, 24, 16, 16), plan=cem.Fixed(4), progress=False
@@ -208,6 +211,8 @@ def mediated_maps(
     """
     score = psnr if outcome is None else outcome
     asked = Request.make(network, scene, (roi,), (score,), **options)
+    if isinstance(asked.plan, Corrected):
+        raise ValueError(f"plan={asked.plan!r}: expected one whose draws are exact")
     mediator = Mediator.make(asked, through)
     name, function = next(iter(asked.scores.items()))
     request = dataclasses.replace(

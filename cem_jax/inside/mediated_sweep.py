@@ -223,9 +223,11 @@ class MediatedSweep:
             for part in (self.main, *self.others)
         )
 
-    def from_pool(self, *arguments: Any) -> Interventions:
+    def from_pool(
+        self, intervene: Any, pool: Any, seed: int, cells: Any, draws: Any, patches: Any
+    ) -> Interventions:
         """See `Sweep.from_pool`."""
-        return self.main.sweep.from_pool(*arguments)
+        return self.main.sweep.from_pool(intervene, pool, seed, cells, draws, patches)
 
     def baseline(self, asked: Interventions) -> tuple[np.ndarray, np.ndarray]:
         """The three outcomes without an intervention, and what is scored of the total one."""
@@ -292,6 +294,5 @@ def _together(request: Request, layout: Layout, roi: ROI, mediator: Mediator) ->
     origin = np.full(2, layout.margin, np.int32)
     fixed = ((own, kept, image[None]), image, target, np.array([roi.y, roi.x], np.int32), origin)
     method = Dense(program, plain.mesh, grid, put(fixed))
-    size = plain.chunk.size
-    sweep = Sweep(layout, method, Chunk(size, grows=False), plain.mesh)
+    sweep = Sweep(layout, method, plain.chunk, plain.mesh)
     return _Part(sweep, (TOTAL, PURE), layout.reach.reshape(-1))

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import importlib.util
 import pickle
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,8 @@ from cem_jax.jobs.asked import MapOf, MapResult
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import record_end
 from cem_jax.jobs.work import Loaders, made_scene, make_maps
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.plain_text import told, visible
 from cem_jax.scene.scene import Scene
@@ -239,24 +240,8 @@ def _submitting(executor: Any) -> Any:
         return executor.submit
     if not callable(getattr(executor, "submit", None)):
         raise ValueError(f"executor={executor!r}: expected a concurrent.futures.Executor")
-    waiting = threading.Semaphore(_WAITING)
-
-    def submit(function: Any, task: Task) -> concurrent.futures.Future:
-        future: concurrent.futures.Future = concurrent.futures.Future()
-
-        def wait() -> None:
-            with waiting:
-                if not future.set_running_or_notify_cancel():
-                    return
-                try:
-                    future.set_result(executor.submit(function, task).result())
-                except BaseException as error:
-                    future.set_exception(error)
-
-        threading.Thread(target=wait, daemon=True).start()
-        return future
-
-    return submit
+    threads = concurrent.futures.ThreadPoolExecutor(_WAITING)
+    return lambda function, task: threads.submit(lambda: executor.submit(function, task).result())
 
 
 def _submitted(submit: Any, task: Task) -> concurrent.futures.Future:
@@ -269,9 +254,14 @@ def _submitted(submit: Any, task: Task) -> concurrent.futures.Future:
 
 
 def _given_up(folder: AnyPath, task: Task, error: BaseException) -> Iterator[MapResult]:
-    """The results of a task that nobody survives; what is finished of it is found by others."""
+    """The results of a task that no worker survives; some of its maps may be finished."""
     for one in task.maps:
-        if not (folder / str(one) / "map.npz").exists():
+        place = folder / str(one) / "map.npz"
+        if place.exists():
+            found = EffectMap.load(place)
+            rows = ({"outcome": found.outcome, **summarise(found)},)
+            yield MapResult(one, rows, found=True)
+        else:
             result = MapResult(one, problem=f"its worker was lost {_LOST} times: {told(error)}")
             record_end(folder, result, 0.0)
             yield result

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import interval, sign_probability
 from cem_jax.plans.names import plan_text
@@ -169,6 +170,8 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
             if shown[0] == shown[1]:
                 shown = [_as_text(one) for one in told]
             different.append(f"{key} {shown[0]} and {shown[1]}")
+    if any(isinstance(one.plan, Corrected) for one in (first, second)):
+        different.append("draws by windows, whose pairs say nothing without their corrections")
     if first.unit != second.unit:
         different.append(f"units {first.unit!r} and {second.unit!r}")
     if different:

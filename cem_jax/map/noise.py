@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from cem_jax.map.effect_map import EffectMap, Range
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import StratifiedDraws
 
 _SPLITS = 32
@@ -39,6 +40,8 @@ def _draws(
     Raises:
         ValueError: the map's draws have no noise, or there are too few.
     """
+    if isinstance(effect_map.plan, Corrected):
+        raise ValueError("effect_map: expected a plan whose draws are exact, not `Corrected`")
     values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)
     counted = effect_map.plan.counted(values)
     outside = ~effect_map.inside_roi.reshape(-1)

@@ -9,6 +9,7 @@ from typing import Any
 from cem_jax.plain_text import shortened, visible
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.coarse_to_fine import CoarseToFine
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.every_block import Fixed, Quadrature, Stratified
 from cem_jax.plans.plan import Plan
 
@@ -18,6 +19,7 @@ PLANS: Mapping[str, Any] = {
     "fixed": Fixed,
     "stratified": Stratified,
     "quadrature": Quadrature,
+    "corrected": Corrected,
 }
 """The plans by their names."""
 
@@ -88,6 +90,8 @@ def _from_record(record: Mapping[str, Any]) -> Plan:
         raise ValueError(f"plan={name!r}: expected {', '.join(PLANS)}")
     plan = PLANS[name.lower()]
     numbers = {key: value for key, value in record.items() if key != "plan"}
+    if isinstance(numbers.get("of"), Mapping):
+        numbers["of"] = _from_record(numbers["of"])
     fields = {field.name: field for field in dataclasses.fields(plan)}
     for key in numbers:
         if key not in fields:
@@ -115,6 +119,9 @@ def plan_record(plan: Plan) -> dict[str, Any] | str:
         Of a plan that is not of this package, what Python writes of it.
     """
     for name, kind in PLANS.items():
+        if isinstance(plan, Corrected) and kind is Corrected:
+            shallow = {one.name: getattr(plan, one.name) for one in dataclasses.fields(plan)}
+            return {"plan": name} | shallow | {"of": plan_record(plan.of)}  # type: ignore[arg-type]
         if type(plan) is kind:
             return {"plan": name} | dataclasses.asdict(plan)  # type: ignore[call-overload]
     return repr(plan)
@@ -129,6 +136,8 @@ def plan_text(record: object) -> str:
     if not isinstance(record, Mapping):
         return str(record)
     name = str(record.get("plan"))
+    if name == "corrected":
+        return f"{plan_text(record.get('of'))}, corrected at {record.get('share')}"
     numbers = [record.get(field) for field in _NUMBERS.get(name, ())]
     return f"{name}:{','.join(map(str, numbers))}" if numbers else name
 

@@ -1,1 +1,1 @@
-"""The clean image, the degraded input, the task's do(). Imports what stands at the root."""
+"""The clean image, the degraded input, the task's do(). Imports `store`."""

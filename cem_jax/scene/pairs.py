@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
+from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
 from cem_jax.callback import call_on_host
 from cem_jax.scene.degrade.bicubic import downsample
@@ -164,7 +165,7 @@ class _Residual:
         degraded: Float32[np.ndarray, "h w c"],
         scale: int,
     ) -> tuple[Intervene, Mapping[str, Any]]:
-        rest = degraded - _shrunk(jnp.asarray(clean), scale)
+        rest = degraded - _shrunk(clean, scale)
         return _SameResidual(jnp.asarray(rest), scale), {"do": "residual"}
 
 
@@ -179,7 +180,8 @@ class _FromDegradedPool:
         return _AsItIs(scale), {"do": "from_degraded_pool"}
 
 
-def _shrunk(image: Float[jax.Array, "H W c"], scale: int) -> Float[jax.Array, "h w c"]:
+def _shrunk(image: Float[AnyArray, "H W c"], scale: int) -> Float[jax.Array, "h w c"]:
+    image = jnp.asarray(image)
     return image if scale == 1 else downsample(jnp.round(255 * image), scale) / 255
 
 
@@ -236,7 +238,7 @@ class _AsItIs:
 
     def __call__(self, patch: Patch, y: Corner, x: Corner, key: RandomKey) -> Pixels:
         side = patch.shape[0] // self.scale
-        return patch[:side, :side]
+        return jnp.asarray(patch)[:side, :side]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,6 +49,9 @@ def _bucket(scheme: str, bucket: str, endpoint: str) -> Any:
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         spec |= {"endpoint": endpoint, "aws_region": region or "us-east-1"}
     spec["context"] = {f"{driver}_request_retries": _RETRIES}
+    if driver == "s3" and "AWS_ACCESS_KEY_ID" in os.environ:
+        # Else files and machines that are not there are asked first, with lines on stderr.
+        spec["context"]["aws_credentials"] = {"type": "environment"}
     return tensorstore.KvStore.open(spec).result()
 
 

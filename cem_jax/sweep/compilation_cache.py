@@ -4,8 +4,8 @@ from pathlib import Path
 
 import jax
 
-_LEAST_SECONDS = 0.1
-"""Programs that compile faster are not kept."""
+_LEAST_SECONDS = 0.0
+"""Programs that compile faster are not kept: a fresh process wants the smallest ones too."""
 
 
 def default_cache() -> Path:
@@ -16,7 +16,9 @@ def default_cache() -> Path:
 
 
 def use_compilation_cache(directory: str | Path | None = None) -> None:
-    """Keeps compiled programs on disk (JAX's persistent cache) and uses those that are there.
+    """Keeps plans and compiled programs on disk, and uses those that are there.
+
+    Compiled programs are JAX's persistent cache; `cem_jax.sweep.kept` says what else is kept.
 
     The command line calls it; importing the package changes no setting.
 

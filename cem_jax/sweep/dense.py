@@ -14,9 +14,9 @@ from jaxtyping import Float, Float32, Int, UInt8
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.network import Apply
-from cem_jax.sweep.programs import compiled, room, workspace
+from cem_jax.sweep.programs import Program, compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
-from cem_jax.sweep.source import Interventions, Source
+from cem_jax.sweep.source import Interventions, Source, fingerprint
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
@@ -108,12 +108,14 @@ class Dense:
         grid: the blocks of the input.
         fixed: on every device: parameters, the image's crop, what is compared with, the corner of
             that in the crop's output, the crop's corner in the input.
+        name: what tells the network and its crop from all others; None if nothing does.
     """
 
     program: DenseProgram
     mesh: Mesh
     grid: Grid
     fixed: tuple[Any, jax.Array, Target, jax.Array, jax.Array]
+    name: str | None = None
 
     @property
     def devices(self) -> int:
@@ -131,10 +133,10 @@ class Dense:
         """
         _, items = asked.take(np.zeros((self.devices, size), int))
         args = self._args(asked.source, np.full((self.devices, size, 2), self._beyond), items)
-        values, regions = compiled(_evaluate, (self.program, self.mesh), args)(*args)
+        values, regions = self._compiled(args)(*args)
         return np.asarray(values)[0, 0], np.asarray(regions)[0, 0]
 
-    def baseline_beside(self, asked: Interventions, size: int) -> np.ndarray:
+    def baseline_beside(self, asked: Interventions, size: int) -> Float32[np.ndarray, " k"]:
         """Outcomes [k] without an intervention, computed in one batch with interventions.
 
         Args:
@@ -145,7 +147,7 @@ class Dense:
         at, items = self._at(asked, index)
         at[:, 0] = self._beyond
         args = self._args(asked.source, at, items)
-        return np.asarray(compiled(_evaluate, (self.program, self.mesh), args)(*args)[0])[0, 0]
+        return np.asarray(self._compiled(args)(*args)[0])[0, 0]
 
     @property
     def _beyond(self) -> int:
@@ -159,8 +161,7 @@ class Dense:
     def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
         """Compiles for chunks of `size` per device; False if the memory does not suffice."""
         args = self._args(asked.source, *self._at(asked, np.zeros((self.devices, size), int)))
-        program = compiled(_evaluate, (self.program, self.mesh), args)
-        return workspace(program) <= room(self.mesh.devices.flat[0], self.devices)
+        return workspace(self._compiled(args)) <= room(self.mesh.devices.flat[0], self.devices)
 
     def call(
         self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]
@@ -173,7 +174,17 @@ class Dense:
     ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes [devices, n, k] and regions of the interventions `index` [devices, n]."""
         args = self._args(asked.source, *self._at(asked, index))
-        return compiled(_evaluate, (self.program, self.mesh), args)(*args)
+        return self._compiled(args)(*args)
+
+    def _compiled(self, args: tuple[Any, ...]) -> Program:
+        own, name = self.program, None
+        if self.name is not None:
+            channels = self.fixed[1].shape[2]
+            like = jax.ShapeDtypeStruct((1, *own.region, channels), jnp.float32)
+            parts = own.score.fingerprint(like, self.fixed[2]), fingerprint(args[-3], args[-1])
+            if None not in parts:
+                name = repr((self.name, "dense", own.side, own.region, own.corner, *parts))
+        return compiled(_evaluate, (own, self.mesh), args, name=name)
 
     def _at(
         self, asked: Interventions, index: Int[np.ndarray, "devices size"]

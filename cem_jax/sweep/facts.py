@@ -203,7 +203,7 @@ def difference_from_original(network: Network, scene: Scene) -> float | None:
 
 
 def check_alone(
-    network: Network, alone: Float32[np.ndarray, " k"], beside: Float32[np.ndarray, " k"]
+    network: Network, alone: Float[np.ndarray, " k"], beside: Float[np.ndarray, " k"]
 ) -> None:
     """Refuses a network to which the other images of a batch matter.
 

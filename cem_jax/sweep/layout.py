@@ -19,8 +19,9 @@ from cem_jax.grid import ROI, Crop, Grid
 from cem_jax.network.network import Apply, Network
 from cem_jax.outcome import Outcome
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep import kept
 from cem_jax.sweep.dense import DenseProgram
-from cem_jax.sweep.facts import check_output
+from cem_jax.sweep.facts import check_output, named_errors
 from cem_jax.sweep.score import Score
 
 _ACCELERATOR = 64.0
@@ -35,14 +36,34 @@ def _plan(
     apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
     roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
     speed: float,
-) -> cones.ConePlan:  # fmt: skip
-    """Cones planned once for all images, parameters and, where crops agree, regions."""
+) -> tuple[cones.ConePlan, str | None]:  # fmt: skip
+    """Cones planned once for all images, parameters and, where crops agree, regions.
+
+    Returns:
+        The plan, and a name that tells it from all others; None if there is none, or no use for it.
+    """
     params = jax.tree.unflatten(tree, leaves)
     function = functools.partial(apply, None) if params is None else apply
     places = np.frombuffer(origins, np.int64).reshape(-1, 2)
-    return cones.plan(
-        function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed
-    )
+
+    def made() -> cones.ConePlan:
+        return cones.plan(
+            function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed
+        )
+
+    if kept.folder() is None:
+        return made(), None
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    flat, whole = jax.tree.flatten((params, image))
+    own = kept.fingerprint(apply, whole, tuple(flat))
+    if own is None:
+        return made(), None
+    name = kept.name_of("plan", own, shape, roi, block, origins, draws, speed)
+    plan = kept.read_plan(name, places, made)
+    if plan is None:
+        plan = made()
+        kept.write_plan(name, plan)
+    return plan, name
 
 
 def mixes_blocks(chunk: int | None, most: int, devices: int) -> bool:
@@ -81,6 +102,7 @@ class Layout:
         plan: their cones.
         reach: which blocks can reach a region, bool [rows, columns]; the effect of the others is
             exactly zero.
+        name: what tells the plan from all others, in any process; None if nothing does.
     """
 
     network: Network
@@ -95,6 +117,7 @@ class Layout:
     place: Int[np.ndarray, " n"]
     plan: cones.ConePlan
     reach: Bool[np.ndarray, "rows columns"]
+    name: str | None
 
     @classmethod
     def make(
@@ -144,19 +167,19 @@ class Layout:
         like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
         inner = crop.roi
         mixed = mixes_blocks(None, draws[1], 1) if mixed is None else mixed
-        try:
-            plan = _plan(
-                network.apply, tree, like, (1, crop.height, crop.width, c),
-                (inner.y, inner.x, inner.height, inner.width), grid.block + 2 * margin,
-                origins.astype(np.int64).tobytes(), draws, _ACCELERATOR if mixed else 1.0,
+        shape = (1, crop.height, crop.width, c)
+        with named_errors(network, shape):
+            plan, name = _plan(
+                network.apply, tree, like, shape, (inner.y, inner.x, inner.height, inner.width),
+                grid.block + 2 * margin, origins.astype(np.int64).tobytes(), draws,
+                _ACCELERATOR if mixed else 1.0,
             )  # fmt: skip
-        except ValueError as error:
-            raise ValueError(f"network={network.name}: {error}") from error
         reach = np.zeros(grid.shape, bool)
         reach.flat[place] = plan.program_of >= 0
         return cls(
-            network, scene, tuple(rois), grid, score, margin, draws, mixed, crop, place, plan, reach
-        )
+            network, scene, tuple(rois), grid, score, margin, draws, mixed, crop, place, plan,
+            reach, name,
+        )  # fmt: skip
 
     @property
     def work(self) -> cones.MultiplyAdds:

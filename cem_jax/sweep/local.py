@@ -18,9 +18,9 @@ from jaxtyping import Float, Float32, Int, Integer, Shaped, UInt8
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.compiler_options import COPIES
-from cem_jax.sweep.programs import compiled, room, workspace
+from cem_jax.sweep.programs import Program, compiled, room, workspace
 from cem_jax.sweep.score import Score, Target
-from cem_jax.sweep.source import Interventions, Source
+from cem_jax.sweep.source import Interventions, Source, fingerprint
 
 _EACH = PartitionSpec("sweep")
 _ALL = PartitionSpec()
@@ -61,10 +61,11 @@ def _of_any_blocks(
     return jax.vmap(one)(offsets, at, items)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _evaluate(
     draws: Draws,
-    program: cones.WindowProgram,
+    plan: cones.ConePlan,
+    number: int,
     score: Score,
     mesh: Mesh,
     caches: Sequence[Shaped[jax.Array, "..."]],
@@ -78,6 +79,7 @@ def _evaluate(
 
     def local(caches, target, source, *own):
         offsets, at, items = jax.tree.map(lambda a: a[0], own)
+        program = plan.programs[number]
         scored = score(draws(program, caches, offsets, source, at, items), target)
         return jax.tree.map(lambda a: a[None], scored)
 
@@ -106,6 +108,7 @@ class Local:
         mesh: the devices, along one axis.
         grid: the blocks of the input.
         target: what is compared with, on every device.
+        name: what tells the cone's plan from all others; None if nothing does.
     """
 
     cone: cones.Cone
@@ -114,6 +117,7 @@ class Local:
     mesh: Mesh
     grid: Grid
     target: Target
+    name: str | None = None
 
     @property
     def devices(self) -> int:
@@ -124,7 +128,9 @@ class Local:
         self, asked: Interventions, size: int
     ) -> tuple[Float32[np.ndarray, " outcomes"], UInt8[np.ndarray, "h w c"]]:
         """Outcomes [k] and region without an intervention."""
-        values, regions = _score(self.score, self.cone.region, self.target)
+        args = (self.cone.region, self.target)
+        name = self._named("baseline")
+        values, regions = compiled(_score, (self.score,), args, name=name)(*args)
         return np.asarray(values)[0], np.asarray(regions)[0]
 
     def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
@@ -141,7 +147,7 @@ class Local:
 
         def compile_one(key: Hashable) -> int:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
-            return workspace(compiled(*self._program(key), self._args(asked, key, index), COPIES))
+            return workspace(self._compiled(key, self._args(asked, key, index)))
 
         with ThreadPoolExecutor(max(2, self.devices)) as pool:
             most = max(pool.map(compile_one, keys))
@@ -158,11 +164,21 @@ class Local:
     ) -> tuple[Float32[jax.Array, "devices size outcomes"], UInt8[jax.Array, "devices size h w c"]]:
         """Outcomes and regions of the interventions `index` [devices, n], each of one block."""
         args = self._args(asked, key, index)
-        return compiled(*self._program(key), args, COPIES)(*args)
+        return self._compiled(key, args)(*args)
 
-    def _program(self, key: Hashable) -> tuple[Any, tuple[Any, ...]]:
-        program = self.cone.plan.programs[key]  # type: ignore[index]
-        return _evaluate, (self._draws, program, self.score, self.mesh)
+    def _named(self, *parts: Any) -> str | None:
+        """A name for a program that scores the region."""
+        region = self.cone.region
+        like = jax.ShapeDtypeStruct((1, *region.shape), region.dtype)
+        scored = None if self.name is None else self.score.fingerprint(like, self.target)
+        return None if scored is None or None in parts else repr((self.name, scored, *parts))
+
+    def _compiled(self, key: Hashable, args: tuple[Any, ...]) -> Program:
+        source, items = args[2], args[-1]
+        made = None if self.name is None else fingerprint(source, items)
+        name = self._named(self._draws.__name__, key, made)
+        statics = (self._draws, self.cone.plan, key, self.score, self.mesh)
+        return compiled(_evaluate, statics, args, COPIES, name)
 
     @property
     def _draws(self) -> Draws:

@@ -1,23 +1,78 @@
 """Compiled programs: found again for equal shapes, compiled side by side, with their memory."""
 
+import dataclasses
 import functools
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax.sharding import NamedSharding
 from jax.stages import Compiled
 
 from cem_jax.network.compiler_options import CONVOLUTIONS, Options, known
+from cem_jax.sweep import kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A compiled function.
+
+    Args:
+        run: the same from the leaves of its arguments to a list of those of its result.
+        structure: of the result, tuples and numbers of leaves.
+    """
+
+    run: Compiled
+    structure: Any
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function gives of these arguments."""
+        return _filled(self.structure, self.run(*jax.tree.leaves(args)))
+
+
+def _filled(structure: Any, leaves: Sequence[Any]) -> Any:
+    if isinstance(structure, int):
+        return leaves[structure]
+    return tuple(_filled(part, leaves) for part in structure)
+
+
+def _devices(leaves: Sequence[Any]) -> list[Any]:
+    """Where a program runs, in order."""
+    meshes = [one.sharding.mesh for one in leaves if isinstance(one.sharding, NamedSharding)]
+    return list(meshes[0].devices.flat) if meshes else list(leaves[0].sharding.device_set)
 
 
 @functools.lru_cache(maxsize=128)
 def _compile(
-    function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...], on_cpu: Options
-):
+    function: Any, statics: tuple[Any, ...], tree: Any, leaves: tuple[Any, ...], on_cpu: Options,
+    name: str | None,
+) -> Program:  # fmt: skip
+    if kept.folder() is None:
+        name = None
+    if name is not None:
+        devices = _devices(leaves)
+        name = kept.name_of(name, str(tree), leaves, on_cpu, [device.id for device in devices])
+        found = kept.read_program(name, len(leaves), devices)
+        if found is not None:
+            return Program(*found)
+    structures = []
+
+    def flat(*arrays: Any) -> list[Any]:
+        result = function(*statics, *jax.tree.unflatten(tree, arrays))
+        given, whole = jax.tree.flatten(result)
+        structures.append(jax.tree.unflatten(whole, range(len(given))))
+        return given
+
+    if name is not None:
+        # JAX cannot write again what its own cache has read (0.10.2): it must not find it there.
+        flat.__name__ = f"sweep_{secrets.token_hex(8)}"
     options = CONVOLUTIONS + (on_cpu if jax.default_backend() == "cpu" else ())
-    lowered = function.lower(*statics, *jax.tree.unflatten(tree, leaves))
-    return lowered.compile(compiler_options=known(options))
+    program = jax.jit(flat).lower(*leaves).compile(compiler_options=known(options))
+    if name is not None:
+        kept.write_program(name, program, structures[0])
+    return Program(program, structures[0])
 
 
 def compiled(
@@ -25,26 +80,29 @@ def compiled(
     statics: tuple[Any, ...],
     args: tuple[Any, ...],
     on_cpu: Options = (),
-):
+    name: str | None = None,
+) -> Program:
     """A jitted function compiled for arguments of these shapes and places.
 
     Args:
-        function: from `jax.jit`; its static arguments come first.
+        function: its static arguments come first; it returns arrays, or tuples of these.
         statics: their values, hashable.
         args: the others, arrays.
         on_cpu: further options of the compiler where the program runs on a CPU.
+        name: what tells function and static arguments from all others, in any process; the program
+            is then kept whole, see `kept`. None keeps no more than JAX does.
 
     Returns:
         To be called with `args` alone.
     """
     leaves, tree = jax.tree.flatten(args)
     structs = (jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves)
-    return _compile(function, statics, tree, tuple(structs), on_cpu)
+    return _compile(function, statics, tree, tuple(structs), on_cpu, name)
 
 
-def workspace(program: Compiled) -> int:
+def workspace(program: Program) -> int:
     """Bytes that a run of the program takes on each device, besides its arguments."""
-    found = program.memory_analysis()
+    found = program.run.memory_analysis()
     return 0 if found is None else found.temp_size_in_bytes + found.output_size_in_bytes
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int, UInt8
 
 from cem_jax.outcome import Outcome, sees_degraded
+from cem_jax.sweep import kept
 
 
 @jax.tree_util.register_dataclass
@@ -78,6 +79,12 @@ class Score:
                 ) from error
             if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
                 raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
+
+    def fingerprint(self, restored: jax.ShapeDtypeStruct, target: Target) -> str | None:
+        """What is computed of a restoration of that shape; None if it cannot be told."""
+        like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), target)
+        leaves, tree = jax.tree.flatten((restored, like))
+        return kept.fingerprint(self, tree, tuple(leaves))
 
     def __call__(
         self, restored: Float[jax.Array, "n h w c"], target: Target

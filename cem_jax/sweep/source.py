@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int, Int32, Key, UInt8
 
 from cem_jax.scene.intervene import Intervene
+from cem_jax.sweep import kept
+from cem_jax.sweep.programs import compiled
 
 _TOGETHER = 1024
 """Draws that are made in one call."""
@@ -45,6 +47,24 @@ class Interventions:
     def take(self, index: Int[np.ndarray, "*chunk"]) -> tuple[Int[np.ndarray, "*chunk"], Any]:
         """Blocks and items of the interventions `index`, of any shape."""
         return self.cells[index], jax.tree.map(lambda leaf: leaf[index], self.items)
+
+
+def _made(source: Source, y: jax.Array, x: jax.Array, item: Any) -> jax.Array:
+    return source(y, x, item)
+
+
+def fingerprint(source: Source, items: Any) -> str | None:
+    """What a source computes of an item; None if it cannot be told.
+
+    Args:
+        source: the source.
+        items: a pytree of arrays [devices, n, ...].
+    """
+    like = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), source)
+    each = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[2:], a.dtype), items)
+    place = jax.ShapeDtypeStruct((), jnp.int32)
+    leaves, tree = jax.tree.flatten((like, place, place, each))
+    return kept.fingerprint(_made, tree, tuple(leaves))
 
 
 @jax.tree_util.register_dataclass
@@ -115,7 +135,8 @@ def draw_patches(
     for start in range(0, len(cells), _TOGETHER):
         own = np.arange(start, min(start + _TOGETHER, len(cells)))
         index = np.resize(own, _TOGETHER)  # one size, one program
-        chosen = _draw(key, cells[index], draws[index], np.int32(count))
+        args = (key, *map(jnp.asarray, (cells[index], draws[index], np.int32(count))))
+        chosen = compiled(_draw, (), args, name="draws")(*args)
         found[own] = np.asarray(chosen)[: len(own)]
     return found
 

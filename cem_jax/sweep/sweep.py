@@ -23,6 +23,7 @@ from cem_jax.sweep.dense import Dense
 from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local, Mixed
+from cem_jax.sweep.programs import compiled
 from cem_jax.sweep.score import Target
 from cem_jax.sweep.source import AsGiven, FromPool, Interventions, draw_patches
 
@@ -87,14 +88,20 @@ class Sweep:
             # What do() writes begins that much before the block.
             origin = np.array([crop.top, crop.left], np.int32) + np.int32(layout.margin)
             fixed = (network.params, image, target, corner, origin)
-            method = Dense(layout.program, mesh, grid, put(fixed))
+            method = Dense(layout.program, mesh, grid, put(fixed), layout.name)
         else:
             numbers = np.full(layout.reach.size, -1)
             numbers[layout.place] = np.arange(len(layout.place))
-            ready = layout.plan.prepare(image[None], network.params)
+
+            def call(function: Any, statics: tuple[Any, ...], args: tuple[Any, ...]) -> Any:
+                args = jax.device_put(args, devices[0])
+                name = None if layout.name is None else f"prepare {layout.name}"
+                return compiled(function, statics, args, name=name)(*args)
+
+            ready = layout.plan.prepare(image[None], network.params, call)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
             kind = Mixed if layout.mixed else Local
-            method = kind(on_mesh, numbers, layout.score, mesh, grid, target)
+            method = kind(on_mesh, numbers, layout.score, mesh, grid, target, layout.name)
         return cls(layout, method, _chunk(layout, method, chunk), mesh)
 
     def from_pool(
@@ -247,7 +254,7 @@ def _busy(layout: Layout, method: Mixed) -> int:
     """
     reach = layout.plan.program_of >= 0
     work = max(float(layout.work.programs[reach].mean()), 1.0)
-    programs = len(layout.plan.programs) * method.devices
+    programs = len(layout.plan.reads) * method.devices
     fits = layout.draws[0] * int(reach.sum()) / (8 * programs)
     size = min(max(fits, _FEWEST), max(_BUSY / work, _FEWEST))
     return 2 ** int(np.log2(size))

@@ -7,8 +7,8 @@ so that they stay within their boxes whatever the settings.
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -67,7 +67,8 @@ def _extent(text: str, size: float, weight: str) -> float:
 
     family = rcParams["font.family"]
     names = tuple(family) if isinstance(family, list) else (family,)
-    specific = tuple(tuple(rcParams[f"font.{one}"]) for one in names if f"font.{one}" in rcParams)
+    every = cast(Mapping[str, Any], rcParams)
+    specific = tuple(tuple(every[f"font.{one}"]) for one in names if f"font.{one}" in every)
     return _measured(text, size, weight, (names, specific))
 
 

@@ -57,7 +57,8 @@ def _(shown: Difference) -> str:
 def _(shown: Attribution) -> str:
     import matplotlib.pyplot as plt
 
-    figure = plot_attribution(shown).figure
+    figure = plot_attribution(shown).get_figure(root=True)
+    assert figure is not None
     drawn = figure_bytes(figure, "png", dpi=80)
     plt.close(figure)
     return f'<img alt="{_text(shown.method)}" src="{data_url(drawn)}">'

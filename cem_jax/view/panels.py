@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -340,7 +340,7 @@ def signs_panel(maps: Sequence[Shown], look: Look, width: float) -> Box:
     helps, harms, none = share_colours(look.colour_map)
     found: list[tuple[Callable[[Axes], object], str]] = []
 
-    def area(colour: object) -> "Callable[[Axes], object]":
+    def area(colour: Any) -> "Callable[[Axes], object]":
         return lambda ax: ax.set_facecolor(colour)
 
     def borderless(ax: "Axes") -> None:

@@ -190,7 +190,8 @@ def hatch(cells: np.ndarray, side: int, ax: "Axes", part: Part) -> None:
     assert figure is not None
     points = 72 * ax.get_window_extent().width / figure.dpi * side / part.width  # of a block
     width = float(np.clip(points / 14, 0.15, 1.0))
-    found = LineCollection((corner + lines).reshape(-1, 2, 2), colors=[_HATCH], linewidths=width)
+    segments = list((corner + lines).reshape(-1, 2, 2))
+    found = LineCollection(segments, colors=[_HATCH], linewidths=width)
     found.set_capstyle("butt")
     ax.add_collection(found, autolim=False)
 

@@ -92,8 +92,9 @@ class ModulatedDeformConv(nnx.Module):
 
         reach = np.arange(self.kernel_size) - self.kernel_size // 2
         tap_rows, tap_columns = np.repeat(reach, self.kernel_size), np.tile(reach, self.kernel_size)
-        rows = np.add.outer(np.arange(h), tap_rows).reshape(1, h, 1, 1, taps)
+        rows = np.add.outer(np.arange(h), tap_rows).reshape(1, h, 1, 1, taps).astype(np.float32)
         columns = np.add.outer(np.arange(w), tap_columns).reshape(1, 1, w, 1, taps)
+        columns = columns.astype(np.float32)
         rows, columns = offsets[..., 0] + rows, offsets[..., 1] + columns
 
         values = sample_bilinear(x.reshape(n, h, w, groups, -1), rows, columns) * weights

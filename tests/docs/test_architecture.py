@@ -1,6 +1,7 @@
 """Data flows one way: what a module imports stands below it."""
 
 import ast
+import re
 
 import pytest
 from architecture import ORDER, PICTURE, circle, folder_of, folders, graph, modules, picture
@@ -41,6 +42,18 @@ def test_every_folder_says_what_it_is():
     for name, path in modules().items():
         if path.name == "__init__.py" and "data" not in name.split("."):
             assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+@pytest.mark.parametrize("folder", ORDER[2:-1])
+def test_a_folder_says_what_it_imports(folder):
+    doc = ast.get_docstring(ast.parse(modules()[f"cem_jax.{folder}"].read_text())) or ""
+    told = re.search(r"Imports (.*?)\.( |$)", " ".join(doc.split()))
+    assert told, doc
+    named, own = set(re.findall(r"`(\w+)`", told[1])), folders()[folder] - {"root"}
+    if told[1].endswith("and below"):
+        assert named and named <= own
+    elif told[1] != "all folders before it":
+        assert named == own and (named or told[1] == "nothing of ours")
 
 
 def test_the_picture_shows_the_imports():

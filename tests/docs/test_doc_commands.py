@@ -73,6 +73,8 @@ SLOW = {
     "--do simulator.py:degrade --roi auto --plan fixed:4 --out results/again": (
         "results/again/map.npz",
     ),
+    "cem-jax map --model RCAN-compact --task SR --image photo.png --roi 96,112,32,32 "
+    "--plan fixed:2 --through global --out mediated": ("mediated/total.npz", "mediated/direct.png"),
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
@@ -152,6 +154,7 @@ ELSEWHERE = {
 SLOW_PROGRAMS = {
     "README.md": {0},
     "docs/attribution.md": {0},
+    "docs/inside.md": {0, 1, 2, 3, 4, 5, 6},
     "docs/quick-start.md": {0},
     "docs/scale.md": {0},
     "docs/walkthroughs.md": {0, 2},

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from command_line import call
 from conftest import blur
 from flax import nnx
+from PIL import Image
 
 import cem_jax as cem
 from cem_jax.plans.drawing import RandomDraws
@@ -235,3 +237,19 @@ def test_bad_mediators_are_told(scene):
         cem.mediated_maps(cem.wrap(scaled), scene, ROI, through="attention", **OPTIONS)
     with pytest.raises(ValueError, match="nothing in network scaled depends on the image"):
         cem.mediated_maps(cem.wrap(scaled), scene, ROI, through="mul", **OPTIONS)
+
+
+def test_the_command_writes_maps_pictures_and_the_share(tmp_path):
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(np.asarray(cem.example_image("pagoda")[:64, :64])).save(photograph)
+    out = tmp_path / "out"
+    done = call(
+        "map", "--model", "RCAN-compact", "--task", "SR", "--image", str(photograph),
+        "--roi", "24,24,16,16", "--plan", "fixed:2", "--through", "global", "--out", str(out),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Through 12 operations" in done.stdout and "pure indirect" in done.stdout
+    read = cem.MediatedMaps.load(out)
+    assert len(read.through) == 12 and (out / "pure_indirect.png").exists()
+    told = call("map", "--reference-config", "a.yml", "--through", "global", "--out", str(out))
+    assert told.returncode == 2 and "--through" in told.stderr

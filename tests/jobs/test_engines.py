@@ -1,6 +1,7 @@
 """Engines: the same maps by whoever makes them, descriptions instead of data, workers that die."""
 
 import concurrent.futures
+import dataclasses
 import os
 import pickle
 import shutil
@@ -272,6 +273,18 @@ def test_maps_of_lost_workers_are_given_again_but_not_for_ever(times, written, t
     else:
         assert "its worker was lost 5 times" in problems["darker"]
         assert "its worker was lost" in cem.job_status(tmp_path / "out").maps[-1].problem
+
+
+def test_of_a_task_that_is_given_up_what_is_finished_counts(written, tmp_path):
+    job = cem.read_job(written / "job.toml")
+    first, second = job.maps[-2:]  # of the network that computes nothing
+    (made,) = cem.run_job(job, tmp_path, only=[first], progress=False)
+    (task,) = engine.tasks_of(dataclasses.replace(job, maps=[first, second]), tmp_path, None, None)
+    found, lost = engine._given_up(tmp_path, task, LostWorkerError("process 1 ended by -9"))
+    assert (found.asked, found.problem, found.found) == (first, "", True)
+    assert found.rows[0]["evaluations"] == made.rows[0]["evaluations"]
+    assert lost.asked == second and "lost 5 times: LostWorkerError: process 1" in lost.problem
+    assert cem.job_status(tmp_path).failed == [second]
 
 
 def test_an_executor_that_is_broken_is_told(written, tmp_path):

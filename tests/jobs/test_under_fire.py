@@ -59,10 +59,16 @@ def test_all_maps_are_made_and_once_and_the_status_is_right(written, tmp_path):
     cem.run_job(job, tmp_path / "quiet", progress=False)
     server, port = s3_server.start(tmp_path)
     over, kills, asked, wrong = threading.Event(), [], [], []
+    results: list[cem.MapResult] = []
     executor = Processes(WORKERS, environment)
 
     def kill() -> None:
+        """Kills one of the workers, whenever there was progress since the last time."""
+        before = 0
         while not over.wait(SECONDS):
+            if len(results) == before:
+                continue
+            before = len(results)
             victim = random.choice([process for process, _ in list(executor._children)])
             victim.kill()
             kills.append(victim.pid)
@@ -94,7 +100,6 @@ def test_all_maps_are_made_and_once_and_the_status_is_right(written, tmp_path):
                 threads = []
                 starting = executor.submit(os.getpid)  # a worker is there before one is killed
                 starting.result()
-                results: list[cem.MapResult] = []
 
                 def begin(one: cem.MapResult) -> None:
                     results.append(one)

@@ -171,8 +171,7 @@ def test_a_configuration_is_a_job(checkout):
         f"DnCNN-compact/{name}/y24-x16-16x16" for name in CONFIG["Imagelist"]
     ]
     assert job.plan == cem.CoarseToFine(2, 3, tolerance=0.02) and job.rounded and job.block == 8
-    assert job.pool is not None
-    np.testing.assert_array_equal(job.pool.patches, cem.PatchPool.default().patches[:5])
+    np.testing.assert_array_equal(job.pool().patches, cem.PatchPool.default().patches[:5])
     scene = job.scenes["demo_2.png"]()
     expected = cem.Scene.denoising(cem.example_image("facade")[:64, :64], 50 / 255, seed=0)
     np.testing.assert_array_equal(scene.degraded, expected.degraded)

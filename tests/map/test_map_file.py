@@ -191,6 +191,7 @@ def test_maps_of_the_first_format_are_read(tmp_path):
     np.testing.assert_array_equal(again.undecided, MAP.undecided & ~MAP.inside_roi)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", [*_ARRAYS, *(f"extremes_{name}" for name in _EXTREMES)])
 def test_an_array_that_is_missing_or_of_another_kind_is_refused(name, tmp_path):
     members, path = parts(), tmp_path / "map.npz"

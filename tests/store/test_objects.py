@@ -323,6 +323,7 @@ def test_a_map_and_its_report_lie_in_a_store(bucket, tmp_path):
     ):  # fmt: skip
         done = call(*map(str, words))
         assert done.returncode == 0, done.stderr
+        assert "AuthCredentials" not in done.stderr  # the store's library has nothing to say
     names = {one.name for one in (bucket / "map").iterdir()}
     assert {"map.npz", "map.png", "sweep.json"} < names
     assert b"<html" in (bucket / "report.html").read_bytes()

@@ -127,8 +127,8 @@ def test_devices_and_processes_give_one_map_of_a_real_network(tmp_path):
 def test_devices_do_not_talk_while_they_compute(name, monkeypatch):
     seen = []
 
-    def noted(compiled, *args):
-        program = compiled(*args)
+    def noted(compiled, *args, **named):
+        program = compiled(*args, **named)
         seen.append(program)
         return program
 
@@ -138,7 +138,7 @@ def test_devices_do_not_talk_while_they_compute(name, monkeypatch):
     assert found.provenance["computed"].startswith({"local": "cone", "global": "dense"}[name])
     assert seen
     for program in {id(program): program for program in seen}.values():
-        text = program.as_text()
+        text = program.run.as_text()
         assert "num_partitions=2" in text and not COLLECTIVE.search(text)
 
 

@@ -401,15 +401,19 @@ def test_few_blocks_are_shown_large_at_first(visit, alike):
     assert not page.is_checked("#zoom")
 
 
-def test_the_details_stay_in_sight(visit, alike):
-    page = visit(alike[1], height=720)
-    page.mouse.wheel(0, 400)
+@pytest.mark.parametrize("many", [2, 4])
+def test_the_details_stay_in_sight(visit, tmp_path, many):
+    """Beside the map that is looked at, also where maps stand in two rows of a small screen."""
+    maps = [made_map(f"network {number}", seed=number) for number in range(many)]
+    cem.report(maps, tmp_path / "many.html")
+    page = visit((tmp_path / "many.html").as_uri(), height=720)
+    last = page.locator(".field").last
+    last.evaluate("field => field.scrollIntoView({block: 'end'})")
     settle(page)
-    page.wait_for_timeout(200)
-    box = page.locator("#summary").bounding_box()
-    assert box["y"] >= 0 and box["y"] + box["height"] < 720
-    field = page.locator(".field").first.bounding_box()
-    assert field["x"] + field["width"] <= box["x"]  # beside it, not below
+    field, box = last.bounding_box(), page.locator("#summary").bounding_box()
+    for one in (field, box):
+        assert one["y"] >= 0 and one["y"] + one["height"] <= 721
+    assert field["x"] + field["width"] <= box["x"]
 
 
 def test_the_region_can_be_shown_restored_and_true(visit):

@@ -1,6 +1,7 @@
 """Which rule an operation has; one without a rule is global.
 
-A global operation may change everywhere and needs everything; it is computed in full.
+A global operation may change everywhere and needs everything; it is computed in full. Imports
+the records of `cone`.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Networks of torch as functions of JAX, from torch's own export and its core operations."""
+"""Networks of torch and ONNX as functions of JAX, one operation after the other.
+
+Imports nothing of ours.
+"""
 
 from .program import SEED, NotNative, Program
 from .run import run

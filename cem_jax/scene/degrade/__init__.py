@@ -1,1 +1,1 @@
-"""How a clean image becomes an input."""
+"""How a clean image becomes an input. Imports what stands at the root."""

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from cem_jax.arguments import whole_number
-from cem_jax.arrays import AnyArray
+from cem_jax.arrays import SameArray
 from cem_jax.scene.degrade.step import ONE, Degradation
 
 Subsampling = Literal["4:2:0", "4:4:4"]
@@ -71,7 +71,9 @@ def _fixed(value: float) -> int:
     return int(value * ONE + 0.5)
 
 
-def _edge(plane: Int32[AnyArray, "rows columns"], axis: int, length: int) -> Int32[AnyArray, "h w"]:
+def _edge(
+    plane: Int32[SameArray, "rows columns"], axis: int, length: int
+) -> Int32[SameArray, "h w"]:
     """A plane whose last line is repeated up to a length."""
     xp = plane.__array_namespace__()
     room = [(0, 0), (0, 0)]
@@ -84,8 +86,8 @@ def _up(value: int, multiple: int) -> int:
 
 
 def _coded(
-    plane: Int32[AnyArray, "h w"], table: Int32[np.ndarray, "8 8"]
-) -> Int32[AnyArray, "h w"]:
+    plane: Int32[SameArray, "h w"], table: Int32[np.ndarray, "8 8"]
+) -> Int32[SameArray, "h w"]:
     """A plane [h, w] of levels, its sides multiples of 8, through the quantised transform."""
     xp = plane.__array_namespace__()
     h, w = plane.shape
@@ -104,7 +106,7 @@ def _coded(
     return xp.clip(levels, 0, 255).reshape(h, w)
 
 
-def _halved(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "h//2 w//2"]:
+def _halved(plane: Int32[SameArray, "h w"]) -> Int32[SameArray, "h//2 w//2"]:
     """Means of 2x2 pixels, a half rounded down and up in turn."""
     xp = plane.__array_namespace__()
     h, w = plane.shape
@@ -112,7 +114,7 @@ def _halved(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "h//2 w//2"]:
     return (total + 1 + xp.arange(w // 2, dtype=plane.dtype)[None] % 2) >> 2
 
 
-def _doubled(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "2*h 2*w"]:
+def _doubled(plane: Int32[SameArray, "h w"]) -> Int32[SameArray, "2*h 2*w"]:
     """Twice the rows and columns: 9/16 of the pixel, 3/16, 3/16 and 1/16 of those beside it."""
     xp = plane.__array_namespace__()
     if plane.shape[1] <= 2:
@@ -126,8 +128,8 @@ def _doubled(plane: Int32[AnyArray, "h w"]) -> Int32[AnyArray, "2*h 2*w"]:
 
 
 def compressed(
-    image: Int32[AnyArray, "h w c"], quality: int, subsampling: Subsampling = "4:2:0"
-) -> Int32[AnyArray, "h w c"]:
+    image: Int32[SameArray, "h w c"], quality: int, subsampling: Subsampling = "4:2:0"
+) -> Int32[SameArray, "h w c"]:
     """An image as a JPEG decodes.
 
     Args:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Int32, Key, UInt8
 
-from cem_jax.arrays import AnyArray
+from cem_jax.arrays import SameArray
 
 ONE = 65536
 """One level of 255 in fixed point. Sums of integers are the same on every device, and in every
@@ -116,6 +116,6 @@ class Degradation:
         return np.asarray(self.apply(jnp.asarray(image, jnp.int32), drawn), np.uint8)
 
 
-def to_levels(fixed: Int[AnyArray, "*axes"]) -> Int[AnyArray, "*axes"]:
+def to_levels(fixed: Int[SameArray, "*axes"]) -> Int[SameArray, "*axes"]:
     """Integers in fixed point as levels 0 .. 255, rounded to the nearest and cut off."""
     return ((fixed + ONE // 2) >> 16).clip(0, 255)

@@ -37,7 +37,7 @@ const showBlocks = later(() => {
   byId("unpin").hidden = !state.pins.length;
   byId("summary").replaceChildren(...(scene.maps.length > 1 ? scene.maps : []).map((map) =>
     element("tr", {}, element("th", { scope: "row" }, map.name),
-      ...shown.flatMap(({ cell }) => summaryOf(map, cell)))));
+      ...shown.flatMap(({ cell, tag }) => summaryOf(map, cell, shown.length === 2 ? tag : "")))));
   byId("blocks").replaceChildren(...scene.maps.map((map) => {
     const card = element("article", { class: "card" },
       element("h3", {}, map.name),
@@ -53,11 +53,12 @@ const showBlocks = later(() => {
   changed();
 });
 
-// A block's effect and its verdict, for the table of all networks.
-function summaryOf(map, cell) {
+// A block's effect and its verdict, for the table of all networks; of two blocks the effects alone.
+function summaryOf(map, cell, tag) {
   const sign = signOf(map, cell, state.tolerance);
   const effect = Number.isNaN(map.effect[cell])
     ? "\u2013" : withUnit(number(map.effect[cell], scene), scene);
+  if (tag) return [element("td", {}, `${tag} ${effect}`)];
   return [element("td", {}, effect),
     element("td", { class: `verdict ${sign}` }, verdictOf(map, cell, state.tolerance))];
 }

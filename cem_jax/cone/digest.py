@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jax.extend import random as extended
 
-from cem_jax.cone.jaxpr import called, is_literal, opened
+from .jaxpr import called, is_literal, opened
 
 _Generator = type(extended.threefry_prng_impl)
 
