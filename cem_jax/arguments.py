@@ -39,7 +39,7 @@ def positive_number(name: str, value: object) -> float:
         ValueError: no finite number above 0.
     """
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = math.nan if isinstance(value, str | bytes) else float(value)  # type: ignore
     except (TypeError, ValueError):
         number = math.nan
     if not (math.isfinite(number) and number > 0):

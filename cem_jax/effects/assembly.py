@@ -13,9 +13,7 @@ from cem_jax.map.extremes import Extremes, extreme_draws
 from cem_jax.outcome import tolerance, unit
 from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.image import to_bytes
-from cem_jax.sweep.corrected import CorrectedSweep
 from cem_jax.sweep.facts import difference_from_original
-from cem_jax.sweep.sweep import Sweep
 
 _EXTREME_BYTES = 2**24
 """Room for the regions that a map keeps."""
@@ -97,7 +95,7 @@ def _corrections(plan: Corrected, values: np.ndarray) -> dict[str, float | int]:
 
 
 def extremes_of(
-    request: Request, sweep: Sweep | CorrectedSweep, drawn: Outcomes, effect_map: EffectMap
+    request: Request, sweep: Sweeps, drawn: Outcomes, effect_map: EffectMap
 ) -> Extremes | None:
     """What stands behind the map of a sweep's only region."""
     roi, block, pool = effect_map.roi, request.block, request.pool.patches

@@ -153,6 +153,10 @@ class Sweeps(Protocol):
         """Which of the interventions, and their outcomes."""
         ...
 
+    def regions(self, asked: Interventions) -> np.ndarray:
+        """What is scored after interventions."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Request:

@@ -17,8 +17,8 @@ from cem_jax.effects.rounds import draw
 from cem_jax.grid import ROI
 from cem_jax.held.operations import GLOBAL
 from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
+from cem_jax.inside.path_effects import PathEffects
 from cem_jax.inside.rounding import rounding
-from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
@@ -63,12 +63,12 @@ class MediatedMaps:
     __repr__ = by_shape
 
     @property
-    def indirect(self) -> Difference:
+    def indirect(self) -> PathEffects:
         """Natural indirect effects, total minus direct: what passes the mediator."""
         return self._contrast((self.total, 1), (self.direct, -1))
 
     @property
-    def interaction(self) -> Difference:
+    def interaction(self) -> PathEffects:
         """Total minus direct minus pure indirect: what takes both ways together."""
         return self._contrast((self.total, 1), (self.direct, -1), (self.pure_indirect, -1))
 
@@ -94,7 +94,7 @@ class MediatedMaps:
         squares = np.square(rest.standard_error[chosen])
         return Share(value, float(np.sqrt(squares.sum()) / abs(total)))
 
-    def _contrast(self, *terms: tuple[EffectMap, float]) -> Difference:
+    def _contrast(self, *terms: tuple[EffectMap, float]) -> PathEffects:
         """A weighted sum of the maps' effects, with the standard error of its draws."""
         first, shape = self.total, self.total.effect.shape
         drawn = first.values.reshape(first.effect.size, -1)
@@ -113,7 +113,7 @@ class MediatedMaps:
         else:
             error = drawing.means(change, counted, None).standard_error.reshape(shape)
         blank = np.where(first.inside_roi, np.nan, 0.0)
-        return Difference(
+        return PathEffects(
             effect=effect,
             standard_error=error + blank,
             samples=first.samples,
@@ -122,9 +122,6 @@ class MediatedMaps:
             inside_roi=first.inside_roi,
             tolerance=first.tolerance,
             unit=first.unit,
-            provenance=first.provenance,
-            first=self.total,
-            second=self.direct,
         )
 
     def save(self, folder: str | AnyPath) -> None:

@@ -17,7 +17,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cem_jax import cone as cones
-from cem_jax.effects.request import Request
+from cem_jax.cone.baseline import Baseline
+from cem_jax.cone.regions import Boxes
+from cem_jax.effects.request import Request, Sweeps
 from cem_jax.grid import ROI
 from cem_jax.held.apply import Held
 from cem_jax.held.freeze import chosen, given, held_at_input
@@ -128,6 +130,8 @@ class _Program(DenseProgram):
         height, width = self.region[0] // 2, self.region[1]
 
         def one(x: jax.Array) -> tuple[jax.Array, Any]:
+            if before is None:
+                return _region_and_mediators(held, (top, left, height, width), own, x[None])
             restored, made = given(held, before, own, kept, x[None])
             return restored[0, top : top + height, left : left + width], made
 
@@ -136,6 +140,27 @@ class _Program(DenseProgram):
 
         total, made = jax.vmap(one)(images)
         return jnp.concatenate([total, jax.vmap(pure)(made)], axis=1)
+
+
+def _region_and_mediators(
+    held: Held, roi: tuple[int, int, int, int], params: Any, x: jax.Array
+) -> tuple[jax.Array, tuple[tuple[jax.Array, ...], ...]]:
+    """What `given` says, of the output the region alone: behind the mediators less is computed."""
+    graph, (top, left, height, width) = held.graph, roi
+    assert isinstance(graph.output, int)
+    channels = graph.shapes[graph.output][3]
+    outputs = {eq.outputs[0]: eq.outputs for eq in graph.equations}
+    extents = {
+        (number, None): Boxes.whole(graph.shapes[number])
+        for first in held.exits
+        for number in outputs[first]
+    }
+    box = Boxes.of(np.array([[0, top, left, 0]]), (1, height, width, channels))
+    baseline = Baseline.make(graph, extents, box)
+    leaves, constants = jax.tree.leaves(params), list(graph.constants.values())
+    arrays, region = baseline.run(leaves, constants, x)
+    found = {number: array for (number, _), array in zip(extents, arrays, strict=True)}
+    return region[0], tuple(tuple(found[n] for n in outputs[first]) for first in held.exits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +173,7 @@ class _Part:
         reach: blocks that can change them, bool [cells].
     """
 
-    sweep: Sweep
+    sweep: Sweeps
     columns: tuple[int, ...]
     reach: np.ndarray
 
@@ -237,6 +262,10 @@ class MediatedSweep:
         for part in self.others:
             found[list(part.columns)] = part.sweep.baseline(asked)[0]
         return found, restored[: self.region]
+
+    def regions(self, asked: Interventions) -> np.ndarray:
+        """What is scored of the total outcome after interventions."""
+        return self.main.sweep.regions(asked)[:, : self.region]
 
     def check(
         self, outcomes: np.ndarray, restored: np.ndarray, other: Interventions | None

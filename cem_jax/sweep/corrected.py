@@ -109,9 +109,11 @@ class CorrectedSweep:
         """Outcomes and what is scored without an intervention, exactly."""
         return self.exact.baseline(asked)
 
-    def check(self, restored: np.ndarray) -> None:
+    def check(
+        self, outcomes: np.ndarray, restored: np.ndarray, other: Interventions | None
+    ) -> None:
         """Refuses a network that is not what it is said to be, see `Sweep.check`."""
-        self.exact.check(restored)
+        self.exact.check(outcomes, restored, other)
 
     def evaluate(self, asked: Interventions) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Outcomes of interventions, those by windows first."""

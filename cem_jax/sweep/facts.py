@@ -265,8 +265,14 @@ def _is_of_other_range(restored: np.ndarray, clean: np.ndarray) -> bool:
     def far(pixels: np.ndarray) -> float:
         return float(np.mean((np.clip(pixels, 0, 1) - clean) ** 2))
 
-    found, centred = far(restored) / _MUCH, clean - clean.mean()
-    contrast = float(np.sum(centred * restored) / max(np.sum(centred**2), 1e-9))
+    def coarse(pixels: np.ndarray) -> np.ndarray:
+        """Means of 8 x 8 pixels, which a blur hardly changes."""
+        rows, columns = (side // 8 * 8 for side in pixels.shape[:2])
+        return pixels[:rows, :columns].reshape(rows // 8, 8, columns // 8, 8, -1).mean((1, 3))
+
+    found, true = far(restored) / _MUCH, coarse(clean)
+    centred = true - (true.mean() if true.size else 0)
+    contrast = float(np.sum(centred * coarse(restored)) / max(np.sum(centred**2), 1e-9))
     signed = restored.min() < -_SIGNED and contrast > _CONTRAST
     tiny = restored.max() < 2 / 255
     return (signed and far((restored + 1) / 2) < found) or (tiny and far(255 * restored) < found)

@@ -233,17 +233,17 @@ def write_plan(name: str, plan: cones.ConePlan) -> None:
         "note": plan.note, "multiply_adds": (work.dense, work.crop), "reads": plan.reads,
         "constants": len(arrays),
     }  # fmt: skip
-    kept = {f"constant-{k}": one for k, one in enumerate(arrays)}
+    kept: dict[str, Any] = {f"constant-{k}": one for k, one in enumerate(arrays)}
     for number in range(len(plan.reads)):
         own = np.flatnonzero(plan.program_of == number)
         kept[f"offsets-{number}"] = np.stack([plan.offsets[block] for block in own])
     file = io.BytesIO()
-    np.savez(
-        file, record=json.dumps(record), program_of=plan.program_of, cone=work.cone,
-        programs=work.programs, **kept,
-    )  # fmt: skip
+    kept |= {"record": np.asarray(json.dumps(record)), "program_of": plan.program_of}
+    kept |= {"cone": work.cone, "programs": work.programs}
+    np.savez(file, **kept)
     _write(where / f"{name}-plan.npz", file.getvalue())
 
 
 def _is_key(value: Any) -> bool:
-    return jax.numpy.issubdtype(getattr(value, "dtype", None), jax.dtypes.prng_key)
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key)

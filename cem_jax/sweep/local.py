@@ -149,6 +149,9 @@ class Local:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
             return workspace(self._compiled(key, self._args(asked, key, index)))
 
+        first, parted = next(iter(parts.items()))
+        index = np.broadcast_to(parted[0], (self.devices, size))
+        self._name_of(first, self._args(asked, first, index))  # found out once, not side by side
         with ThreadPoolExecutor(max(2, self.devices)) as pool:
             most = max(pool.map(compile_one, keys))
         return most <= room(self.mesh.devices.flat[0], self.devices)
@@ -173,10 +176,13 @@ class Local:
         scored = None if self.name is None else self.score.fingerprint(like, self.target)
         return None if scored is None or None in parts else repr((self.name, scored, *parts))
 
-    def _compiled(self, key: Hashable, args: tuple[Any, ...]) -> Program:
+    def _name_of(self, key: Hashable, args: tuple[Any, ...]) -> str | None:
         source, items = args[2], args[-1]
         made = None if self.name is None else fingerprint(source, items)
-        name = self._named(self._draws.__name__, key, made)
+        return self._named(self._draws.__name__, key, made)
+
+    def _compiled(self, key: Hashable, args: tuple[Any, ...]) -> Program:
+        name = self._name_of(key, args)
         statics = (self._draws, self.cone.plan, key, self.score, self.mesh)
         return compiled(_evaluate, statics, args, COPIES, name)
 

@@ -40,7 +40,8 @@ def _filled(structure: Any, leaves: Sequence[Any]) -> Any:
 
 def _devices(leaves: Sequence[Any]) -> list[Any]:
     """Where a program runs, in order."""
-    meshes = [one.sharding.mesh for one in leaves if isinstance(one.sharding, NamedSharding)]
+    sharded = [one.sharding for one in leaves if isinstance(one.sharding, NamedSharding)]
+    meshes: list[Any] = [sharding.mesh for sharding in sharded]
     return list(meshes[0].devices.flat) if meshes else list(leaves[0].sharding.device_set)
 
 
