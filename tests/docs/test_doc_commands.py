@@ -58,7 +58,7 @@ QUICK = {
 """Commands of a few seconds, and what each must write."""
 
 SLOW = {
-    ".venv/bin/cem-jax demo": _DEMO,
+    "cem-jax demo": _DEMO,
     "cem-jax demo --out cem-demo": _DEMO,
     "python -m cem_jax.experiments.gallery cem-demo docs": ("docs/figures/one-map.png",),
     "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
@@ -107,9 +107,8 @@ ELSEWHERE = {
     "python3 -m venv .venv": _FRESH,
     "python -m venv .venv": _FRESH,
     ". .venv/bin/activate": _FRESH,
-    ".venv/bin/pip install -e .": _FRESH,
-    ".venv/bin/pip install -e '.[test]'": _FRESH,
     "pip install -e .": _FRESH,
+    "pip install -e '.[test]'": _FRESH,
     "pip install -e '.[test,dev]'": _FRESH,
     "pip install -e '.[docs]'": _FRESH,
     "pip install 'cem-jax[xarray]'": _FRESH,
@@ -134,6 +133,11 @@ ELSEWHERE = {
     "cem-jax gather results/many results/many.zarr": _RESULTS,
     "cem-jax compare results/many": _RESULTS,
     "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
+    "cem-jax compare first second": "tests/view/test_compare.py runs it",
+    "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",
+    "python tests/mutation.py plans --sample 40": "takes an hour, and changes the source",
+    "python benchmarks/deceptive.py": "tests/plans/test_promises.py plays the same outcomes",
+    "python benchmarks/corrected.py": "takes hours",
     "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
     "ruff check .": _CI,
     "ruff format --check .": _CI,
