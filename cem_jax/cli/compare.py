@@ -13,10 +13,7 @@ from cem_jax.cli.output import Json, show
 app = typer.Typer()
 
 
-@app.command(
-    epilog="Examples: cem-jax compare first/map.npz second/map.npz --out difference.png; "
-    "cem-jax compare results --by network"
-)
+@app.command(epilog="Example: cem-jax compare first/map.npz second/map.npz --out difference.png")
 def compare(
     places: Annotated[
         list[str],

@@ -105,7 +105,7 @@ def probe(network: Network, height: int, width: int, channels: int) -> Probe:
     return found
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Walk:
     """A network on one virtual image.
 

@@ -32,7 +32,7 @@ class Corrected(Drawn):
 
     Args:
         of: the plan of the draws; not `Quadrature`, which does not draw.
-        share: probability with which a draw is computed exactly, above 0, at most 1.
+        share: probability with which a draw is computed exactly, between 0 and 1, not 0.
         tolerance: effects smaller than this count as zero, in the outcome's unit; None takes that
             of the plan, or else the outcome's own.
         seed: seed of the choice.
@@ -78,7 +78,14 @@ class Corrected(Drawn):
         return self.of.drawing
 
     def chosen(self, cells: int) -> np.ndarray:
-        """The draws that are computed exactly too, bool [cells, draws]; outcomes have no part."""
+        """The draws that are computed exactly too; outcomes have no part in it.
+
+        Args:
+            cells: how many cells there are.
+
+        Returns:
+            bool [cells, draws].
+        """
         return np.random.default_rng(self.seed).random((cells, self.draws)) < self.share
 
     def wanted(self, values: np.ndarray, baseline: float, active: np.ndarray) -> np.ndarray:
@@ -87,19 +94,36 @@ class Corrected(Drawn):
         return np.concatenate([close, close & self.chosen(len(values))], axis=1)
 
     def counted(self, values: np.ndarray) -> np.ndarray:
-        """The draws by windows that enter, bool [cells, 2 * draws]."""
+        """The draws by windows that enter.
+
+        Args:
+            values: outcomes, float [cells, 2 * draws], NaN where there are none.
+
+        Returns:
+            bool [cells, 2 * draws].
+        """
         close = self.of.counted(values[:, : self.draws])
         return np.concatenate([close, np.zeros_like(close)], axis=1)
 
     def selected(self, values: np.ndarray) -> np.ndarray:
-        """Cells whose draws were chosen by their outcomes, as the plan says of the draws."""
-        return self.of.selected(values[:, : self.draws])
-
-    def corrections(self, values: np.ndarray) -> np.ndarray:
-        """What computing a draw exactly takes from the outcome more, [cells, draws]; NaN elsewhere.
+        """Cells whose draws were chosen by their outcomes, as the plan says of the draws.
 
         Args:
             values: outcomes, float [cells, 2 * draws], NaN where there are none.
+
+        Returns:
+            bool [cells].
+        """
+        return self.of.selected(values[:, : self.draws])
+
+    def corrections(self, values: np.ndarray) -> np.ndarray:
+        """What computing a draw exactly takes from the outcome more.
+
+        Args:
+            values: outcomes, float [cells, 2 * draws], NaN where there are none.
+
+        Returns:
+            float [cells, draws], in the outcome's unit; NaN where a draw is not computed exactly.
         """
         values = values.astype(np.float64)
         close, exact = values[:, : self.draws], values[:, self.draws :]

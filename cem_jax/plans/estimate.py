@@ -63,7 +63,7 @@ def interval(
     Returns:
         Lower and upper ends.
     """
-    width = quantile(np.maximum(degrees, 1.0), (1 + confidence) / 2) * standard_error
+    width = quantile(np.asarray(np.maximum(degrees, 1.0)), (1 + confidence) / 2) * standard_error
     width = np.where(np.isnan(width), np.inf, width)
     return np.asarray(effect - width), np.asarray(effect + width)
 

@@ -98,9 +98,9 @@ def test_programs_serve_other_images_and_regions_of_one_size(clean, monkeypatch)
     count = []
     real = cones.compiled
 
-    def counted(*args):
+    def counted(*args, **named):
         before = programs._compile.cache_info().misses
-        found = real(*args)
+        found = real(*args, **named)
         count.append(programs._compile.cache_info().misses - before)
         return found
 
