@@ -32,6 +32,7 @@ LONG = (
     "cone/test_exact.py", "cone/test_local_networks.py", "cone/test_operations.py",
     "cone/test_two_windows.py", "cone/test_windows.py", "docs/test_doc_commands.py",
     "docs/test_notebooks.py",
+    "effects/test_regions.py",
     "experiments/test_figures.py", "experiments/test_training.py",
     "explore/test_explore_browser.py", "explore/test_server.py", "explore/test_session.py",
     "held/test_freeze.py", "held/test_freeze_zoo.py", "inside/test_mediated.py",

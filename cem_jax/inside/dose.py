@@ -134,7 +134,7 @@ class Dose:
         ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Draws:
     """Draws of one map that count, one behind the other.
 

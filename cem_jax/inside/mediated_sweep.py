@@ -163,7 +163,7 @@ def _region_and_mediators(
     return region[0], tuple(tuple(found[n] for n in outputs[first]) for first in held.exits)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Part:
     """A sweep of its own, for some of the columns.
 

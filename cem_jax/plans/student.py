@@ -96,4 +96,4 @@ def quantile(degrees: np.ndarray, probability: float) -> np.ndarray:
         t = t + step
         if np.all(np.abs(step) <= 1e-14 * np.abs(t)):
             break
-    return t[place].reshape(np.shape(degrees))
+    return np.asarray(t[place].reshape(np.shape(degrees)))

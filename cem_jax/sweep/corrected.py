@@ -45,7 +45,7 @@ def close_layout(layout: Layout) -> Layout | None:
     return dataclasses.replace(layout, plan=found, name=None, mixed=layout.mixed)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Interventions(Interventions):
     """Interventions of which some are to be computed exactly.
 
