@@ -23,11 +23,12 @@ HOSTILE = '"></iframe><script>window.hit=1</script>'
 
 
 @pytest.fixture(autouse=True)
-def closed():
+def nothing_left_open():
     import matplotlib.pyplot as plt
 
+    before = plt.get_fignums()
     yield
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
 
 
 def framed(shown: str) -> str:
