@@ -19,7 +19,7 @@ from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import Means, interval, sign_probability
+from cem_jax.plans.estimate import Means, sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -93,10 +93,8 @@ class Interactions:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
         degrees = np.full(self.effect.shape, self.samples - 1.0)
-        return Interval(*interval(self.effect, self.standard_error, degrees, confidence))
+        return Interval.around(self.effect, self.standard_error, degrees, confidence)
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.

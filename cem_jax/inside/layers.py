@@ -18,7 +18,7 @@ from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, unit
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -87,10 +87,8 @@ class Layers:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
         degrees = np.full(self.mean.shape, self.samples - 1.0)
-        return Interval(*interval(self.mean, self.mean_error, degrees, confidence))
+        return Interval.around(self.mean, self.mean_error, degrees, confidence)
 
     def by_distance(self, edges: Sequence[float]) -> np.ndarray:
         """Mean of `passes` over the blocks of each class of distance.
