@@ -1,8 +1,8 @@
 """How results show themselves in notebooks and as drawings.
 
-What is drawn, and how, is known by `view`, which stands above all results. The package itself, which
-stands above `view`, says here how to find it; it is loaded when a result is first asked to show
-itself.
+What is drawn, and how, is known by `view`, which stands above all results. The package itself,
+which stands above `view`, says here how to find it; it is loaded when a result is first asked to
+show itself.
 """
 
 from collections.abc import Callable
