@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from cem_jax.jobs.table import read_table
 from cem_jax.plans.estimate import CONFIDENCE
@@ -127,7 +128,7 @@ def _compared(
     return means + pairs
 
 
-def _scene_means(values: Mapping[tuple[Any, ...], float]) -> np.ndarray:
+def _scene_means(values: Mapping[tuple[Any, ...], float]) -> Float64[np.ndarray, " scenes"]:
     by_scene: dict[Any, list[float]] = {}
     for place, value in values.items():
         by_scene.setdefault(place[0], []).append(value)
