@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Real
 from scipy.stats import spearmanr
 
 from cem_jax.experiments.figures.channel_attention import WITHOUT
@@ -77,12 +78,18 @@ def _negated(values: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
     return {scene: [-value for value in each] for scene, each in values.items()}
 
 
-def _numbers(networks: Sequence[Mapping[str, Any]], number: str) -> np.ndarray:
+def _numbers(
+    networks: Sequence[Mapping[str, Any]], number: str
+) -> Real[np.ndarray, "networks places"]:
     """A number at all places, [networks, places]."""
     return np.array([[row[number] for row in network["rows"]] for network in networks])
 
 
-def _rank_correlation(scenes: Sequence[str], one: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+def _rank_correlation(
+    scenes: Sequence[str],
+    one: Real[np.ndarray, "networks places"],
+    other: Real[np.ndarray, "networks places"],
+) -> dict[str, Any]:
     """Over networks, at each place, then its mean over scenes.
 
     Args:

@@ -38,9 +38,7 @@ class Held:
     inside: frozenset[int] = dataclasses.field(compare=False, repr=False)
     exits: tuple[int, ...] = dataclasses.field(compare=False, repr=False)
 
-    def __call__(
-        self, params: Any, x: Float[jax.Array, "n h w c"]
-    ) -> Float[jax.Array, "n H W C"]:
+    def __call__(self, params: Any, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself.
 
         Raises:
