@@ -144,7 +144,10 @@ class _Function:
                 f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
                 "no counterpart in JAX"
             )
-        return "a function of JAX, from torch.export"
+        text = "a function of JAX, from torch.export"
+        if any(p is not None and p.has_open_order for p in self.programs.values()):
+            text += "; torch.sort leaves the order of equal elements open, here they keep theirs"
+        return text
 
     def _probe(self) -> None:
         side = -(-max(_SIDE, self.least) // self.least) * self.least
