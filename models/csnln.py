@@ -148,7 +148,7 @@ class SelfExemplarMining(nnx.Module):
 
     def __call__(
         self, x: Float[jax.Array, "n h w c"]
-    ) -> tuple[Float[jax.Array, "n H W C"], Float[jax.Array, "n H W C"]]:
+    ) -> tuple[Float[jax.Array, "n h w c"], Float[jax.Array, "n H W c"]]:
         """[n, h, w, width] -> the same and [n, 4 h, 4 w, width]."""
         double = self.multi_source_projection(x)
         double = double + self.error_encode(x - self.down_sample_1(double))
