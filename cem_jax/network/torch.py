@@ -114,7 +114,9 @@ class _Function:
     module: Any
     name: str
     least: int
-    programs: dict[tuple[int, ...], aten.Program | None] = dataclasses.field(default_factory=dict)
+    programs: dict[tuple[int, ...], aten.ExportedModule | None] = dataclasses.field(
+        default_factory=dict
+    )
     reasons: dict[tuple[int, ...], str] = dataclasses.field(default_factory=dict)
     lock: Any = dataclasses.field(default_factory=threading.RLock)
 
@@ -162,7 +164,7 @@ class _Function:
         for other in [s for s in self.reasons if s != size]:  # channels that it does not take
             del self.programs[other], self.reasons[other]
 
-    def program(self, size: tuple[int, ...]) -> aten.Program | None:
+    def program(self, size: tuple[int, ...]) -> aten.ExportedModule | None:
         """The export for one size of image; None if the module is called on the host."""
         with self.lock:
             if size not in self.programs:
@@ -178,7 +180,7 @@ class _Function:
                         )
             return self.programs[size]
 
-    def _exported(self, size: tuple[int, ...]) -> aten.Program:
+    def _exported(self, size: tuple[int, ...]) -> aten.ExportedModule:
         from cem_jax.network.aten.export import export
 
         height, width, channels = size

@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Program:
+class ExportedModule:
     """A network for images of one size.
 
     Args:
