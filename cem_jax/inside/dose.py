@@ -249,7 +249,7 @@ def _drawn(effect_map: EffectMap, scene: Scene | None, pool: PatchPool, blocks: 
     own = replaced[cells]
     compared = ("colour distance", "similarity", "turn")
     features = {
-        name: function(small if name in compared else pasted, own)
+        name: np.asarray(function(small if name in compared else pasted, own))
         for name, function in FEATURES.items()
     }
     effect = effect_map.baseline - values[cells, draws].astype(np.float64)
