@@ -3,6 +3,9 @@
 _JOINERS = "\u200c\u200d"
 """Invisible, but parts of words and of emoji."""
 
+_MESSAGE = 1200
+"""Characters of a message that are shown."""
+
 
 def visible(text: str) -> str:
     r"""A text on one line: white space as single spaces, what cannot be printed as its code.
@@ -42,14 +45,33 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
 
 
+def quoted(value: object, most: int = 160) -> str:
+    """What Python writes of a value, on one line and short: for messages about it.
+
+    Args:
+        value: anything that a user gives.
+        most: characters, at least 3.
+
+    Examples:
+        >>> from cem_jax.plain_text import quoted
+        >>> print(quoted(list(range(1000)), 20))
+        [0, 1, 2, …98, 999]
+    """
+    try:
+        text = visible(repr(value))
+    except Exception:  # an object of somebody else's class, or a whole number of too many digits
+        text = f"<{type(value).__name__}>"
+    return shortened(text, most)
+
+
 def told(error: BaseException) -> str:
     """An error on one line; where it is no complaint of ours, with its kind in front.
 
     Args:
-        error: any.
+        error: any; of a text without end its beginning and its end.
     """
     try:
-        text = visible(str(error))
+        text = shortened(visible(str(error)), _MESSAGE)
     except Exception:  # an error of somebody else's class
         text = ""
     if isinstance(error, ValueError | OSError) and text:

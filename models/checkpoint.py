@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from .layout import arrays, without_prefixes
 from .orbax_file import read_orbax
 from .torch_file import read_torch_file
-from .words import listed
+from .words import listed, quoted
 
 _WRAPPERS = (
     "params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net",
@@ -29,7 +29,7 @@ def _choose(saved: Mapping[Any, Any], part: str | None) -> Mapping[Any, Any]:
     if part is not None:
         if part not in _parts(saved):
             names = listed(map(repr, _parts(saved)), 30) or "none"
-            raise ValueError(f"part={part!r} is not in it; its parts: {names}")
+            raise ValueError(f"part={quoted(part)} is not in it; its parts: {names}")
         return _parts(saved)[part]
     while parts := _parts(saved):
         wrapper = next((key for key in _WRAPPERS if key in parts), None)

@@ -16,6 +16,18 @@ def escaped(text: object) -> str:
     return shown if len(str(text)) <= _LONGEST else f"{shown}..."
 
 
+def quoted(value: object) -> str:
+    """What Python writes of a value, escaped and short.
+
+    Args:
+        value: anything that a user gives.
+    """
+    try:
+        return escaped(repr(value))
+    except Exception:  # an object of somebody else's class, or a whole number of too many digits
+        return f"<{type(value).__name__}>"
+
+
 def listed(names: Iterable[object], most: int = 8) -> str:
     """Names in a row, escaped; of many the first, and how many there are.
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float64
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import number_in, whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.attribution.integral import Region
 from cem_jax.attribution.path import (
@@ -23,6 +23,7 @@ from cem_jax.attribution.record import Attribution
 from cem_jax.grid import ROI
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, psnr, unit
+from cem_jax.plain_text import quoted
 from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 
@@ -94,12 +95,12 @@ def local_attribution_map(
     """
     region = Region(network, scene, roi, _raw, outcome)
     most = (min(scene.degraded.shape[:2]) - 1) / 3
-    if not (np.isfinite(sigma) and sigma > 0 and kernel_radius(sigma) <= 3 * most):
+    sigma = number_in("sigma", sigma, 0)
+    if not 0 < sigma <= most or kernel_radius(sigma) > 3 * most:
         raise ValueError(
-            f"sigma={sigma!r}: expected more than 0 and at most {most:.4g} pixels in this image"
+            f"sigma={sigma}: expected more than 0 and at most {most:.4g} pixels in this image"
         )
-    path = Sharpening(float(sigma))
-    return _integral("local attribution map", region, path, steps, chunk, sigma=float(sigma))
+    return _integral("local attribution map", region, Sharpening(sigma), steps, chunk, sigma=sigma)
 
 
 def integrated_gradients(
@@ -134,7 +135,7 @@ def integrated_gradients(
         ValueError: arguments that do not fit; the message names them.
     """
     if start not in _STRAIGHT:
-        raise ValueError(f"start={start!r}: expected one of {', '.join(_STRAIGHT)}")
+        raise ValueError(f"start={quoted(start)}: expected one of {', '.join(_STRAIGHT)}")
     region = Region(network, scene, roi, clip, outcome)
     return _integral("integrated gradients", region, _STRAIGHT[start], steps, chunk, start=start)
 

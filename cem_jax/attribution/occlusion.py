@@ -12,6 +12,7 @@ from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
+from cem_jax.plain_text import quoted
 from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 
@@ -25,7 +26,7 @@ def _fills(fill: str, image: Float32[np.ndarray, "h w c"]) -> Float32[AnyArray, 
         return np.broadcast_to(image.mean((0, 1)), image.shape)
     if fill == "blur":
         return np.clip(blur(jnp.asarray(image), _BLUR_SIGMA, kernel_radius(_BLUR_SIGMA)), 0, 1)
-    raise ValueError(f"fill={fill!r}: expected one of mean, blur")
+    raise ValueError(f"fill={quoted(fill)}: expected one of mean, blur")
 
 
 def _patches(

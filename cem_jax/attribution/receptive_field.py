@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import part, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.network.network import Apply, Network
 from cem_jax.read_only import keep_read_only
@@ -46,8 +46,7 @@ class ReceptiveField:
         Raises:
             ValueError: another share.
         """
-        if not 0 < share <= 1:
-            raise ValueError(f"share={share!r}: expected a number above 0 and at most 1")
+        share = part("share", share)
         y, x = np.ogrid[: self.field.shape[0], : self.field.shape[1]]
         away = np.maximum(np.abs(y - self.pixel[0]), np.abs(x - self.pixel[1]))
         held = np.cumsum(np.bincount(away.reshape(-1), self.field.reshape(-1)))

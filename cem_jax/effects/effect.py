@@ -19,6 +19,7 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import finished_maps, map_paths
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plain_text import quoted
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
@@ -197,7 +198,7 @@ def maps_of_regions(
     """
     rois = tuple(rois)
     if not rois or len(set(rois)) != len(rois):
-        raise ValueError(f"rois={rois!r}: expected different regions, at least one")
+        raise ValueError(f"rois={quoted(rois)}: expected different regions, at least one")
     request = Request.make(network, scene, rois, outcomes, **options)
     folder = request.directory
     found = _maps(request, {roi: folder and folder / roi.label for roi in rois}, folder)

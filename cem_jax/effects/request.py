@@ -24,6 +24,7 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
+from cem_jax.plain_text import quoted
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
@@ -56,7 +57,7 @@ def check_kind(name: str, value: object, kind: type) -> None:
         ValueError: the message names it.
     """
     if not isinstance(value, kind):
-        raise ValueError(f"{name}={value!r}: expected a cem_jax.{kind.__name__}")
+        raise ValueError(f"{name}={quoted(value)}: expected a cem_jax.{kind.__name__}")
 
 
 def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
@@ -378,11 +379,11 @@ def written_by() -> str:
 def _by_name(outcomes: Sequence[Outcome | str]) -> dict[str, Outcome]:
     """Outcomes by their names, which differ."""
     if isinstance(outcomes, str) or not isinstance(outcomes, Sequence):
-        raise ValueError(f"outcomes={outcomes!r}: expected a sequence of outcomes")
+        raise ValueError(f"outcomes={quoted(outcomes)}: expected a sequence of outcomes")
     functions = [as_outcome(one) for one in outcomes]
     scores = {str(getattr(one, "__name__", repr(one))): one for one in functions}
     if not scores or len(scores) != len(functions):
-        raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
+        raise ValueError(f"outcomes={quoted(outcomes)}: expected functions with different names")
     return scores
 
 

@@ -15,6 +15,7 @@ from cem_jax.by_shape import by_shape
 from cem_jax.grid import Grid
 from cem_jax.inside.features import FEATURES
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import interval
 from cem_jax.pool.pool import PatchPool
 from cem_jax.pool.strata import patches_at
@@ -113,8 +114,8 @@ class Dose:
                 return one
         known = sorted({one.feature for one in self.slopes})
         raise ValueError(
-            f"feature={feature!r}, distance={distance}: expected one of {', '.join(known)}, and a "
-            "distance of `slopes`"
+            f"feature={quoted(feature)}, distance={distance}: expected one of {', '.join(known)}, "
+            "and a distance of `slopes`"
         )
 
     def rows(self) -> list[dict[str, float | int | str]]:
@@ -180,11 +181,11 @@ def dose(
     """
     maps = [maps] if isinstance(maps, EffectMap) else list(maps)
     if not maps or not all(isinstance(one, EffectMap) for one in maps):
-        raise ValueError(f"maps={maps!r}: expected maps, at least one")
+        raise ValueError(f"maps={quoted(maps)}: expected maps, at least one")
     if len({(one.unit, one.outcome) for one in maps}) > 1:
         raise ValueError("maps: expected maps of one outcome")
     if blocks not in ("all", "helpful", "harmful"):
-        raise ValueError(f"blocks={blocks!r}: expected one of all, helpful, harmful")
+        raise ValueError(f"blocks={quoted(blocks)}: expected one of all, helpful, harmful")
     scenes: list[Scene | None]
     scenes = [scene] * len(maps) if scene is None or isinstance(scene, Scene) else list(scene)
     if len(scenes) != len(maps):
@@ -195,8 +196,8 @@ def dose(
     block = np.concatenate([one.block + k for one, k in zip(found, shift, strict=True)])
     if not len(block):
         raise ValueError(
-            f"maps, blocks={blocks!r}: no such block has {_LEAST} draws that count; a larger plan "
-            "gives them"
+            f"maps, blocks={quoted(blocks)}: no such block has {_LEAST} draws that count; a larger "
+            "plan gives them"
         )
     distance = np.concatenate([one.distance for one in found])
     effect = np.concatenate([one.effect for one in found])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import probability, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -87,8 +87,7 @@ class Layers:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        confidence = probability("confidence", confidence)
         degrees = np.full(self.mean.shape, self.samples - 1.0)
         return Interval(*interval(self.mean, self.mean_error, degrees, confidence))
 

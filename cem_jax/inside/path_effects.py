@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from cem_jax.arguments import probability
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.plans.estimate import interval, sign_probability
@@ -59,7 +60,6 @@ class PathEffects:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        confidence = probability("confidence", confidence)
         ends = interval(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cem_jax.jobs.table import read_table
+from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
 from cem_jax.store.objects import AnyPath
 
@@ -83,10 +84,10 @@ def compare(
         EDSR SwinIR -12.0 2
     """
     if by not in BY:
-        raise ValueError(f"by={by!r}: expected {', '.join(BY)}")
+        raise ValueError(f"by={quoted(by)}: expected {', '.join(BY)}")
     for number in numbers:
         if number not in (*NUMBERS, "largest_standard_error", "evaluations", "seconds"):
-            raise ValueError(f"numbers={numbers!r}: expected some of {', '.join(NUMBERS)}")
+            raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
     rows = table if isinstance(table, Sequence) and not isinstance(table, str) else None
     rows = read_table(table) if rows is None else rows  # pyright: ignore[reportArgumentType]
     made = [row for row in rows if not row.get("problem")]

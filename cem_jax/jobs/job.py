@@ -10,6 +10,7 @@ from cem_jax.jobs.asked import FILES, MapOf
 from cem_jax.jobs.asked import INDEX as INDEX
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, psnr
+from cem_jax.plain_text import quoted
 from cem_jax.plans.names import as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
@@ -105,17 +106,17 @@ def check_label(label: str) -> None:
         ValueError: the message names it.
     """
     if not isinstance(label, str):
-        raise ValueError(f"label {label!r}: expected a text")
+        raise ValueError(f"label {quoted(label)}: expected a text")
     if not label.isprintable() or label.strip(" ") != label or set(label) & set(_NOT_IN_NAMES):
         raise ValueError(
-            f"label {label!r}: expected a folder's name, without {' '.join(_NOT_IN_NAMES)} and "
-            "without a space at its end"
+            f"label {quoted(label)}: expected a folder's name, without {' '.join(_NOT_IN_NAMES)} "
+            "and without a space at its end"
         )
     if not label or label.startswith(".") or label.endswith("."):
-        raise ValueError(f"label {label!r}: expected a name without a dot at either end")
+        raise ValueError(f"label {quoted(label)}: expected a name without a dot at either end")
     if len(label.encode()) > _LONGEST_LABEL:
-        raise ValueError(f"label {label[:20]!r}...: expected at most {_LONGEST_LABEL} bytes")
+        raise ValueError(f"label {quoted(label[:20])}...: expected at most {_LONGEST_LABEL} bytes")
     if label.lower() in (LOCKS, *FILES):
-        raise ValueError(f"label {label!r}: a file of this name lies in every job's folder")
+        raise ValueError(f"label {quoted(label)}: a file of this name lies in every job's folder")
     if label.lower().partition(".")[0] in _DEVICES:
-        raise ValueError(f"label {label!r}: no folder can have this name on Windows")
+        raise ValueError(f"label {quoted(label)}: no folder can have this name on Windows")

@@ -13,6 +13,7 @@ from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath, as_place, local_copy
 
 
@@ -117,7 +118,7 @@ def load(
             found = models.choose(state_dict, **arguments)
         except ValueError as error:
             if models.recognise(state_dict):
-                raise ValueError(f"name={str(name)!r}: {error}") from error
+                raise ValueError(f"name={quoted(str(name))}: {error}") from error
             return _named(_beyond_the_zoo(name, state_dict, error), label or as_place(name).stem)
         network = from_torch(found, state_dict, **arguments)
         return _named(network, label or f"{found} {as_place(name).stem}")
@@ -143,7 +144,7 @@ def _local(argument: str, path: str | AnyPath) -> Path:
     try:
         return local_copy(as_place(path))
     except OSError as error:
-        raise ValueError(f"{argument}={str(path)!r} cannot be read: {error}") from error
+        raise ValueError(f"{argument}={quoted(str(path))} cannot be read: {error}") from error
 
 
 def _is_path(name: str | AnyPath) -> bool:
@@ -162,7 +163,7 @@ def _beyond_the_zoo(
     try:
         return from_spandrel(state_dict)
     except (ImportError, ValueError) as error:
-        raise ValueError(f"name={str(name)!r}: {refused} ({error})") from error
+        raise ValueError(f"name={quoted(str(name))}: {refused} ({error})") from error
 
 
 def _named(network: Network, name: str) -> Network:

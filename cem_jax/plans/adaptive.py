@@ -6,6 +6,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from cem_jax.arguments import probability
 from cem_jax.plans.drawing import Drawing, StratifiedDraws
 from cem_jax.plans.estimate import Estimate, Means, interval, is_decided
 from cem_jax.plans.plan import MOST_DRAWS, Drawn, check_power_of_two, settle
@@ -74,10 +75,7 @@ class Adaptive(Drawn):
         settle(self, most=(_FEWEST, MOST_DRAWS), equivalent=(1, MOST_DRAWS))
         check_power_of_two("most", self.most)
         for name in ("confidence", "rare"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and 0 < value < 1):
-                raise ValueError(f"{name}={value!r}: expected a number between 0 and 1")
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, probability(name, getattr(self, name)))
 
     @property
     def capacity(self) -> int:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.plain_text import quoted
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
@@ -183,7 +184,9 @@ class PatchPool:
         else:
             name, arrays = "images", list(images)
         if not arrays:
-            raise ValueError(f"images={images!r} holds no image; expected {', '.join(_SUFFIXES)}")
+            raise ValueError(
+                f"images={quoted(images)} holds no image; expected {', '.join(_SUFFIXES)}"
+            )
         random = np.random.default_rng(whole_number("seed", seed, 0))
         each = -(-20 * count // len(arrays))
         views, places, levels = [], [], []
@@ -242,7 +245,7 @@ class PatchPool:
             name = text_of(found, "name") if "name" in found else as_place(path).stem
             return cls(found["patches"], name)
         except ValueError as error:
-            raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error
+            raise ValueError(f"path={quoted(str(path))} holds no pool: {error}") from error
 
 
 @functools.lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32, Shaped, UInt8, UInt16
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
+from cem_jax.plain_text import quoted
 from cem_jax.scene.png16 import decode_png16, is_png16
 from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 
@@ -152,7 +153,7 @@ def _opened(path: str | AnyPath) -> Image.Image:
 
 
 def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
-    return ValueError(f"image={str(path)!r} cannot be read: {error or type(error).__name__}")
+    return ValueError(f"image={quoted(str(path))} cannot be read: {error or type(error).__name__}")
 
 
 def _read(path: str | AnyPath) -> Pixels:

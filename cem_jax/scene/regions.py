@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from cem_jax.arrays import AnyArray
 from cem_jax.grid import ROI
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import upsample
 from cem_jax.scene.image import to_bytes
 from cem_jax.scene.roi_text import AUTO, RULES, split_roi
@@ -89,7 +90,7 @@ def by_rule(scene: Scene, rule: str, restored: Float[AnyArray, "H W c"] | None =
         ValueError: another rule, or a restored image of another size.
     """
     if rule not in RULES:
-        raise ValueError(f"rule={rule!r}: expected {', '.join(RULES)}")
+        raise ValueError(f"rule={quoted(rule)}: expected {', '.join(RULES)}")
     clean, scale = scene.clean, scene.scale
     sides = _sides(scene)
     if rule == "centre":

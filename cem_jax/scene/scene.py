@@ -14,6 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.plain_text import quoted
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.noise import add_noise, noise_level
@@ -211,13 +212,17 @@ class Scene:
         steps = tuple(steps)
         for step in steps:
             if not isinstance(step, Degradation):
-                raise ValueError(f"steps holds {step!r}: expected degradations such as Noise(0.1)")
+                raise ValueError(
+                    f"steps holds {quoted(step)}: expected degradations such as Noise(0.1)"
+                )
         seed = whole_number("seed", seed, 0)
         if seed >= 2**64:
             raise ValueError(f"seed={seed}: expected less than 2**64")
         ratio, multiple = ratio_of(steps), multiple_of(steps)
         if ratio.numerator != 1:
-            raise ValueError(f"steps={steps!r}: their result has {ratio} times the image's sides")
+            raise ValueError(
+                f"steps={quoted(steps)}: their result has {ratio} times the image's sides"
+            )
         image, _ = _cut("the reduction of steps", clean, multiple)
         levels, drawn = to_bytes(image), draw(steps, image.shape, seed)  # type: ignore[arg-type]
         degraded = np.asarray(degrade(levels, steps, drawn), np.float32) / np.float32(255)

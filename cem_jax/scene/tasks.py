@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import Reduce
 from cem_jax.scene.degrade.blur import Blur
 from cem_jax.scene.degrade.haze import Haze
@@ -144,7 +145,7 @@ def find_task(name: object) -> str:
     """
     known = {_plain(one): one for one in TASKS}
     if not isinstance(name, str) or _plain(name) not in known:
-        raise ValueError(f"task={name!r}: expected {', '.join(TASKS)}")
+        raise ValueError(f"task={quoted(name)}: expected {', '.join(TASKS)}")
     return known[_plain(name)]
 
 
@@ -182,7 +183,7 @@ def make_scene(task_name: str, clean: object, **arguments: Any) -> Scene:
     known = task_arguments(task)
     for key in arguments:
         if key not in known and key != "name":
-            raise ValueError(f"{key}={arguments[key]!r}: {task} takes {', '.join(known)}")
+            raise ValueError(f"{key}={quoted(arguments[key])}: {task} takes {', '.join(known)}")
     return TASKS[task](clean, **arguments)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from cem_jax.plain_text import quoted
+
 SCHEMES = {"s3": "s3", "gs": "gcs"}
 """What a place begins with, and tensorstore's driver for it."""
 
@@ -71,10 +73,10 @@ class ObjectPath:
         scheme, colon, rest = text.partition("://")
         if scheme not in SCHEMES or not colon or not rest.strip("/"):
             known = " or ".join(f"{one}://bucket/name" for one in SCHEMES)
-            raise ValueError(f"path={text!r}: expected {known}")
+            raise ValueError(f"path={quoted(text)}: expected {known}")
         self._scheme, self._place = scheme, PurePosixPath(rest.strip("/"))
         if ".." in self._place.parts:
-            raise ValueError(f"path={text!r}: expected no ..")
+            raise ValueError(f"path={quoted(text)}: expected no ..")
 
     def __str__(self) -> str:
         return f"{self._scheme}://{self._place}"
@@ -184,7 +186,7 @@ class ObjectPath:
     def open(self, mode: str = "rb") -> io.BytesIO:
         """The object as a file to read; see `read_bytes`."""
         if mode != "rb":
-            raise ValueError(f"mode={mode!r}: expected 'rb'")
+            raise ValueError(f"mode={quoted(mode)}: expected 'rb'")
         return io.BytesIO(self.read_bytes())
 
     def write_bytes(self, data: bytes) -> None:

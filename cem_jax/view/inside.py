@@ -7,7 +7,7 @@ import numpy as np
 from cem_jax.inside.dose import Dose
 from cem_jax.inside.interactions import Interactions
 from cem_jax.inside.layers import Layers
-from cem_jax.plain_text import visible
+from cem_jax.plain_text import quoted, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def plot_dose(found: Dose, feature: str, ax: "Axes | None" = None) -> "Axes":
     import matplotlib.pyplot as plt
 
     if feature not in found.curves:
-        raise ValueError(f"feature={feature!r}: expected one of {', '.join(found.curves)}")
+        raise ValueError(f"feature={quoted(feature)}: expected one of {', '.join(found.curves)}")
     ax = plt.subplots()[1] if ax is None else ax
     curve = found.curves[feature]
     ax.fill_between(curve.feature, curve.low, curve.high, color=_BAND, linewidth=0)

@@ -8,6 +8,7 @@ import numpy as np
 from cem_jax.grid import ROI
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 
 Zoom = Literal["auto", "whole", "near"]
 ZOOMS = ("auto", "whole", "near")
@@ -138,7 +139,7 @@ def part_to_show(layers: "list[Layer]", zoom: Zoom) -> Part:
         ValueError: another zoom.
     """
     if zoom not in ZOOMS:
-        raise ValueError(f"zoom={zoom!r}: expected one of {', '.join(ZOOMS)}")
+        raise ValueError(f"zoom={quoted(zoom)}: expected one of {', '.join(ZOOMS)}")
     whole, near = layers[0].whole, part_that_matters(layers)
     small = near.height * near.width < _PAYS * whole.height * whole.width
     return near if zoom == "near" or (zoom == "auto" and small) else whole

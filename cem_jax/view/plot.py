@@ -9,8 +9,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from cem_jax.arguments import positive_number
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.view.boxes import Box, above, beside, grid, on_figure, space, words
 from cem_jax.view.colours import Look, find_look
 from cem_jax.view.layer import Zoom, layer_of, part_to_show
@@ -142,7 +144,7 @@ def plot_teaser(
 
     chosen = find_look(look, colour_map)
     if scale not in SCALES:
-        raise ValueError(f"scale={scale!r}: expected one of {', '.join(SCALES)}")
+        raise ValueError(f"scale={quoted(scale)}: expected one of {', '.join(SCALES)}")
     maps, limit = list(maps), _checked(limit)
     if not 0 < len(maps) <= MOST_MAPS:
         raise ValueError(f"maps: {len(maps)} of them; expected 1 to {MOST_MAPS} in one figure")
@@ -190,9 +192,7 @@ def pages(
 
 
 def _checked(limit: float | None) -> float | None:
-    if limit is not None and not limit > 0:
-        raise ValueError(f"limit={limit!r}: expected a number greater than 0")
-    return limit
+    return None if limit is None else positive_number("limit", limit)
 
 
 def _about_scales(

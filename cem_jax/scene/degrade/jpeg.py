@@ -17,6 +17,7 @@ from jaxtyping import Int32
 
 from cem_jax.arguments import whole_number
 from cem_jax.arrays import SameArray
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.step import ONE, Degradation
 
 Subsampling = Literal["4:2:0", "4:4:4"]
@@ -196,7 +197,7 @@ class Jpeg(Degradation):
         if self.quality > 100:
             raise ValueError(f"quality={self.quality}: expected 1 .. 100")
         if self.subsampling not in ("4:2:0", "4:4:4"):
-            raise ValueError(f"subsampling={self.subsampling!r}: expected '4:2:0' or '4:4:4'")
+            raise ValueError(f"subsampling={quoted(self.subsampling)}: expected '4:2:0' or '4:4:4'")
 
     @property
     def period(self) -> int:

@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int32, Shaped, UInt8
 
 from cem_jax.arguments import number_in
 from cem_jax.arrays import AnyArray
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.kernel import correlate
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
@@ -41,9 +42,10 @@ class Rain(Degradation):
     def __post_init__(self) -> None:
         number_in("amount", self.amount, 0, 1, "a share")
         if self.width not in _WIDTHS:
-            raise ValueError(f"width={self.width!r}: expected one of {_WIDTHS}")
+            raise ValueError(f"width={quoted(self.width)}: expected one of {_WIDTHS}")
         if self.length not in range(1, _LONGEST + 1):
-            raise ValueError(f"length={self.length!r}: expected whole pixels, 1 .. {_LONGEST}")
+            length = quoted(self.length)
+            raise ValueError(f"length={length}: expected whole pixels, 1 .. {_LONGEST}")
         number_in("angle", self.angle, -np.inf, unit="in degrees")
         number_in("beta", self.beta, 0, 10)
 
@@ -101,7 +103,7 @@ _KINDS = {
 def _parameters(random: np.random.RandomState, kind: str) -> Rain:
     """Streaks from a kind's ranges, in the order of the paper's code."""
     if kind not in _KINDS:
-        raise ValueError(f"kind={kind!r}: expected {', '.join(_KINDS)}")
+        raise ValueError(f"kind={quoted(kind)}: expected {', '.join(_KINDS)}")
     amounts, widths, lengths, angles = _KINDS[kind]
     beta = random.uniform(0.6, 1.0)
     amount = random.uniform(*amounts)

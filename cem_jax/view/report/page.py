@@ -14,7 +14,7 @@ import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
-from cem_jax.plain_text import visible
+from cem_jax.plain_text import quoted, visible
 from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
@@ -52,10 +52,10 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
     """
     maps = [maps] if isinstance(maps, EffectMap) else list(maps)
     if not maps or not all(isinstance(one, EffectMap) for one in maps):
-        raise ValueError(f"maps={maps!r}: expected one EffectMap or more")
+        raise ValueError(f"maps={quoted(maps)}: expected one EffectMap or more")
     path = as_place(path)
     if isinstance(path, Path) and (not path.parent.is_dir() or path.is_dir()):
-        raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
+        raise ValueError(f"path={quoted(str(path))}: expected a file in a folder that exists")
     write_file(path, render(maps).encode())
 
 
