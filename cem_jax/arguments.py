@@ -3,6 +3,7 @@
 import math
 import operator
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from cem_jax.plain_text import quoted
@@ -138,6 +139,23 @@ def truth(name: str, value: object) -> bool:
     if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's own
         return bool(value)
     raise ValueError(f"{name}={quoted(value)}: expected True or False")
+
+
+def one_of(name: str, value: object, accepted: Iterable[str]) -> str:
+    """`value` as one of several texts.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+        accepted: the texts.
+
+    Raises:
+        ValueError: none of them.
+    """
+    texts = tuple(accepted)
+    if isinstance(value, str) and value in texts:
+        return value
+    raise ValueError(f"{name}={quoted(value)}: expected one of {', '.join(texts)}")
 
 
 def as_text(name: str, value: object) -> str:

@@ -64,6 +64,16 @@ def quoted(value: object, most: int = 160) -> str:
     return shortened(text, most)
 
 
+def reason(error: BaseException) -> str:
+    """Why something could not be done: of the system its words alone, without the file's name.
+
+    Args:
+        error: any.
+    """
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return shortened(visible(text), 300)
+
+
 def told(error: BaseException) -> str:
     """An error on one line; where it is no complaint of ours, with its kind in front.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .words import escaped, listed
+from .words import escaped, listed, quoted
 
 _ALWAYS = ("module", "_orig_mod")
 """What torch itself puts before every key: data parallelism, compilation."""
@@ -70,6 +70,8 @@ def arrays(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: entries are no arrays, or of a type that holds no plain numbers.
     """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(f"state_dict={quoted(state_dict)}: expected arrays by torch key")
     odd = [key for key, value in state_dict.items() if not hasattr(value, "dtype")]
     if len(odd) == len(state_dict):
         raise ValueError(f"it holds no state dict (its entries: {listed(odd, 5) or 'none'})")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float64
 
-from cem_jax.arguments import number_in, whole_number
+from cem_jax.arguments import number_in, one_of, whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.attribution.integral import Region
 from cem_jax.attribution.path import (
@@ -23,7 +23,6 @@ from cem_jax.attribution.record import Attribution
 from cem_jax.grid import ROI
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, psnr, unit
-from cem_jax.plain_text import quoted
 from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 
@@ -134,8 +133,7 @@ def integrated_gradients(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    if start not in _STRAIGHT:
-        raise ValueError(f"start={quoted(start)}: expected one of {', '.join(_STRAIGHT)}")
+    start = one_of("start", start, _STRAIGHT)
     region = Region(network, scene, roi, clip, outcome)
     return _integral("integrated gradients", region, _STRAIGHT[start], steps, chunk, start=start)
 

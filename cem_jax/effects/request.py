@@ -24,7 +24,7 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
@@ -97,7 +97,7 @@ def _margin_of_do(scene: Scene, block: int, side: int) -> int:
     try:
         found = jax.eval_shape(scene.intervene, *_do_shapes(block, channels))
     except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
-        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {error}") from error
+        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {reason(error)}") from error
     shape = getattr(found, "shape", None)
     margin = (shape[0] - side) // 2 if shape else -1
     if margin < 0 or shape != (side + 2 * margin, side + 2 * margin, channels):
@@ -246,7 +246,11 @@ class Request:
     @property
     def directory(self) -> AnyPath | None:
         """Where it is kept."""
-        return None if self.compute.directory is None else as_place(self.compute.directory)
+        return (
+            None
+            if self.compute.directory is None
+            else as_place(self.compute.directory, "directory")
+        )
 
     def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""

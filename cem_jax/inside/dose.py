@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import Grid
 from cem_jax.inside.features import FEATURES
@@ -184,8 +185,7 @@ def dose(
         raise ValueError(f"maps={quoted(maps)}: expected maps, at least one")
     if len({(one.unit, one.outcome) for one in maps}) > 1:
         raise ValueError("maps: expected maps of one outcome")
-    if blocks not in ("all", "helpful", "harmful"):
-        raise ValueError(f"blocks={quoted(blocks)}: expected one of all, helpful, harmful")
+    blocks = one_of("blocks", blocks, ("all", "helpful", "harmful"))
     scenes: list[Scene | None]
     scenes = [scene] * len(maps) if scene is None or isinstance(scene, Scene) else list(scene)
     if len(scenes) != len(maps):

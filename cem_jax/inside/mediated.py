@@ -134,7 +134,7 @@ class MediatedMaps:
         Raises:
             ValueError: a file cannot be written.
         """
-        place = as_place(folder)
+        place = as_place(folder, "folder")
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -153,7 +153,7 @@ class MediatedMaps:
         Raises:
             ValueError: a file is missing, damaged, or none of mediated maps.
         """
-        maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
+        maps = [EffectMap.load(as_place(folder, "folder") / f"{name}.npz") for name in _FILES]
         total, direct, pure_indirect = maps
         through: Any = total.provenance.get("through")
         same = all(one.provenance.get("through") == through for one in maps)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.jobs.table import read_table
 from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
@@ -83,11 +84,11 @@ def compare(
         SwinIR  37.0 2
         EDSR SwinIR -12.0 2
     """
-    if by not in BY:
-        raise ValueError(f"by={quoted(by)}: expected {', '.join(BY)}")
+    by = one_of("by", by, BY)
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
     for number in numbers:
-        if number not in (*NUMBERS, "largest_standard_error", "evaluations", "seconds"):
-            raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
+        one_of("numbers", number, (*NUMBERS, "largest_standard_error", "evaluations", "seconds"))
     rows = table if isinstance(table, Sequence) and not isinstance(table, str) else None
     rows = read_table(table) if rows is None else rows  # pyright: ignore[reportArgumentType]
     made = [row for row in rows if not row.get("problem")]

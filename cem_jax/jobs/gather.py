@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.records import recorded_job
 from cem_jax.map.effect_map import EffectMap
@@ -51,11 +52,9 @@ def gather(out: str | AnyPath, path: str | AnyPath, outcome: str | None = None) 
             or a map cannot be read.
         OSError: it cannot be written.
     """
-    folder, store = as_place(out), as_place(path)
+    folder, store = as_place(out, "out"), as_place(path)
     maps, outcomes = recorded_job(folder)
-    name = outcomes[0] if outcome is None else outcome
-    if name not in outcomes:
-        raise ValueError(f"outcome={quoted(outcome)}: expected {', '.join(outcomes)}")
+    name = outcomes[0] if outcome is None else one_of("outcome", outcome, outcomes)
     files = {one: map_paths(folder / str(one), outcomes)[name] for one in maps}
     there = {one: file for one, file in files.items() if file.exists()}
     if not there:

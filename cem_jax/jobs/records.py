@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cem_jax.arguments import as_json_value
 from cem_jax.grid import ROI
 from cem_jax.jobs.asked import MapOf, MapResult
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.objects import AnyPath
 
@@ -83,7 +83,7 @@ def record_job(folder: AnyPath, job: "Job") -> None:
     try:
         _write(path, content)
     except OSError as error:
-        raise ValueError(f"out={quoted(str(folder))} cannot be written: {error}") from error
+        raise ValueError(f"out={quoted(str(folder))} cannot be written: {reason(error)}") from error
 
 
 def recorded_job(folder: AnyPath) -> tuple[list[MapOf], list[str]]:

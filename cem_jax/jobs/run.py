@@ -60,7 +60,7 @@ def run_job(
         OSError: its disk is full; what was computed is kept.
         RuntimeError: the executor takes no more tasks.
     """
-    folder = as_place(out)
+    folder = as_place(out, "out")
     until = None if seconds is None else time.time() + positive_number("seconds", seconds)
     if maps_per_task is not None:
         whole_number("maps_per_task", maps_per_task, 1)

@@ -12,7 +12,7 @@ from cem_jax.jobs.records import recorded_ends, recorded_job
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import map_paths
 from cem_jax.map.summary import summarise
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import Damaged
 from cem_jax.store.objects import AnyPath, as_place
@@ -42,7 +42,7 @@ def job_table(out: str | AnyPath) -> list[dict[str, Any]]:
         ValueError: no job was begun there.
         OSError: the store does not answer.
     """
-    folder = as_place(out)
+    folder = as_place(out, "out")
     maps, outcomes = recorded_job(folder)
     rows = []
     for result in recorded_ends(folder, maps):
@@ -140,7 +140,7 @@ def read_table(path: str | AnyPath) -> list[dict[str, Any]]:
     except ImportError as error:
         raise ValueError("Parquet needs pyarrow: pip install 'cem-jax[table]'") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"path={quoted(str(path))} cannot be read: {error}") from error
+        raise ValueError(f"path={quoted(str(path))} cannot be read: {reason(error)}") from error
     if not found or not set(COLUMNS) <= found[0].keys():
         raise ValueError(f"path={quoted(str(path))}: expected the columns {', '.join(COLUMNS)}")
     return found

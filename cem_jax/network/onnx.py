@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cem_jax.network.host import OnHost
 from cem_jax.network.host_digest import digest_file
 from cem_jax.network.network import Network, of_any_size
 from cem_jax.plain_text import quoted, shortened, visible
+from cem_jax.store.objects import as_place
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -55,9 +57,11 @@ def wrap_onnx(
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("wrap_onnx needs onnxruntime: pip install 'cem-jax[onnx]'") from error
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"path={quoted(str(path))} is not a file")
+    path = as_place(path)
+    if not isinstance(path, Path) or not path.is_file():
+        raise ValueError(f"path={quoted(str(path))} is not a file on this machine")
+    if isinstance(providers, str) or not isinstance(providers, Sequence):
+        raise ValueError(f"providers={quoted(providers)}: expected names of ONNX Runtime's")
     try:
         session = onnxruntime.InferenceSession(str(path), providers=list(providers))
     except Exception as error:  # onnxruntime's errors have no common class

@@ -13,7 +13,7 @@ from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.objects import AnyPath, as_place, local_copy
 
 
@@ -142,15 +142,19 @@ def _local(argument: str, path: str | AnyPath) -> Path:
         ValueError: there is no such object, or its store does not answer.
     """
     try:
-        return local_copy(as_place(path))
+        return local_copy(as_place(path, argument))
     except OSError as error:
-        raise ValueError(f"{argument}={quoted(str(path))} cannot be read: {error}") from error
+        raise ValueError(
+            f"{argument}={quoted(str(path))} cannot be read: {reason(error)}"
+        ) from error
 
 
 def _is_path(name: str | AnyPath) -> bool:
     """Whether a first argument of `load` means a file."""
     if isinstance(name, AnyPath):
         return True
+    if not isinstance(name, str):
+        raise ValueError(f"name={quoted(name)}: expected a name of cem.models.names(), or a path")
     if name in models.names():
         return False
     return name.endswith(_FILES) or "/" in name or Path(name).is_dir()

@@ -27,10 +27,10 @@ def split_roi(text: str) -> str | list[int | float]:
     Raises:
         ValueError: another text.
     """
-    word = text.strip().lower()
+    word = text.strip().lower() if isinstance(text, str) else ""
     if word in (AUTO, *RULES):
         return word
-    parts = [_PART.fullmatch(part.strip()) for part in text.split(",")]
+    parts = [_PART.fullmatch(part.strip()) for part in word.split(",")]
     found = [part for part in parts if part]
     if len(parts) != 4 or len(found) != 4:
         raise ValueError(f"roi={quoted(text)}: {_EXPECTED}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jax
 
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 
 _LEAST_SECONDS = 0.0
 """Programs that compile faster are not kept: a fresh process wants the smallest ones too."""
@@ -34,7 +34,9 @@ def use_compilation_cache(directory: str | Path | None = None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"directory={quoted(str(folder))} cannot be written: {error}") from error
+        raise ValueError(
+            f"directory={quoted(str(folder))} cannot be written: {reason(error)}"
+        ) from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
 

@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.grid import ROI
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.plain_text import quoted
 
 Zoom = Literal["auto", "whole", "near"]
 ZOOMS = ("auto", "whole", "near")
@@ -138,8 +138,7 @@ def part_to_show(layers: "list[Layer]", zoom: Zoom) -> Part:
     Raises:
         ValueError: another zoom.
     """
-    if zoom not in ZOOMS:
-        raise ValueError(f"zoom={quoted(zoom)}: expected one of {', '.join(ZOOMS)}")
+    one_of("zoom", zoom, ZOOMS)
     whole, near = layers[0].whole, part_that_matters(layers)
     small = near.height * near.width < _PAYS * whole.height * whole.width
     return near if zoom == "near" or (zoom == "auto" and small) else whole

@@ -9,10 +9,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from cem_jax.arguments import positive_number
+from cem_jax.arguments import one_of, positive_number
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.plain_text import quoted
 from cem_jax.view.boxes import Box, above, beside, grid, on_figure, space, words
 from cem_jax.view.colours import Look, find_look
 from cem_jax.view.layer import Zoom, layer_of, part_to_show
@@ -143,8 +142,7 @@ def plot_teaser(
     import matplotlib.pyplot as plt
 
     chosen = find_look(look, colour_map)
-    if scale not in SCALES:
-        raise ValueError(f"scale={quoted(scale)}: expected one of {', '.join(SCALES)}")
+    one_of("scale", scale, SCALES)
     maps, limit = list(maps), _checked(limit)
     if not 0 < len(maps) <= MOST_MAPS:
         raise ValueError(f"maps: {len(maps)} of them; expected 1 to {MOST_MAPS} in one figure")
