@@ -158,6 +158,24 @@ def one_of(name: str, value: object, accepted: Iterable[str]) -> str:
     raise ValueError(f"{name}={quoted(value)}: expected one of {', '.join(texts)}")
 
 
+def several(name: str, value: object, kind: type, what: str) -> list[Any]:
+    """`value` as a list of things of one kind.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+        kind: of each.
+        what: they are, for the message.
+
+    Raises:
+        ValueError: something else, or nothing.
+    """
+    found = list(value) if isinstance(value, Iterable) and not hasattr(value, "dtype") else []
+    if not found or not all(isinstance(one, kind) for one in found):
+        raise ValueError(f"{name}={quoted(value)}: expected {what}, at least one")
+    return found
+
+
 def as_text(name: str, value: object) -> str:
     """`value` as a str: a text or a path.
 

@@ -1,5 +1,7 @@
 """Texts of strangers (names, messages) as terminals, pictures and pages can show them."""
 
+import os
+
 _JOINERS = "\u200c\u200d"
 """Invisible, but parts of words and of emoji."""
 
@@ -62,6 +64,16 @@ def quoted(value: object, most: int = 160) -> str:
     except Exception:  # an object of somebody else's class, or a whole number of too many digits
         text = f"<{type(value).__name__}>"
     return shortened(text, most)
+
+
+def path_text(path: object) -> str:
+    """A path as messages name it; of what is none, what Python writes of it.
+
+    Args:
+        path: what a user gave.
+    """
+    text = str(path) if isinstance(path, os.PathLike) or hasattr(path, "as_posix") else path
+    return quoted(text)
 
 
 def reason(error: BaseException) -> str:

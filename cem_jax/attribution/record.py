@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import path_text, reason
 from cem_jax.read_only import keep_read_only
 from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
@@ -169,5 +169,5 @@ class Attribution:
             return cls(**arrays, **record)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"path={quoted(str(path))} holds no attribution: {reason(error)}"
+                f"path={path_text(path)} holds no attribution: {reason(error)}"
             ) from error

@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cem_jax.arguments import one_of
+from cem_jax.arguments import one_of, several
 from cem_jax.jobs.table import read_table
 from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
-from cem_jax.store.objects import AnyPath
+from cem_jax.store.objects import AnyPath, ObjectPath
 
 NUMBERS = ("psnr_out", "positive", "negative", "zero", "min", "max")
 """Columns that are compared."""
@@ -89,8 +90,8 @@ def compare(
         raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
     for number in numbers:
         one_of("numbers", number, (*NUMBERS, "largest_standard_error", "evaluations", "seconds"))
-    rows = table if isinstance(table, Sequence) and not isinstance(table, str) else None
-    rows = read_table(table) if rows is None else rows  # pyright: ignore[reportArgumentType]
+    given = read_table(table) if isinstance(table, str | os.PathLike | ObjectPath) else table
+    rows = several("table", given, Mapping, "rows, or the path of a table")
     made = [row for row in rows if not row.get("problem")]
     if not made:
         raise ValueError("table: expected finished maps, it has none")

@@ -16,7 +16,7 @@ from cem_jax.jobs.network_table import read_network
 from cem_jax.jobs.tables import Place, tables
 from cem_jax.network.network import Network
 from cem_jax.outcome import NAMES, Outcome, as_outcome
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import quoted, reason, visible
 from cem_jax.plans.names import PLANS, as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
@@ -62,8 +62,8 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read: {reason(error)}") from error
-    file, folder = Place(str(path)), absolute(path.parent)
+        raise ValueError(f"{visible(str(path))}: cannot be read: {reason(error)}") from error
+    file, folder = Place(visible(str(path))), absolute(path.parent)
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cem_jax.arguments import several
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.records import recorded_ends, recorded_job
 from cem_jax.map.effect_map import EffectMap
@@ -87,6 +88,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | AnyPath) -> None:
         ValueError: another ending, no pyarrow for Parquet, or the file cannot be written.
     """
     place = as_place(path)
+    rows = several("rows", rows, Mapping, "rows") if not isinstance(rows, list) or rows else []
     if place.suffix == ".csv":
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")

@@ -12,7 +12,7 @@ import numpy as np
 from cem_jax.arguments import as_json_value
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.store.npz import Damaged, read_npz, record_of
 from cem_jax.store.objects import AnyPath, as_place
@@ -70,9 +70,7 @@ def read_map(path: str | AnyPath) -> dict[str, Any]:
         _check_arrays(arrays, facts)
         extremes = _extremes(arrays, facts["roi"])
     except ValueError as error:
-        raise ValueError(
-            f"path={quoted(str(path))} holds no effect map: {reason(error)}"
-        ) from error
+        raise ValueError(f"path={path_text(path)} holds no effect map: {reason(error)}") from error
     return {name: arrays[name] for name in _ARRAYS} | facts | {"extremes": extremes}
 
 

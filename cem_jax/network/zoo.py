@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cem_jax import models
+from cem_jax.arguments import as_text
 from cem_jax.models.entry import Misfit
 from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
@@ -122,7 +123,7 @@ def load(
             return _named(_beyond_the_zoo(name, state_dict, error), label or as_place(name).stem)
         network = from_torch(found, state_dict, **arguments)
         return _named(network, label or f"{found} {as_place(name).stem}")
-    name = str(name)
+    name = as_text("name", name)
     path = models.bundled_weights(name) if weights is None else _local("weights", weights)
     if path is None:
         facts = models.describe(name)

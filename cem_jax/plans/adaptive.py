@@ -52,10 +52,10 @@ class Adaptive(Drawn):
     ones; each block has patches of its own.
 
     Args:
+        most: draws after which a block is given up, a power of 2. What follows goes by name.
         tolerance: effects smaller than this count as zero, in the outcome's unit; None takes the
             outcome's own (0.01 dB of PSNRs). At 0 no block that is drawn is decided to be zero.
         confidence: 1 minus the largest expected share of wrong decisions; between 0 and 1.
-        most: draws after which a block is given up, a power of 2.
         equivalent: random draws for each block that the map's precision equals.
         seed: seed of the choice of patches.
         rare: the smallest share of the pool's patches that an effect may hang on, between 0 and 1.
@@ -64,9 +64,10 @@ class Adaptive(Drawn):
         ValueError: an argument out of range.
     """
 
+    most: int = 32
+    _: dataclasses.KW_ONLY
     tolerance: float | None = None
     confidence: float = 0.95
-    most: int = 32
     equivalent: int = 40
     seed: int = 0
     rare: float = 0.03

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
@@ -251,7 +251,7 @@ class PatchPool:
             name = text_of(found, "name") if "name" in found else as_place(path).stem
             return cls(found["patches"], name)
         except ValueError as error:
-            raise ValueError(f"path={quoted(str(path))} holds no pool: {reason(error)}") from error
+            raise ValueError(f"path={path_text(path)} holds no pool: {reason(error)}") from error
 
 
 def _side(size: object) -> int:

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cem_jax.arguments import truth
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.scene.png16 import decode_png16, is_png16
 from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 
@@ -155,8 +155,7 @@ def _opened(path: str | AnyPath) -> Image.Image:
 
 
 def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
-    named = str(path) if isinstance(path, os.PathLike | ObjectPath) else path
-    return ValueError(f"image={quoted(named)} cannot be read: {reason(error)}")
+    return ValueError(f"image={path_text(path)} cannot be read: {reason(error)}")
 
 
 def _read(path: str | AnyPath) -> Pixels:

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cem_jax.arguments import truth
 from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import Reduce
 from cem_jax.scene.degrade.blur import Blur
@@ -19,7 +20,7 @@ from cem_jax.scene.scene import Scene
 def _noisy(
     clean: object, sigma: float = 50 / 255, seed: int = 0, grey_noise: bool = False, name: str = ""
 ) -> Scene:
-    if not grey_noise:
+    if not truth("grey_noise", grey_noise):
         return Scene.denoising(clean, sigma, seed, name=name)
     scene = Scene.degraded_by(clean, [Noise(sigma, grey=True)], seed, task="DN", name=name)
     return dataclasses.replace(scene, facts={**scene.facts, "sigma": float(sigma)})
