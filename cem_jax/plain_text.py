@@ -1,12 +1,19 @@
 """Texts of strangers (names, messages) as terminals, pictures and pages can show them."""
 
 import os
+import reprlib
 
 _JOINERS = "\u200c\u200d"
 """Invisible, but parts of words and of emoji."""
 
 _MESSAGE = 1200
 """Characters of a message that are shown."""
+
+_SHORT = reprlib.Repr()
+"""Writes no more of lists than their beginning, however deep and long they are."""
+_SHORT.maxlevel = 4
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxfrozenset = 12
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 400
 
 
 def visible(text: str) -> str:
@@ -56,11 +63,11 @@ def quoted(value: object, most: int = 160) -> str:
 
     Examples:
         >>> from cem_jax.plain_text import quoted
-        >>> print(quoted(list(range(1000)), 20))
-        [0, 1, 2, …98, 999]
+        >>> print(quoted(1000 * "x", 12))
+        'xxxxx…xxxx'
     """
     try:
-        text = visible(repr(value))
+        text = visible(_SHORT.repr(value))
     except Exception:  # an object of somebody else's class, or a whole number of too many digits
         text = f"<{type(value).__name__}>"
     return shortened(text, most)

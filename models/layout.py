@@ -9,8 +9,13 @@ from .words import escaped, listed, quoted
 
 _ALWAYS = ("module", "_orig_mod")
 """What torch itself puts before every key: data parallelism, compilation."""
-_OFTEN = ("netG", "net_g", "generator", "model", "network", "net")
-"""Attributes under which training codes hold a network. `model.0` is a network's own name."""
+_OFTEN = (
+    "netg", "net_g", "net_g_ema", "netg_ema", "g", "g_ema", "generator", "generator_ema", "model",
+    "model_ema", "ema", "ema_model", "network", "net", "params", "params_ema", "state_dict",
+    "restorer", "denoiser",
+)  # fmt: skip
+"""Attributes under which training codes hold a network, in small letters. `model.0` is a network's
+own name."""
 
 
 def _prefix(keys: Iterable[str]) -> str | None:
@@ -20,8 +25,9 @@ def _prefix(keys: Iterable[str]) -> str | None:
     if len(first) != 1:
         return None
     (name,) = first
-    own = name in _OFTEN and any(parts[1].isdigit() for parts in dotted)
-    return f"{name}." if name in (*_ALWAYS, *_OFTEN) and not own else None
+    often = name.lower() in _OFTEN
+    own = often and any(parts[1].isdigit() for parts in dotted)
+    return f"{name}." if (often or name in _ALWAYS) and not own else None
 
 
 def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     while (prefix := _prefix(found)) is not None:
         stripped = {key.removeprefix(prefix): value for key, value in found.items()}
         if len(stripped) < len(found):
-            raise ValueError(f"it has keys both with and without {prefix!r}")
+            raise ValueError(f"it has keys both with and without {quoted(prefix)}")
         found = stripped
     for name in _ALWAYS:
         if any(key.startswith(f"{name}.") for key in found):

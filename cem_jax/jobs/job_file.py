@@ -61,7 +61,7 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     path = as_place(path)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{visible(str(path))}: cannot be read: {reason(error)}") from error
     file, folder = Place(visible(str(path))), absolute(path.parent)
     found = file.table(found, _JOB)
@@ -168,8 +168,7 @@ def _task(place: Place, table: Any) -> tuple[str, int, int]:
         ("scale", scale, least if "scale" in usual else 1), ("factor", factor, 2),
         ("seed", table.get("seed", 0), 0),
     ):  # fmt: skip
-        if value < smallest:
-            raise place.at(key).wrong(f"{value}: expected at least {smallest}")
+        place.at(key).checked(_within, value, smallest, _MOST[key])
     if not 0 <= table.get("sigma", 50) <= 2550:
         raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels of 255, 0 or more")
     if task not in (*_KNOWN, "preupsampled"):  # what else is out of range is told by a small scene
@@ -178,6 +177,14 @@ def _task(place: Place, table: Any) -> tuple[str, int, int]:
     if task == "preupsampled":
         return "SR", 1, factor
     return task, scale, scale
+
+
+_MOST = {"scale": 64, "factor": 64, "seed": 2**32 - 1}
+
+
+def _within(value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{quoted(value)}: expected {least} .. {most}")
 
 
 def _named(task: Any) -> str:
@@ -270,6 +277,9 @@ def _example(name: str, grey: bool) -> Any:
     return to_grey(example_image(name)) if grey else example_image(name)
 
 
+_MOST_REGIONS = 100_000
+
+
 def _sides(place: Place, image: Any) -> tuple[int, int]:
     """Height and width, from the file's head alone."""
     if isinstance(image, tuple):
@@ -285,6 +295,8 @@ def _regions(
         side = place.table(found, {"grid": int}).get("grid", 0)
         if not 1 <= side <= min(height, width):
             raise place.wrong(f"grid = {side}: expected 1 .. {min(height, width)} pixels")
+        if (height // side) * (width // side) > _MOST_REGIONS:
+            raise place.wrong(f"grid = {side}: expected at most {_MOST_REGIONS} regions an image")
         corners = [(y, x) for y in range(0, height - side + 1, side)
                    for x in range(0, width - side + 1, side)]  # fmt: skip
         return [ROI(y, x, side, side) for y, x in corners]

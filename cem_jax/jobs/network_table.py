@@ -69,7 +69,7 @@ def _own(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
         if not Path(where).is_file():
             raise place.at("module").wrong(f"{quoted(where)} does not exist")
     tasks = table.get("tasks", list(_TASKS))
-    if not tasks or any(task not in _TASKS for task in tasks):
+    if not tasks or any(not isinstance(task, str) or task not in _TASKS for task in tasks):
         raise place.at("tasks").wrong(f"{quoted(tasks)}: expected a list of {', '.join(_TASKS)}")
     facts = place.at("arguments").table(table.get("arguments", {}), _FACTS)
     label = table.get("label", function)

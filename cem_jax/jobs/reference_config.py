@@ -14,7 +14,7 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason, shortened, visible
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.image import image_size, open_image
@@ -52,8 +52,8 @@ def read_reference_config(path: str | Path, checkpoints: str | Path | None = Non
     path = Path(path)
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: cannot be read: {reason(error)}") from error
     try:
         _check(found)
         weights = path.parent / CHECKPOINTS if checkpoints is None else Path(checkpoints)
@@ -70,8 +70,8 @@ def _check(found: Any) -> None:
     unknown = [key for key in found if key not in _NEEDED and key not in _WITHOUT_MEANING]
     if missing or unknown:
         parts = [("missing", missing), ("unknown", unknown)]
-        raise ValueError("; ".join(f"{what} {', '.join(map(str, keys))}"
-                                   for what, keys in parts if keys))  # fmt: skip
+        said = "; ".join(f"{what} {', '.join(map(str, keys))}" for what, keys in parts if keys)
+        raise ValueError(shortened(visible(said), 300))
     for key, kind in _NEEDED.items():
         if not isinstance(found[key], kind) or isinstance(found[key], bool):
             named = {str: "a text", int: "a whole number", list: "a list"}.get(kind, "a number")
