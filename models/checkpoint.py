@@ -14,8 +14,9 @@ from .torch_file import read_torch_file
 from .words import listed, quoted
 
 _WRAPPERS = (
-    "params_ema", "model_ema", "ema", "ema_state_dict", "g_ema", "params", "state_dict",
-    "model_state_dict", "model", "module", "network", "net", "generator", "netG", "net_g", "weights",
+    "params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net",
+    "generator", "netG", "net_g", "module", "model_ema", "ema", "ema_state_dict", "g_ema",
+    "weights",
 )  # fmt: skip
 """Keys under which training codes put the state dict, the preferred one first."""
 

@@ -92,10 +92,11 @@ def test_numbers_out_of_range_are_refused(make):
 
 def test_numbers_of_numpy_become_pythons_own():
     plan = cem.Adaptive(
-        np.float32(0.01), np.float64(0.9), np.int64(16), np.int8(20), np.uint32(3), np.float32(0.5)
-    )
+        np.int64(16), tolerance=np.float32(0.01), confidence=np.float64(0.9),
+        equivalent=np.int8(20), seed=np.uint32(3), rare=np.float32(0.5),
+    )  # fmt: skip
     kinds = [type(value) for value in dataclasses.asdict(plan).values()]
-    assert kinds == [float, float, int, int, int, float]
+    assert kinds == [int, float, float, int, int, float]
     assert json.loads(json.dumps(plan_record(plan)))["most"] == 16
     assert cem.Fixed(np.int64(3)) == cem.Fixed(3)
 
