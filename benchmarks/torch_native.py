@@ -1,19 +1,22 @@
 """Torch networks as functions of JAX: do they agree with torch, are they local, are they faster.
 
-    python benchmarks/torch_native.py [--only NAME ...]
+    python benchmarks/torch_native.py [--only NAME ...] [--write docs/own-network.md]
     python benchmarks/torch_native.py --speed [--side 64] [--draws 2]
 
 The first prints a table of small networks of all architectures that spandrel knows, with random
-weights: native or on the host, the largest difference from torch, export's seconds, and what the
-causal cone finds. The second prints interventions a second of networks of published sizes, as a
-function of JAX and with torch called on the host, in one run; each is measured on a second map, so
-that compiling is not counted.
+weights: native or on the host, the largest difference from torch, export's seconds, and the
+operations behind which everything may change. `--write` puts it into a page, between the lines
+<!-- spandrel --> and <!-- end of spandrel -->. The second prints interventions a second of networks
+of published sizes, as a function of JAX and with torch called on the host, in one run; each is
+measured on a second map, so that compiling is not counted.
 """
 
 import argparse
 import importlib
+import re
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -39,6 +42,9 @@ PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
         "dec_blk_nums": [2, 2, 2, 2]}, 1),
 }  # fmt: skip
 """Name: spandrel's module and class, constructor arguments, scale."""
+
+
+_MARKED = re.compile(r"(?<=<!-- spandrel -->\n).*?(?=<!-- end of spandrel -->)", re.DOTALL)
 
 
 class EDSR(torch.nn.Module):
@@ -91,17 +97,22 @@ def subject(name: str, least: float = 1.0) -> str:
     return f"| {name} | native | {difference:.1e} | {seconds:.1f} | {behind[:90]} |"
 
 
-def agreement(names: list[str]) -> None:
-    """The table of all subjects."""
-    print("| network | | largest difference | s, export and compiling | global behind |")
-    print("| --- | --- | --- | --- | --- |")
+def agreement(names: list[str]) -> str:
+    """The table of all subjects, printed row by row."""
+    rows = [
+        "| network | evaluated | largest difference | s, export and compiling | global behind |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    print(*rows, sep="\n")
     for name in names:
         try:
-            print(subject(name), flush=True)
+            rows.append(subject(name))
         except Exception as error:  # one that fails must not hide the others
             text = " ".join(str(error).split())[:90]
-            print(f"| {name} | failed | | | {type(error).__name__}: {text} |", flush=True)
+            rows.append(f"| {name} | failed | | | {type(error).__name__}: {text} |")
+        print(rows[-1], flush=True)
         jax.clear_caches()
+    return "\n".join(rows)
 
 
 def published(name: str) -> torch.nn.Module:
@@ -155,13 +166,18 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--write", type=Path, default=None)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(f"torch {torch.__version__}, jax {jax.__version__}")
+    versions = f"torch {torch.__version__}, jax {jax.__version__}"
+    print(versions)
     if args.speed:
         speed(args.only or list(PUBLISHED), args.side, args.draws)
     else:
-        agreement(args.only or list(SUBJECTS))
+        table = agreement(args.only or list(SUBJECTS))
+        if args.write is not None:
+            page = args.write.read_text()
+            args.write.write_text(_MARKED.sub(lambda _: f"\n{versions}\n\n{table}\n\n", page))
 
 
 if __name__ == "__main__":

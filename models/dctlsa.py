@@ -16,12 +16,12 @@ from .layers import (
     LeakyReLU,
     Linear,
     Mlp,
+    PatchEmbed,
     PixelShuffle,
     Sequential,
     merge_windows,
     split_windows,
 )
-from .swinir import PatchEmbed
 
 _WINDOW = 16
 _HEADS = 5

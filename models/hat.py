@@ -21,10 +21,12 @@ from .layers import (
     Linear,
     Mlp,
     Pairs,
+    PatchEmbed,
     Sequential,
     Upsampler,
     WindowAttention,
     attend,
+    depths_of,
     from_range,
     merge_windows,
     relative_position_index,
@@ -32,7 +34,6 @@ from .layers import (
     split_windows,
     to_range,
 )
-from .swinir import PatchEmbed, depths_of
 from .value_range import RANGE
 
 _TAIL_WIDTH = 64

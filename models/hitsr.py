@@ -19,9 +19,11 @@ from .layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    PatchEmbed,
     PixelShuffle,
     Sequential,
     Stage,
+    depths_of,
     merge_windows,
     neighbours,
     offsets,
@@ -29,7 +31,6 @@ from .layers import (
     split_windows,
     windows,
 )
-from .swinir import PatchEmbed, depths_of
 
 _BASE = 8
 """Positions along a side of a window, at most, that values are gathered to."""

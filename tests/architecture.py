@@ -32,9 +32,21 @@ def modules() -> dict[str, Path]:
 
 def imports_of(name: str, path: Path, known: set[str]) -> set[str]:
     """The modules of ours that a module imports, anywhere in its text."""
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    return imports_in(path.read_text(), name, path.name == "__init__.py", known)
+
+
+def imports_in(text: str, name: str, is_folder: bool, known: set[str]) -> set[str]:
+    """The modules of ours that a text imports, also by their names as strings.
+
+    Args:
+        text: of the module.
+        name: of the module, as it is imported.
+        is_folder: whether it is the `__init__` of a folder.
+        known: names of all modules.
+    """
+    package = name.split(".") if is_folder else name.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -42,6 +54,8 @@ def imports_of(name: str, path: Path, known: set[str]) -> set[str]:
             source = ".".join([*base, *(node.module.split(".") if node.module else [])])
             inner = {f"{source}.{alias.name}" for alias in node.names}
             found.update((inner & known) or {source})
+        elif isinstance(node, ast.Constant) and node.value in known:  # for `import_module`
+            found.add(node.value)
     return {module for module in found if module.split(".")[0] == "cem_jax"} - {name}
 
 

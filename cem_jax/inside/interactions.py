@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cem_jax.arguments import as_json_value, one_of, probability, whole_number
+from cem_jax.arguments import as_json_value, one_of, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -20,7 +20,7 @@ from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
 from cem_jax.plain_text import quoted, reason
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import Means, interval, sign_probability
+from cem_jax.plans.estimate import Means, sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -94,9 +94,8 @@ class Interactions:
         Raises:
             ValueError: another confidence.
         """
-        confidence = probability("confidence", confidence)
         degrees = np.full(self.effect.shape, self.samples - 1.0)
-        return Interval(*interval(self.effect, self.standard_error, degrees, confidence))
+        return Interval.around(self.effect, self.standard_error, degrees, confidence)
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.

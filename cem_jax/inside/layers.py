@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cem_jax.arguments import probability, whole_number
+from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -18,7 +18,7 @@ from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, unit
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -87,9 +87,8 @@ class Layers:
         Raises:
             ValueError: another confidence.
         """
-        confidence = probability("confidence", confidence)
         degrees = np.full(self.mean.shape, self.samples - 1.0)
-        return Interval(*interval(self.mean, self.mean_error, degrees, confidence))
+        return Interval.around(self.mean, self.mean_error, degrees, confidence)
 
     def by_distance(self, edges: Sequence[float]) -> np.ndarray:
         """Mean of `passes` over the blocks of each class of distance.

@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from cem_jax.arguments import probability
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, Interval
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.read_only import keep_read_only
 
 
@@ -60,6 +59,5 @@ class PathEffects:
         Raises:
             ValueError: another confidence.
         """
-        confidence = probability("confidence", confidence)
-        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        ends = Interval.around(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))

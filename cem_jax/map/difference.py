@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from cem_jax.arguments import probability
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.plain_text import quoted
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.names import plan_text
 from cem_jax.read_only import keep_read_only
 from cem_jax.show import html, plot
@@ -112,8 +111,7 @@ class Difference:
         Raises:
             ValueError: another confidence.
         """
-        confidence = probability("confidence", confidence)
-        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        ends = Interval.around(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))
 
 

@@ -78,6 +78,10 @@ SLOW = {
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
+    "cem-jax sweep seven.toml --out results/seven": tuple(
+        f"results/seven/SRResNet_MIO-compact/{task}/y48-x48-32x32/map.npz"
+        for task in ("SR", "DN", "DR", "blur", "JPEG", "haze", "low-light")
+    ),
     "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
     "--roi 152,96,32,32 --pool div2k.npz --rounded --out results/paper": ("results/paper/map.npz",),
     "cem-jax map --model DnCNN --weights dncnn_color_blind.pth --task DN --image photo.png "
@@ -136,6 +140,9 @@ ELSEWHERE = {
     "cem-jax compare first second": "tests/view/test_compare.py runs it",
     "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",
     "python tests/mutation.py plans --sample 40": "takes an hour, and changes the source",
+    "python benchmarks/torch_native.py --write docs/own-network.md": (
+        "takes a quarter of an hour; tests/network/test_spandrel.py reads such checkpoints"
+    ),
     "python benchmarks/deceptive.py": "tests/plans/test_promises.py plays the same outcomes",
     "python benchmarks/corrected.py": "is still to be run as a whole, see docs/roadmap.md",
     "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
