@@ -18,6 +18,20 @@ _OFTEN = (
 own name."""
 
 
+def without_root(state_dict: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A state dict without the first part of its keys, whatever it is; None if they share none.
+
+    Args:
+        state_dict: anything by torch key; keys without a dot stay as they are.
+    """
+    found = {str(key): value for key, value in state_dict.items()}
+    roots = {key.partition(".")[0] for key in found if "." in key}
+    if len(roots) != 1:
+        return None
+    stripped = {key.removeprefix(f"{min(roots)}."): value for key, value in found.items()}
+    return stripped if len(stripped) == len(found) else None
+
+
 def _prefix(keys: Iterable[str]) -> str | None:
     """What stands before every key that has a dot, if it is no part of a network's own names."""
     dotted = [key.split(".") for key in keys if "." in key]
@@ -39,7 +53,7 @@ def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: some keys have torch's own prefix and others do not.
     """
-    found = dict(state_dict)
+    found = {str(key): value for key, value in state_dict.items()}
     while (prefix := _prefix(found)) is not None:
         stripped = {key.removeprefix(prefix): value for key, value in found.items()}
         if len(stripped) < len(found):

@@ -10,6 +10,7 @@ import numpy as np
 from cem_jax import models
 from cem_jax.arguments import as_text
 from cem_jax.models.entry import Misfit
+from cem_jax.models.layout import without_root
 from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
@@ -34,7 +35,7 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
     """
     entry = models.find(name)
     try:
-        built = models.build(name, state_dict, **arguments)
+        built = _built(name, state_dict, arguments)
     except Misfit as error:
         said = hint(name, state_dict)
         raise ValueError(f"{error}; {said}" if said else str(error)) from error
@@ -46,6 +47,20 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
         name, apply, built.state, built.scale, built.receptive_radius, built.anchor,
         built.channels, built.config["noise_level"] if told else None,
     )  # fmt: skip
+
+
+def _built(name: str, state_dict: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+    """A network of the zoo with its weights, also where they stand under one more attribute."""
+    try:
+        return models.build(name, state_dict, **arguments)
+    except Misfit as error:
+        bare = without_root(state_dict)
+        if bare is None:
+            raise
+        try:
+            return _built(name, bare, arguments)
+        except ValueError:
+            raise error from None
 
 
 def has_known_facts(network: Network) -> bool:

@@ -200,7 +200,7 @@ def test_keys_with_and_without_the_prefix_are_refused(state, tmp_path):
 
 PREFIXES = ("module.", "_orig_mod.", "netG.", "model.", "generator.", "net_g.module.",
             "module._orig_mod.model.", "model.module.", "params_ema.", "ema_model.module.", "Net.",
-            "net_G.", "G_ema.", "model.generator.")  # fmt: skip
+            "net_G.", "G_ema.", "model.generator.", "student.", "online_model.own.")  # fmt: skip
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
