@@ -141,6 +141,21 @@ def truth(name: str, value: object) -> bool:
     raise ValueError(f"{name}={quoted(value)}: expected True or False")
 
 
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Refuses an argument of another class.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what the user gave.
+        kind: one of the package's public classes.
+
+    Raises:
+        ValueError: the message names it.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}={quoted(value)}: expected a cem_jax.{kind.__name__}")
+
+
 def one_of(name: str, value: object, accepted: Iterable[str]) -> str:
     """`value` as one of several texts.
 

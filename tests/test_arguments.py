@@ -146,9 +146,13 @@ def test_values_are_shown_on_one_short_line():
     assert len(told(ValueError("x" * 99999))) <= 1200
 
 
+PHOTO = np.full((16, 16, 3), 128, np.uint8)
+SCENE = cem.Scene.denoising(PHOTO)
+NETWORK = cem.wrap(lambda x: 0.9 * x, receptive_radius=0)
+
 FUNCTIONS = {
-    "rain": lambda value: cem.Scene.deraining(np.zeros((16, 16, 3), np.uint8), rain=value),
-    "steps": lambda value: cem.Scene.degraded_by(np.zeros((16, 16, 3), np.uint8), value),
+    "rain": lambda value: cem.Scene.deraining(PHOTO, rain=value),
+    "steps": lambda value: cem.Scene.degraded_by(PHOTO, value),
     "images": lambda value: cem.PatchPool.from_images(value),
     "kernel": lambda value: cem.Blur(value),
     "subsampling": lambda value: cem.Jpeg(75, value),
@@ -158,10 +162,17 @@ FUNCTIONS = {
     "state_dict": lambda value: cem.from_torch("DnCNN", value),
     "maps": lambda value: cem.report(value, "report.html"),
     "rows": lambda value: cem.markdown_table(value),
-    "roi": lambda value: cem.parse_roi(value, cem.Scene.denoising(np.zeros((16, 16, 3), np.uint8))),
+    "roi": lambda value: cem.parse_roi(value, SCENE),
     "scene": lambda value: cem.parse_roi("auto", value),
     "apply": lambda value: cem.Network("n", value, None),
     "of": lambda value: cem.Corrected(value),
+    "network": lambda value: cem.operations(value, SCENE),
+    "rois": lambda value: cem.region_maps(NETWORK, SCENE, value),
+    "pixel": lambda value: cem.effective_receptive_field(NETWORK, [PHOTO], pixel=value),
+    "outcome": lambda value: cem.gradient_map(NETWORK, SCENE, cem.ROI(0, 0, 8, 8), outcome=value),
+    "effect_map": lambda value: cem.summarise(value),
+    "found": lambda value: cem.plot(value),
+    "networks": lambda value: cem.Job(value, {}, []),
 }
 
 
@@ -182,4 +193,4 @@ def test_the_first_number_of_adaptive_is_its_draws_as_in_its_text():
 
 def test_a_pool_is_bounded():
     with pytest.raises(ValueError, match=r"count=1000000000000: expected 1 \.\. 1000000"):
-        cem.PatchPool.from_images([np.zeros((16, 16, 3), np.uint8)], count=10**12)
+        cem.PatchPool.from_images([PHOTO], count=10**12)

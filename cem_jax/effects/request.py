@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Bool, Int
 
-from cem_jax.arguments import truth, whole_number
+from cem_jax.arguments import check_kind, truth, whole_number
 from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
@@ -48,16 +48,6 @@ _REMEDY = {
 
 _SEEDS = 2**32 - 1
 """The largest seed; JAX's keys hold 32 bits of it."""
-
-
-def check_kind(name: str, value: object, kind: type) -> None:
-    """Refuses an argument of another class.
-
-    Raises:
-        ValueError: the message names it.
-    """
-    if not isinstance(value, kind):
-        raise ValueError(f"{name}={quoted(value)}: expected a cem_jax.{kind.__name__}")
 
 
 def check_pair(network: Network, scene: Scene, roi: ROI) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cem_jax.arguments import one_of
+from cem_jax.arguments import check_kind, one_of, several
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import Grid
 from cem_jax.inside.features import FEATURES
@@ -180,17 +180,20 @@ def dose(
     Raises:
         ValueError: arguments that do not fit, another pool, or too few draws.
     """
-    maps = [maps] if isinstance(maps, EffectMap) else list(maps)
-    if not maps or not all(isinstance(one, EffectMap) for one in maps):
-        raise ValueError(f"maps={quoted(maps)}: expected maps, at least one")
+    given = [maps] if isinstance(maps, EffectMap) else maps
+    maps = several("maps", given, EffectMap, "effect maps")
     if len({(one.unit, one.outcome) for one in maps}) > 1:
         raise ValueError("maps: expected maps of one outcome")
     blocks = one_of("blocks", blocks, ("all", "helpful", "harmful"))
     scenes: list[Scene | None]
-    scenes = [scene] * len(maps) if scene is None or isinstance(scene, Scene) else list(scene)
+    if scene is None or isinstance(scene, Scene):
+        scenes = [scene] * len(maps)
+    else:
+        scenes = several("scene", scene, Scene, "scenes")
     if len(scenes) != len(maps):
         raise ValueError(f"scene: {len(scenes)} scenes for {len(maps)} maps")
     pool = PatchPool.default(maps[0].block * maps[0].scale) if pool is None else pool
+    check_kind("pool", pool, PatchPool)
     found = [_drawn(m, s, pool, blocks) for m, s in zip(maps, scenes, strict=True)]
     shift = np.cumsum([0, *(m.effect.size for m in maps[:-1])])
     block = np.concatenate([one.block + k for one, k in zip(found, shift, strict=True)])

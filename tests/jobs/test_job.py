@@ -437,6 +437,21 @@ def test_whatever_a_scene_or_a_network_raises_is_told(tmp_path, clean, pool, loc
     assert "shfit" in problems[3]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("EDSR", "edsr"), ("stra\u00dfe", "STRASSE"), ("caf\u00e9", "cafe\u0301")]
+)
+@pytest.mark.parametrize("of", ["networks", "scenes"])
+def test_labels_that_some_systems_take_for_one_folder_are_refused(one, other, of, local, clean):
+    networks, scenes = {"net": lambda: local}, {"scene": lambda: cem.Scene.denoising(clean)}
+    both = dict.fromkeys(
+        (one, other), next(iter((networks if of == "networks" else scenes).values()))
+    )
+    given = {"networks": networks, "scenes": scenes} | {of: both}
+    network, scene = next(iter(given["networks"])), next(iter(given["scenes"]))
+    with pytest.raises(ValueError, match=r"label .*the same folder as"):
+        cem.Job(maps=[cem.MapOf(network, scene, cem.ROI(0, 0, 8, 8))], **given)
+
+
 OWN = ("maps.json", "Maps.JSON", "locks", "LOCKS")
 NOWHERE = ("", ".", "..", ".hidden", "a/b", "a\\b", "a:b", "ends.", "ends ", " begins", "tab\t",
            "line\n", "null\0", "half \ud800", "\u202eturned", "what?", "a*", "<b>", "x" * 201,
