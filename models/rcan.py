@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
@@ -29,7 +30,9 @@ from .words import quoted
 _FLICKR_MEAN = (0.4690, 0.4490, 0.4036)
 
 
-def _run(module: nnx.Module, stages: Iterable[str], x: jax.Array) -> jax.Array:
+def _run(
+    module: nnx.Module, stages: Iterable[str], x: Float[jax.Array, "n h w c"]
+) -> Float[jax.Array, "n H W C"]:
     for stage in stages:
         x = getattr(module, stage)(x)
     return x
@@ -49,7 +52,7 @@ class Residual(nnx.Module):
         for name, stage in stages.items():
             setattr(self, name, stage)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = _run(self, self.stages, x)
         return x + (y if self.scale == 1 else self.scale * y)
 
@@ -60,7 +63,7 @@ class Offset(nnx.Module):
     def __init__(self, sign: int, value_range: int):
         self.offset = tuple(sign * float(value_range) * value for value in DIV2K_MEAN)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + jnp.asarray(self.offset, x.dtype).reshape(1, 1, 1, 3)
 
 
@@ -168,7 +171,7 @@ class RCAN(nnx.Module):
             for name, stage in part.items():
                 setattr(self, name, stage)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         x = _run(self, self.entry, to_range(x, self.value_range))
         x = x + _run(self, self.trunk, x)

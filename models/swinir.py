@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
@@ -120,7 +121,7 @@ class SwinIR(nnx.Module):
             self.conv_hr = Conv(width, width, rngs=rngs)
         self.conv_last = Conv(width, in_chans, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         _, h, w, _ = x.shape
         padding = [(0, -side % self.window_size) for side in (h, w)]
@@ -133,7 +134,9 @@ class SwinIR(nnx.Module):
         y = from_range(y, self.value_range) + mean
         return y[:, : h * self.upscale, : w * self.upscale]
 
-    def _to_image(self, x: jax.Array, features: jax.Array) -> jax.Array:
+    def _to_image(
+        self, x: Float[jax.Array, "n h w c"], features: Float[jax.Array, "n h w C"]
+    ) -> Float[jax.Array, "n H W c"]:
         """The image without its mean, from the input image without its mean and the features."""
         if self.upsampler == "":
             return x + self.conv_last(features)

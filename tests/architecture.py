@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 from html import escape
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ORDER = (
 """Folders from the ground up: each imports only from those before it."""
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Every module of the package, by its name as it is imported."""
     found = {}
@@ -59,6 +61,7 @@ def imports_in(text: str, name: str, is_folder: bool, known: set[str]) -> set[st
     return {module for module in found if module.split(".")[0] == "cem_jax"} - {name}
 
 
+@functools.cache
 def graph() -> dict[str, set[str]]:
     """What each module imports of ours."""
     known = modules()
@@ -71,6 +74,7 @@ def folder_of(module: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in (*ORDER, "experiments") else "root"
 
 
+@functools.cache
 def folders() -> dict[str, set[str]]:
     """What each folder imports of the others."""
     found: dict[str, set[str]] = {folder: set() for folder in ORDER}

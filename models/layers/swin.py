@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .activation import LeakyReLU
 from .conv import Conv
@@ -29,7 +30,7 @@ class PatchEmbed(nnx.Module):
     def __init__(self, embed_dim: int):
         self.norm = LayerNorm(embed_dim)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.norm(x)
 
 
@@ -51,7 +52,7 @@ class SwinTransformerBlock(nnx.Module):
         self.norm2 = LayerNorm(dim)
         self.mlp = Mlp(dim, round(dim * mlp_ratio), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
@@ -77,7 +78,7 @@ class BasicLayer(nnx.Module):
             )
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.blocks(x)
 
 
@@ -112,5 +113,5 @@ class RSTB(nnx.Module):
         self.residual_group = BasicLayer(dim, depth, num_heads, window_size, mlp_ratio, rngs=rngs)
         self.conv = closing(dim, resi_connection, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.conv(self.residual_group(x))
