@@ -81,7 +81,8 @@ def read_state_dict(path: str | Path, part: str | None = None) -> dict[str, np.n
         path: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; a state dict, bare or
             under `params_ema`, `params`, `state_dict` and the like (in this order of preference);
             what training codes put before every key (`module.`, `netG.`) is taken away.
-        part: the key under which the state dict stands, where the file holds several.
+        part: the key under which the state dict stands, where the file holds several, or what
+            stands before the dot of its keys.
 
     Returns:
         Arrays by torch key; half precision comes as float32.

@@ -109,7 +109,8 @@ def load(
             `cem-jax[torch]` is installed.
         weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
             bundled weights.
-        part: the key of the state dict that is wanted, where the file holds several.
+        part: the key of the state dict that is wanted, where the file holds several, or what stands
+            before the dot of its keys.
         label: what the network is called in tables and records; by default by its name and that of
             the file.
         **arguments: what the weights do not tell, see `models.describe(name).arguments`:
