@@ -120,10 +120,10 @@ def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkey
     with pytest.raises(ValueError, match="scale: a scene of task preupsampled has none"):
         cem.read_job(file)
     file.write_text(text.replace("factor = 3", "factor = 1"))
-    with pytest.raises(ValueError, match="factor: 1: expected at least 2"):
+    with pytest.raises(ValueError, match=r"factor: 1: expected 2 \.\. 64"):
         cem.read_job(file)
     file.write_text(text.replace("preupsampled", "SR").replace("factor = 3", "scale = 1"))
-    with pytest.raises(ValueError, match="scale: 1: expected at least 2"):
+    with pytest.raises(ValueError, match=r"scale: 1: expected 2 \.\. 64"):
         cem.read_job(file)
 
 
@@ -485,7 +485,7 @@ def test_numbers_of_a_job_are_checked_before_work(changes, clean, pool, local):
 def test_a_job_that_cannot_be_is_refused(clean, pool, local):
     one = cem.MapOf("net", "noisy", ROI)
     for maps, message in (
-        ([], "none to make"), ([one, one], "twice"),
+        ([], r"maps=\[\]: expected"), ([one, one], "twice"),
         ([cem.MapOf("other", "noisy", ROI)], "no such network or scene"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
