@@ -9,6 +9,13 @@ from jaxtyping import Bool
 
 from cem_jax.arguments import whole_number
 
+_FARTHEST = 10**9
+"""Pixels: more than any image has on a side."""
+
+
+def _side(name: str, value: object, least: int) -> int:
+    return whole_number(f"roi.{name}", value, least, _FARTHEST)
+
 
 @dataclasses.dataclass(frozen=True)
 class ROI:
@@ -36,7 +43,7 @@ class ROI:
 
     def __post_init__(self) -> None:
         for name, least in (("y", 0), ("x", 0), ("height", 1), ("width", 1)):
-            object.__setattr__(self, name, whole_number(f"roi.{name}", getattr(self, name), least))
+            object.__setattr__(self, name, _side(name, getattr(self, name), least))
 
     def check(self, height: int, width: int, scale: int) -> None:
         """Refuses a region that does not fit an image.

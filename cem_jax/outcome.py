@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32
 
 from cem_jax.arguments import whole_number
 from cem_jax.arrays import AnyArray
+from cem_jax.plain_text import quoted
 
 Outcome = Callable[..., jax.Array]
 """`outcome(restored, target)`: float32 [h, w, c] in [0, 1], both -> scalar; larger is better.
@@ -290,7 +291,9 @@ def cropped(outcome: Outcome, border: int) -> Outcome:
         'psnr_y-crop4'
     """
     if sees_degraded(outcome):
-        raise ValueError(f"outcome={outcome!r}: one of (restored, target, degraded) has no border")
+        raise ValueError(
+            f"outcome={quoted(outcome)}: one of (restored, target, degraded) has no border"
+        )
     return _Cropped(outcome, whole_number("border", border, 1))
 
 
@@ -379,7 +382,7 @@ def as_outcome(given: Outcome | str) -> Outcome:
             return NAMES[name] if border is None else cropped(NAMES[name], int(border))
     if isinstance(given, str) or not callable(given) or isinstance(given, type):
         raise ValueError(
-            f"outcome={given!r}: expected a function of (restored, target), or one of "
+            f"outcome={quoted(given)}: expected a function of (restored, target), or one of "
             f"{', '.join(NAMES)}"
         )
     return given

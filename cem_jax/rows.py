@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cem_jax.arguments import several
+
 
 def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
     """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
@@ -30,6 +32,7 @@ def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
             return f"{value:.1f} %"
         return f"{value:.1f}" if key == "seconds" else f"{value:.3f}"
 
+    rows = several("rows", rows, Mapping, "rows")
     keys = list(rows[0])
     body = [[cell(key, row[key]) for key in keys] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(keys, *body, strict=True)]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .words import escaped, listed
+from .words import escaped, listed, quoted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Argument:
                 return float(value)
             if fits and value == int(value):
                 return int(value)
-        raise ValueError(f"{self.name}={value!r}: expected {self.accepted}")
+        raise ValueError(f"{self.name}={quoted(value)}: expected {self.accepted}")
 
 
 class NoiseLevel(Argument):
@@ -116,7 +116,7 @@ def keywords(name: str, known: Sequence[Argument], told: Mapping[str, Any]) -> d
     if unknown:
         takes = ", ".join(by_name) or "none: its file tells all of it"
         raise ValueError(
-            f"{escaped(unknown[0])}={told[unknown[0]]!r}: {name} takes no argument "
+            f"{escaped(unknown[0])}={quoted(told[unknown[0]])}: {name} takes no argument "
             f"{listed(unknown)}; accepted: {takes}"
         )
     return {by_name[key].keyword: by_name[key].checked(value) for key, value in told.items()}

@@ -11,13 +11,17 @@ from safetensors.numpy import load_file
 from .layout import arrays, without_prefixes
 from .orbax_file import read_orbax
 from .torch_file import read_torch_file
-from .words import listed
+from .words import listed, quoted
 
 _WRAPPERS = (
     "params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net",
-    "generator", "netG", "net_g",
+    "generator", "netG", "net_g", "module", "model_ema", "ema", "ema_state_dict", "g_ema",
+    "weights",
 )  # fmt: skip
 """Keys under which training codes put the state dict, the preferred one first."""
+
+_DEEPEST = 8
+"""Such keys within one another."""
 
 
 def _parts(saved: Mapping[Any, Any]) -> dict[str, Mapping[Any, Any]]:
@@ -27,17 +31,32 @@ def _parts(saved: Mapping[Any, Any]) -> dict[str, Mapping[Any, Any]]:
 def _choose(saved: Mapping[Any, Any], part: str | None) -> Mapping[Any, Any]:
     """The state dict within what was saved."""
     if part is not None:
-        if part not in _parts(saved):
-            names = listed(map(repr, _parts(saved)), 30) or "none"
-            raise ValueError(f"part={part!r} is not in it; its parts: {names}")
-        return _parts(saved)[part]
-    while parts := _parts(saved):
+        saved = _part(saved, part)
+    for _ in range(_DEEPEST):
+        parts = _parts(saved)
+        if not parts:
+            return saved
         wrapper = next((key for key in _WRAPPERS if key in parts), None)
         if wrapper is None:
             names = listed(map(repr, parts), 30)
             raise ValueError(f"it holds no state dict, but parts; choose one by part=: {names}")
         saved = parts[wrapper]
-    return saved
+    raise ValueError(f"its parts hold one another more than {_DEEPEST} times")
+
+
+def _part(saved: Mapping[Any, Any], part: str) -> Mapping[Any, Any]:
+    """One of several state dicts: under a key of its own, or before the dot of all its keys."""
+    parts = _parts(saved)
+    if part in parts:
+        return parts[part]
+    keys = {key: str(key).partition(".") for key in saved}
+    own = {rest: saved[key] for key, (first, dot, rest) in keys.items() if dot and first == part}
+    if own:
+        return own
+    names = listed(
+        map(repr, parts or dict.fromkeys(first for first, dot, _ in keys.values() if dot)), 30
+    )
+    raise ValueError(f"part={quoted(part)} is not in it; its parts: {names or 'none'}")
 
 
 def _read(path: Path, part: str | None) -> Mapping[Any, Any]:
@@ -62,7 +81,8 @@ def read_state_dict(path: str | Path, part: str | None = None) -> dict[str, np.n
         path: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; a state dict, bare or
             under `params_ema`, `params`, `state_dict` and the like (in this order of preference);
             what training codes put before every key (`module.`, `netG.`) is taken away.
-        part: the key under which the state dict stands, where the file holds several.
+        part: the key under which the state dict stands, where the file holds several, or what
+            stands before the dot of its keys.
 
     Returns:
         Arrays by torch key; half precision comes as float32.

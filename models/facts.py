@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .argument import ArgumentFacts
-from .words import escaped
+from .words import listed, quoted
 
 _FOLDER = Path(str(resources.files(__name__.rpartition(".")[0])))
 FILE = _FOLDER / "facts.json"
@@ -90,9 +90,11 @@ def describe(name: str) -> Description:
     if isinstance(name, str) and name in _known():
         return _known()[name]
     by_lower = {known.lower(): known for known in _known()}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.4)
-    hint = ", ".join(by_lower[key] for key in near) or ", ".join(names())
-    raise ValueError(f"name={escaped(name)!r} is not a known network; nearest: {hint}")
+    written = str(name).lower() if isinstance(name, str) else ""
+    near = difflib.get_close_matches(written[:100], by_lower, n=3, cutoff=0.4)
+    hint = f"nearest: {', '.join(by_lower[key] for key in near)}"
+    hint = hint if near else f"known are {listed(names())} (cem-jax models, cem.models.names())"
+    raise ValueError(f"name={quoted(name)} is not a known network; {hint}")
 
 
 def bundled_weights(name: str) -> Path | None:

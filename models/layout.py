@@ -5,12 +5,31 @@ from typing import Any
 
 import numpy as np
 
-from .words import escaped, listed
+from .words import escaped, listed, quoted
 
 _ALWAYS = ("module", "_orig_mod")
 """What torch itself puts before every key: data parallelism, compilation."""
-_OFTEN = ("netG", "net_g", "generator", "model", "network", "net")
-"""Attributes under which training codes hold a network. `model.0` is a network's own name."""
+_OFTEN = (
+    "netg", "net_g", "net_g_ema", "netg_ema", "g", "g_ema", "generator", "generator_ema", "model",
+    "model_ema", "ema", "ema_model", "network", "net", "params", "params_ema", "state_dict",
+    "restorer", "denoiser",
+)  # fmt: skip
+"""Attributes under which training codes hold a network, in small letters. `model.0` is a network's
+own name."""
+
+
+def without_root(state_dict: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A state dict without the first part of its keys, whatever it is; None if they share none.
+
+    Args:
+        state_dict: anything by torch key; keys without a dot stay as they are.
+    """
+    found = {str(key): value for key, value in state_dict.items()}
+    roots = {key.partition(".")[0] for key in found if "." in key}
+    if len(roots) != 1:
+        return None
+    stripped = {key.removeprefix(f"{min(roots)}."): value for key, value in found.items()}
+    return stripped if len(stripped) == len(found) else None
 
 
 def _prefix(keys: Iterable[str]) -> str | None:
@@ -20,8 +39,9 @@ def _prefix(keys: Iterable[str]) -> str | None:
     if len(first) != 1:
         return None
     (name,) = first
-    own = name in _OFTEN and any(parts[1].isdigit() for parts in dotted)
-    return f"{name}." if name in (*_ALWAYS, *_OFTEN) and not own else None
+    often = name.lower() in _OFTEN
+    own = often and any(parts[1].isdigit() for parts in dotted)
+    return f"{name}." if (often or name in _ALWAYS) and not own else None
 
 
 def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,11 +53,11 @@ def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: some keys have torch's own prefix and others do not.
     """
-    found = dict(state_dict)
+    found = {str(key): value for key, value in state_dict.items()}
     while (prefix := _prefix(found)) is not None:
         stripped = {key.removeprefix(prefix): value for key, value in found.items()}
         if len(stripped) < len(found):
-            raise ValueError(f"it has keys both with and without {prefix!r}")
+            raise ValueError(f"it has keys both with and without {quoted(prefix)}")
         found = stripped
     for name in _ALWAYS:
         if any(key.startswith(f"{name}.") for key in found):
@@ -70,6 +90,8 @@ def arrays(state_dict: Mapping[str, Any]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: entries are no arrays, or of a type that holds no plain numbers.
     """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(f"state_dict={quoted(state_dict)}: expected arrays by torch key")
     odd = [key for key, value in state_dict.items() if not hasattr(value, "dtype")]
     if len(odd) == len(state_dict):
         raise ValueError(f"it holds no state dict (its entries: {listed(odd, 5) or 'none'})")

@@ -25,6 +25,7 @@ from .layers import (
     to_range,
 )
 from .value_range import FOUND_RANGE, found_range, mean_of
+from .words import quoted
 
 _FLICKR_MEAN = (0.4690, 0.4490, 0.4036)
 
@@ -115,7 +116,7 @@ class RCAN(nnx.Module):
         rngs: nnx.Rngs,
     ):
         if layout not in ("basicsr", "original"):
-            raise ValueError(f"layout={layout!r} must be 'basicsr' or 'original'")
+            raise ValueError(f"layout={quoted(layout)} must be 'basicsr' or 'original'")
         original = layout == "original"
         if original and (bins != 1 or cell is not None):
             raise ValueError("layout='original' pools over the whole image")

@@ -12,7 +12,7 @@ from .convert import torch_shapes, without_derived
 from .entry import Entry
 from .facts import bundled_weights
 from .families import family
-from .layout import arrays, without_prefixes
+from .layout import arrays, without_prefixes, without_root
 from .registry import (
     CHANNELS,
     abstract,
@@ -110,7 +110,8 @@ def _groups(state_dict: Mapping[str, Any]) -> list[tuple[int, list[str]]]:
         for named in fitting.values():
             named.sort(key=lambda one: one[0])
             groups.append((named[0][0], [name for _, name in named]))
-    return groups
+    bare = None if groups else without_root(weights)
+    return groups if bare is None else _groups(bare)
 
 
 def recognise(state_dict: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float64
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import number_in, one_of, whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.attribution.integral import RegionOutcome
 from cem_jax.attribution.path import (
@@ -94,12 +94,12 @@ def local_attribution_map(
     """
     region = RegionOutcome(network, scene, roi, _raw, outcome)
     most = (min(scene.degraded.shape[:2]) - 1) / 3
-    if not (np.isfinite(sigma) and sigma > 0 and kernel_radius(sigma) <= 3 * most):
+    sigma = number_in("sigma", sigma, 0)
+    if not 0 < sigma <= most or kernel_radius(sigma) > 3 * most:
         raise ValueError(
-            f"sigma={sigma!r}: expected more than 0 and at most {most:.4g} pixels in this image"
+            f"sigma={sigma}: expected more than 0 and at most {most:.4g} pixels in this image"
         )
-    path = Sharpening(float(sigma))
-    return _integral("local attribution map", region, path, steps, chunk, sigma=float(sigma))
+    return _integral("local attribution map", region, Sharpening(sigma), steps, chunk, sigma=sigma)
 
 
 def integrated_gradients(
@@ -133,8 +133,7 @@ def integrated_gradients(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    if start not in _STRAIGHT:
-        raise ValueError(f"start={start!r}: expected one of {', '.join(_STRAIGHT)}")
+    start = one_of("start", start, _STRAIGHT)
     region = RegionOutcome(network, scene, roi, clip, outcome)
     return _integral("integrated gradients", region, _STRAIGHT[start], steps, chunk, start=start)
 

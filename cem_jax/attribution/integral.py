@@ -21,7 +21,8 @@ from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
 from cem_jax.network.on_scene import on_scene
-from cem_jax.outcome import Outcome, sees_degraded
+from cem_jax.outcome import Outcome, as_outcome, sees_degraded
+from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import check_crop, check_output
 
@@ -132,8 +133,9 @@ class RegionOutcome:
 
     def __post_init__(self) -> None:
         check_pair(self.network, self.scene, self.roi)
+        object.__setattr__(self, "outcome", as_outcome(self.outcome))
         if sees_degraded(self.outcome):
-            raise ValueError(f"outcome={self.outcome!r}: expected one of (restored, target)")
+            raise ValueError(f"outcome={quoted(self.outcome)}: expected one of (restored, target)")
         object.__setattr__(self, "network", on_scene(self.network, self.scene))
         crop, channels = self._crop, self.scene.degraded.shape[2]
         check_output(self.network, self.scene, crop.height, crop.width)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, Int
 
+from cem_jax.arguments import one_of
 from cem_jax.arrays import AnyArray
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
@@ -21,11 +22,9 @@ _BLUR_SIGMA = 1.2
 
 def _fills(fill: str, image: Float32[np.ndarray, "h w c"]) -> Float32[AnyArray, "h w c"]:
     """The image [h, w, c] that shows through where a block is occluded."""
-    if fill == "mean":
+    if one_of("fill", fill, ("mean", "blur")) == "mean":
         return np.broadcast_to(image.mean((0, 1)), image.shape)
-    if fill == "blur":
-        return np.clip(blur(jnp.asarray(image), _BLUR_SIGMA, kernel_radius(_BLUR_SIGMA)), 0, 1)
-    raise ValueError(f"fill={fill!r}: expected one of mean, blur")
+    return np.clip(blur(jnp.asarray(image), _BLUR_SIGMA, kernel_radius(_BLUR_SIGMA)), 0, 1)
 
 
 def _patches(

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import check_kind, part, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.network.network import Apply, Network
+from cem_jax.plain_text import quoted
 from cem_jax.read_only import keep_read_only
+from cem_jax.scene.image import as_numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,8 +48,7 @@ class ReceptiveField:
         Raises:
             ValueError: another share.
         """
-        if not 0 < share <= 1:
-            raise ValueError(f"share={share!r}: expected a number above 0 and at most 1")
+        share = part("share", share)
         y, x = np.ogrid[: self.field.shape[0], : self.field.shape[1]]
         away = np.maximum(np.abs(y - self.pixel[0]), np.abs(x - self.pixel[1]))
         held = np.cumsum(np.bincount(away.reshape(-1), self.field.reshape(-1)))
@@ -105,12 +106,19 @@ def effective_receptive_field(
         >>> found.field.shape, found.radius(1.0) <= 20
         ((48, 48), True)
     """
-    found = [np.asarray(image, np.float32) for image in images]
+    check_kind("network", network, Network)
+    if not isinstance(images, Sequence | np.ndarray) or not len(images):
+        raise ValueError(f"images={quoted(images)}: expected images, at least one")
+    found = [as_numbers("images", image).astype(np.float32) for image in images]
     shapes = {image.shape for image in found}
     if len(shapes) != 1 or found[0].ndim != 3:
         raise ValueError(f"images have the shapes {sorted(shapes)}; expected one [h, w, c]")
     height, width = found[0].shape[:2]
-    row, column = (height // 2, width // 2) if pixel is None else pixel
+    middle = (height // 2, width // 2)
+    place = middle if pixel is None else pixel
+    if not isinstance(place, Sequence | np.ndarray) or len(place) != 2:
+        raise ValueError(f"pixel={quoted(pixel)}: expected its row and column")
+    row, column = place
     place = whole_number("pixel", row, 0, height - 1), whole_number("pixel", column, 0, width - 1)
     total = np.zeros((height, width))
     for image in found:

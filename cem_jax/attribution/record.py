@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from cem_jax.arguments import as_json_value
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
+from cem_jax.plain_text import path_text, reason
 from cem_jax.read_only import keep_read_only
 from cem_jax.show import html, plot
 from cem_jax.store.atomic import write_file
@@ -167,4 +168,6 @@ class Attribution:
                 record["outcome_at_start"] = math.nan
             return cls(**arrays, **record)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"path={str(path)!r} holds no attribution: {error}") from error
+            raise ValueError(
+                f"path={path_text(path)} holds no attribution: {reason(error)}"
+            ) from error

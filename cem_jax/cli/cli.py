@@ -19,7 +19,7 @@ from cem_jax.cli import (
     photograph,
     results,
 )
-from cem_jax.plain_text import told, visible
+from cem_jax.plain_text import shortened, told, visible
 
 app = typer.Typer(
     name="cem-jax",
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         words = list(arguments) or ["--help"]
         return app(words, prog_name="cem-jax", standalone_mode=False) or 0
     except TyperException as error:
-        problem = visible(error.format_message())
+        problem = shortened(visible(error.format_message()), 600)
     except BrokenPipeError:
         raise
     except (ValueError, OSError, MemoryError, RuntimeError) as error:

@@ -8,6 +8,7 @@ import jax
 
 from cem_jax.arguments import whole_number
 from cem_jax.effects.progress import Progress, as_progress
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath
 
 
@@ -46,7 +47,7 @@ class Compute:
 
     def __post_init__(self) -> None:
         if not isinstance(self.directory, str | AnyPath | None):
-            raise ValueError(f"directory={self.directory!r}: expected the path of a folder")
+            raise ValueError(f"directory={quoted(self.directory)}: expected the path of a folder")
         put = object.__setattr__
         put(self, "progress", as_progress(self.progress))
         if self.chunk is not None:
@@ -64,7 +65,7 @@ def _devices(given: Any) -> tuple[Any, ...]:
     """Devices of this process, different ones, at least one."""
     found = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else ()
     if not found or len(set(map(id, found))) < len(found):
-        raise ValueError(f"devices={given!r}: expected different ones of jax.devices()")
+        raise ValueError(f"devices={quoted(given)}: expected different ones of jax.devices()")
     if not all(isinstance(device, jax.Device) for device in found):
-        raise ValueError(f"devices={given!r}: expected some of jax.devices()")
+        raise ValueError(f"devices={quoted(given)}: expected some of jax.devices()")
     return found

@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 import jax
 
+from cem_jax.arguments import several
 from cem_jax.effects.assembly import estimated_maps, extremes_of
 from cem_jax.effects.compute import Compute
 from cem_jax.effects.progress import Progress
@@ -19,6 +20,7 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import finished_maps, map_paths
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plain_text import quoted
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
@@ -196,9 +198,9 @@ def maps_of_regions(
         ValueError: arguments that do not fit, no region, or one that is named twice.
         OSError: the directory's disk is full; what was computed is kept.
     """
-    rois = tuple(rois)
-    if not rois or len(set(rois)) != len(rois):
-        raise ValueError(f"rois={rois!r}: expected different regions, at least one")
+    rois = tuple(several("rois", rois, ROI, "different regions"))
+    if len(set(rois)) != len(rois):
+        raise ValueError(f"rois={quoted(rois)}: expected different regions, at least one")
     request = Request.make(network, scene, rois, outcomes, **options)
     folder = request.directory
     found = _maps(request, {roi: folder and folder / roi.label for roi in rois}, folder)
@@ -249,8 +251,8 @@ def _maps(
         unsaved = {roi: None if roi in found else folder for roi, folder in folders.items()}
         made = _swept(request, list(folders), unsaved, shared)
         return found | {roi: made[roi] for roi in left}
-    for several in _companies(request, left):
-        found |= _swept(request, several, folders, shared)
+    for company in _companies(request, left):
+        found |= _swept(request, company, folders, shared)
     return found
 
 

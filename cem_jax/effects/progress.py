@@ -26,7 +26,7 @@ from rich.text import Text
 
 from cem_jax.arguments import positive_number
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.plain_text import shortened, visible
+from cem_jax.plain_text import quoted, shortened, visible
 
 _LONGEST_NAME = 32
 _WAIT = 0.5
@@ -247,7 +247,7 @@ def as_progress(given: Any) -> Progress:
     if isinstance(given, Progress) and not isinstance(given, type):
         return given
     raise ValueError(
-        f"progress={given!r}: expected True, False, TerminalProgress(), TextProgress(), "
+        f"progress={quoted(given)}: expected True, False, TerminalProgress(), TextProgress(), "
         "NotebookProgress() or NoProgress()"
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Bool, Int
 
-from cem_jax.arguments import truth, whole_number
+from cem_jax.arguments import check_kind, truth, whole_number
 from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
@@ -24,6 +24,7 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
+from cem_jax.plain_text import quoted, reason
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
@@ -47,16 +48,6 @@ _REMEDY = {
 
 _SEEDS = 2**32 - 1
 """The largest seed; JAX's keys hold 32 bits of it."""
-
-
-def check_kind(name: str, value: object, kind: type) -> None:
-    """Refuses an argument of another class.
-
-    Raises:
-        ValueError: the message names it.
-    """
-    if not isinstance(value, kind):
-        raise ValueError(f"{name}={value!r}: expected a cem_jax.{kind.__name__}")
 
 
 def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
@@ -96,7 +87,7 @@ def _margin_of_do(scene: Scene, block: int, side: int) -> int:
     try:
         found = jax.eval_shape(scene.intervene, *_do_shapes(block, channels))
     except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
-        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {error}") from error
+        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {reason(error)}") from error
     shape = getattr(found, "shape", None)
     margin = (shape[0] - side) // 2 if shape else -1
     if margin < 0 or shape != (side + 2 * margin, side + 2 * margin, channels):
@@ -245,7 +236,11 @@ class Request:
     @property
     def directory(self) -> AnyPath | None:
         """Where it is kept."""
-        return None if self.compute.directory is None else as_place(self.compute.directory)
+        return (
+            None
+            if self.compute.directory is None
+            else as_place(self.compute.directory, "directory")
+        )
 
     def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
@@ -378,11 +373,11 @@ def written_by() -> str:
 def _by_name(outcomes: Sequence[Outcome | str]) -> dict[str, Outcome]:
     """Outcomes by their names, which differ."""
     if isinstance(outcomes, str) or not isinstance(outcomes, Sequence):
-        raise ValueError(f"outcomes={outcomes!r}: expected a sequence of outcomes")
+        raise ValueError(f"outcomes={quoted(outcomes)}: expected a sequence of outcomes")
     functions = [as_outcome(one) for one in outcomes]
     scores = {str(getattr(one, "__name__", repr(one))): one for one in functions}
     if not scores or len(scores) != len(functions):
-        raise ValueError(f"outcomes={outcomes!r}: expected functions with different names")
+        raise ValueError(f"outcomes={quoted(outcomes)}: expected functions with different names")
     return scores
 
 

@@ -16,6 +16,7 @@ from cem_jax.explore.asked import Asked, Photograph
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
+from cem_jax.plain_text import quoted
 from cem_jax.scene.examples import example_image, example_names, example_path
 from cem_jax.scene.image import to_bytes, to_grey
 from cem_jax.scene.scene import Scene
@@ -266,7 +267,7 @@ class Session:
 
     def _network(self, label: str) -> Network:
         if label not in self.choices:
-            raise ValueError(f"network={label!r}: expected one of {', '.join(self.choices)}")
+            raise ValueError(f"network={quoted(label)}: expected one of {', '.join(self.choices)}")
         if label not in self._networks:
             self._networks[label] = self.choices[label].make()
         return self._networks[label]

@@ -17,6 +17,7 @@ from cem_jax.held.probe import Probe, computes, probe
 from cem_jax.held.traced import Traced
 from cem_jax.network.network import Apply, Network
 from cem_jax.network.on_scene import on_scene
+from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
 
 GLOBAL = "global"
@@ -176,7 +177,7 @@ def selected(
         isinstance(one, str) and one for one in patterns
     ):  # fmt: skip
         raise ValueError(
-            f"{argument}={at!r}: expected 'global', or names as cem.operations lists them"
+            f"{argument}={quoted(at)}: expected 'global', or names as cem.operations lists them"
         )
     wanted: set[str] = set()
     for pattern in patterns:
@@ -199,8 +200,8 @@ def selected(
             paths = dict.fromkeys(eq.scope for eq in traced.graph.equations if eq.scope)
             some = ", ".join(list(paths)[:5]) or "no modules; its operations are named by kind"
             raise ValueError(
-                f"{argument}={pattern!r}: network {network.name} has none of that name; it has "
-                f"{some} ... (cem.operations lists all)"
+                f"{argument}={quoted(pattern)}: network {network.name} has none of that name; it "
+                f"has {some} ... (cem.operations lists all)"
             )
         wanted |= matching
     return tuple(name for name in traced.names.values() if name in wanted)

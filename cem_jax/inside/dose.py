@@ -12,10 +12,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Integer
 
+from cem_jax.arguments import check_kind, one_of, several
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import Grid
 from cem_jax.inside.features import FEATURES
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import interval
 from cem_jax.pool.pool import PatchPool
 from cem_jax.pool.strata import patches_at
@@ -114,8 +116,8 @@ class Dose:
                 return one
         known = sorted({one.feature for one in self.slopes})
         raise ValueError(
-            f"feature={feature!r}, distance={distance}: expected one of {', '.join(known)}, and a "
-            "distance of `slopes`"
+            f"feature={quoted(feature)}, distance={distance}: expected one of {', '.join(known)}, "
+            "and a distance of `slopes`"
         )
 
     def rows(self) -> list[dict[str, float | int | str]]:
@@ -179,25 +181,27 @@ def dose(
     Raises:
         ValueError: arguments that do not fit, another pool, or too few draws.
     """
-    maps = [maps] if isinstance(maps, EffectMap) else list(maps)
-    if not maps or not all(isinstance(one, EffectMap) for one in maps):
-        raise ValueError(f"maps={maps!r}: expected maps, at least one")
+    given = [maps] if isinstance(maps, EffectMap) else maps
+    maps = several("maps", given, EffectMap, "effect maps")
     if len({(one.unit, one.outcome) for one in maps}) > 1:
         raise ValueError("maps: expected maps of one outcome")
-    if blocks not in ("all", "helpful", "harmful"):
-        raise ValueError(f"blocks={blocks!r}: expected one of all, helpful, harmful")
+    blocks = one_of("blocks", blocks, ("all", "helpful", "harmful"))
     scenes: list[Scene | None]
-    scenes = [scene] * len(maps) if scene is None or isinstance(scene, Scene) else list(scene)
+    if scene is None or isinstance(scene, Scene):
+        scenes = [scene] * len(maps)
+    else:
+        scenes = several("scene", scene, Scene, "scenes")
     if len(scenes) != len(maps):
         raise ValueError(f"scene: {len(scenes)} scenes for {len(maps)} maps")
     pool = PatchPool.default(maps[0].block * maps[0].scale) if pool is None else pool
+    check_kind("pool", pool, PatchPool)
     found = [_drawn(m, s, pool, blocks) for m, s in zip(maps, scenes, strict=True)]
     shift = np.cumsum([0, *(m.effect.size for m in maps[:-1])])
     block = np.concatenate([one.block + k for one, k in zip(found, shift, strict=True)])
     if not len(block):
         raise ValueError(
-            f"maps, blocks={blocks!r}: no such block has {_LEAST} draws that count; a larger plan "
-            "gives them"
+            f"maps, blocks={quoted(blocks)}: no such block has {_LEAST} draws that count; a larger "
+            "plan gives them"
         )
     distance = np.concatenate([one.distance for one in found])
     effect = np.concatenate([one.effect for one in found])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from cem_jax.arguments import as_json_value, whole_number
+from cem_jax.arguments import as_json_value, one_of, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -19,6 +19,7 @@ from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
+from cem_jax.plain_text import quoted, reason
 from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import Means, sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
@@ -141,7 +142,9 @@ class Interactions:
                 raise ValueError("its arrays do not belong together")
             return cls(**arrays, **record)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"path={str(path)!r} holds no interactions: {error}") from error
+            raise ValueError(
+                f"path={quoted(str(path))} holds no interactions: {reason(error)}"
+            ) from error
 
 
 class JointEffect(NamedTuple):
@@ -178,8 +181,7 @@ def strongest_blocks(
         ValueError: another sign or count.
     """
     count = whole_number("count", count, 1)
-    if sign not in _SIGNS:
-        raise ValueError(f"sign={sign!r}: expected one of {', '.join(_SIGNS)}")
+    sign = one_of("sign", sign, _SIGNS)
     flat = np.where(effect_map.inside_roi, 0.0, effect_map.effect).reshape(-1)
     strength = np.array([_SIGNS[sign](float(one)) for one in flat])
     order = [k for k in np.argsort(-strength, kind="stable")[:count] if strength[k] > 0]

@@ -22,6 +22,7 @@ from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr
+from cem_jax.plain_text import quoted
 from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
@@ -134,11 +135,12 @@ class MediatedMaps:
         Raises:
             ValueError: a file cannot be written.
         """
-        place = as_place(folder)
+        place = as_place(folder, "folder")
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
+            reason = f"folder={quoted(str(folder))} cannot be made: {error.strerror}"
+            raise ValueError(reason) from error
         for name in _FILES:
             getattr(self, name).save(place / f"{name}.npz")
 
@@ -152,14 +154,14 @@ class MediatedMaps:
         Raises:
             ValueError: a file is missing, damaged, or none of mediated maps.
         """
-        maps = [EffectMap.load(as_place(folder) / f"{name}.npz") for name in _FILES]
+        maps = [EffectMap.load(as_place(folder, "folder") / f"{name}.npz") for name in _FILES]
         total, direct, pure_indirect = maps
         through: Any = total.provenance.get("through")
         same = all(one.provenance.get("through") == through for one in maps)
         named = isinstance(through, list) and all(isinstance(name, str) for name in through)
         shapes = {one.values.shape for one in maps}
         if not same or not named or len(shapes) > 1:
-            raise ValueError(f"folder={str(folder)!r}: its maps are not of one mediation")
+            raise ValueError(f"folder={quoted(str(folder))}: its maps are not of one mediation")
         return cls(total, direct, pure_indirect, tuple(through))
 
 
@@ -210,7 +212,7 @@ def mediated_maps(
     score = psnr if outcome is None else outcome
     asked = Request.make(network, scene, (roi,), (score,), **options)
     if isinstance(asked.plan, Corrected):
-        raise ValueError(f"plan={asked.plan!r}: expected one whose draws are exact")
+        raise ValueError(f"plan={quoted(asked.plan)}: expected one whose draws are exact")
     mediator = Mediator.make(asked, through)
     name, function = next(iter(asked.scores.items()))
     request = dataclasses.replace(
@@ -257,8 +259,8 @@ def _finished(folder: AnyPath, configuration: dict[str, Any]) -> MediatedMaps | 
     different = differences(found.total.provenance, as_record(configuration))
     if different:
         raise ValueError(
-            f"directory={str(folder)!r}: its maps are of another sweep: {different}; take them "
-            "away to have them made again"
+            f"directory={quoted(str(folder))}: its maps are of another sweep: {different}; take "
+            "them away to have them made again"
         )
     return found
 

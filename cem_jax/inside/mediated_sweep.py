@@ -25,6 +25,7 @@ from cem_jax.held.apply import Held
 from cem_jax.held.freeze import chosen, given, held_at_input
 from cem_jax.held.operations import selected, traced_on
 from cem_jax.network.network import Network
+from cem_jax.plain_text import quoted
 from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.dense import Dense, DenseProgram
 from cem_jax.sweep.facts import check_range
@@ -68,8 +69,8 @@ class Mediator:
         held = chosen(network, traced, names)
         if held.constant:  # all passes: what is left along other paths is the output as it is
             raise ValueError(
-                f"through={through!r}: with it held nothing in network {network.name} depends on "
-                "the image: its effects are the total ones"
+                f"through={quoted(through)}: with it held nothing in network {network.name} "
+                "depends on the image: its effects are the total ones"
             )
         frozen = held_at_input(network, scene, held)
         return cls(network, frozen, held, names)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cem_jax.arguments import check_kind, part
 from cem_jax.attribution.receptive_field import effective_receptive_field
 from cem_jax.held.operations import probed
 from cem_jax.map.effect_map import EffectMap
@@ -26,8 +27,8 @@ def causal_radius(effect_map: EffectMap, share: float = 0.95) -> int:
     Raises:
         ValueError: another share.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share={share!r}: expected a number above 0 and at most 1")
+    share = part("share", share)
+    check_kind("effect_map", effect_map, EffectMap)
     size = np.where(effect_map.inside_roi, 0, np.nan_to_num(np.abs(effect_map.thresholded)))
     if not size.any():
         return 0

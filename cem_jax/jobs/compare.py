@@ -2,16 +2,19 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from cem_jax.arguments import one_of, several
 from cem_jax.jobs.table import read_table
+from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
 from cem_jax.plans.student import quantile
-from cem_jax.store.objects import AnyPath
+from cem_jax.store.objects import AnyPath, ObjectPath
 
 NUMBERS = ("psnr_out", "positive", "negative", "zero", "min", "max")
 """Columns that are compared."""
@@ -84,13 +87,13 @@ def compare(
         SwinIR  37.0 2
         EDSR SwinIR -12.0 2
     """
-    if by not in BY:
-        raise ValueError(f"by={by!r}: expected {', '.join(BY)}")
+    by = one_of("by", by, BY)
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
     for number in numbers:
-        if number not in (*NUMBERS, "largest_standard_error", "evaluations", "seconds"):
-            raise ValueError(f"numbers={numbers!r}: expected some of {', '.join(NUMBERS)}")
-    rows = table if isinstance(table, Sequence) and not isinstance(table, str) else None
-    rows = read_table(table) if rows is None else rows  # pyright: ignore[reportArgumentType]
+        one_of("numbers", number, (*NUMBERS, "largest_standard_error", "evaluations", "seconds"))
+    given = read_table(table) if isinstance(table, str | os.PathLike | ObjectPath) else table
+    rows = several("table", given, Mapping, "rows, or the path of a table")
     made = [row for row in rows if not row.get("problem")]
     if not made:
         raise ValueError("table: expected finished maps, it has none")

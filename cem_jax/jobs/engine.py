@@ -20,7 +20,7 @@ from cem_jax.jobs.work import Loaders, made_scene, make_maps
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
-from cem_jax.plain_text import told, visible
+from cem_jax.plain_text import quoted, told, visible
 from cem_jax.scene.scene import Scene
 from cem_jax.store.claims import Leases, claims_in
 from cem_jax.store.lock import Locks
@@ -73,8 +73,8 @@ def tasks_of(
     for own in ("networks", "scenes", "maps"):
         del options[own]
     rest = _pickled("job", options)
-    network = functools.cache(lambda name: _pickled(f"network {name!r}", job.networks[name]))
-    scene = functools.cache(lambda name: _pickled(f"scene {name!r}", job.scenes[name]))
+    network = functools.cache(lambda name: _pickled(f"network {quoted(name)}", job.networks[name]))
+    scene = functools.cache(lambda name: _pickled(f"scene {quoted(name)}", job.scenes[name]))
     return [
         Task(
             maps, network(maps[0].network),
@@ -239,7 +239,7 @@ def _submitting(executor: Any) -> Any:
     if isinstance(executor, concurrent.futures.Executor):
         return executor.submit
     if not callable(getattr(executor, "submit", None)):
-        raise ValueError(f"executor={executor!r}: expected a concurrent.futures.Executor")
+        raise ValueError(f"executor={quoted(executor)}: expected a concurrent.futures.Executor")
     threads = concurrent.futures.ThreadPoolExecutor(_WAITING)
     return lambda function, task: threads.submit(lambda: executor.submit(function, task).result())
 

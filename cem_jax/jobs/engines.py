@@ -12,6 +12,7 @@ from typing import Any
 
 from cem_jax.jobs.processes import Processes
 from cem_jax.jobs.records import FOLDER
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath
 
 FORMS = "processes:4, dask://host:port, slurm:8 or mpi"
@@ -69,7 +70,7 @@ def check_engine(text: str) -> None:
     host, _, port = rest.removeprefix("//").rpartition(":")
     named = kind == "dask" and rest.startswith("//") and bool(host) and port.isdecimal()
     if not (counted or named or (kind == "mpi" and not colon)):
-        raise ValueError(f"--on {text!r}: expected {FORMS}")
+        raise ValueError(f"--on {quoted(text)}: expected {FORMS}")
 
 
 @contextlib.contextmanager

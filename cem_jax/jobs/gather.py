@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.records import recorded_job
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import map_paths
+from cem_jax.plain_text import quoted
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.objects import AnyPath, as_place
 
@@ -50,17 +52,15 @@ def gather(out: str | AnyPath, path: str | AnyPath, outcome: str | None = None) 
             or a map cannot be read.
         OSError: it cannot be written.
     """
-    folder, store = as_place(out), as_place(path)
+    folder, store = as_place(out, "out"), as_place(path)
     maps, outcomes = recorded_job(folder)
-    name = outcomes[0] if outcome is None else outcome
-    if name not in outcomes:
-        raise ValueError(f"outcome={outcome!r}: expected {', '.join(outcomes)}")
+    name = outcomes[0] if outcome is None else one_of("outcome", outcome, outcomes)
     files = {one: map_paths(folder / str(one), outcomes)[name] for one in maps}
     there = {one: file for one, file in files.items() if file.exists()}
     if not there:
-        raise ValueError(f"out={str(out)!r}: no map is finished")
+        raise ValueError(f"out={quoted(str(out))}: no map is finished")
     if store.exists() and (not store.is_dir() or any(True for _ in store.iterdir())):
-        raise ValueError(f"path={str(path)!r}: expected a new or an empty folder")
+        raise ValueError(f"path={quoted(str(path))}: expected a new or an empty folder")
     networks = list(dict.fromkeys(one.network for one in maps))
     scenes = list(dict.fromkeys(one.scene for one in maps))
     regions = {scene: list(dict.fromkeys(one.roi for one in maps if one.scene == scene))

@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import several, truth, whole_number
 from cem_jax.jobs.asked import FILES, MapOf
 from cem_jax.jobs.asked import INDEX as INDEX
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, as_outcome, psnr
+from cem_jax.plain_text import quoted
 from cem_jax.plans.names import as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
@@ -65,15 +67,21 @@ class Job:
     rounded: bool = False
 
     def __post_init__(self) -> None:
-        for label in (*self.networks, *self.scenes):
-            check_label(label)
+        for name, parts in (("networks", self.networks), ("scenes", self.scenes)):
+            if not isinstance(parts, Mapping) or not all(map(callable, parts.values())):
+                raise ValueError(f"{name}={quoted(parts)}: expected functions by label")
+            check_labels(parts)
+        if not (self.pool is None or callable(self.pool) or isinstance(self.pool, PatchPool)):
+            raise ValueError(f"pool={quoted(self.pool)}: expected a cem_jax.PatchPool")
         object.__setattr__(self, "block", whole_number("block", self.block, 1))
-        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))
+        object.__setattr__(self, "rounded", truth("rounded", self.rounded))
         if self.plan is not None:
             object.__setattr__(self, "plan", as_plan(self.plan))
+        if isinstance(self.outcomes, str) or not isinstance(self.outcomes, Sequence):
+            raise ValueError(f"outcomes={quoted(self.outcomes)}: expected a sequence of outcomes")
         object.__setattr__(self, "outcomes", tuple(map(as_outcome, self.outcomes)))
-        if not self.maps:
-            raise ValueError("maps: there is none to make")
+        several("maps", self.maps, MapOf, "cem_jax.MapOf")
         seen = set()
         for one in self.maps:
             if one.network not in self.networks or one.scene not in self.scenes:
@@ -98,6 +106,24 @@ class Job:
         return found
 
 
+def check_labels(labels: Iterable[str]) -> None:
+    """Refuses labels that cannot be folders beside one another on every system.
+
+    Raises:
+        ValueError: the message names one of them.
+    """
+    seen: dict[str, str] = {}
+    for label in labels:
+        check_label(label)
+        alike = unicodedata.normalize("NFC", label).casefold()
+        if alike in seen:
+            raise ValueError(
+                f"label {quoted(label)}: on some systems it is the same folder as "
+                f"{quoted(seen[alike])}; expected another name"
+            )
+        seen[alike] = label
+
+
 def check_label(label: str) -> None:
     """Refuses what cannot be a folder's name on every system, or is a file of the job's own.
 
@@ -105,17 +131,17 @@ def check_label(label: str) -> None:
         ValueError: the message names it.
     """
     if not isinstance(label, str):
-        raise ValueError(f"label {label!r}: expected a text")
+        raise ValueError(f"label {quoted(label)}: expected a text")
     if not label.isprintable() or label.strip(" ") != label or set(label) & set(_NOT_IN_NAMES):
         raise ValueError(
-            f"label {label!r}: expected a folder's name, without {' '.join(_NOT_IN_NAMES)} and "
-            "without a space at its end"
+            f"label {quoted(label)}: expected a folder's name, without {' '.join(_NOT_IN_NAMES)} "
+            "and without a space at its end"
         )
     if not label or label.startswith(".") or label.endswith("."):
-        raise ValueError(f"label {label!r}: expected a name without a dot at either end")
+        raise ValueError(f"label {quoted(label)}: expected a name without a dot at either end")
     if len(label.encode()) > _LONGEST_LABEL:
-        raise ValueError(f"label {label[:20]!r}...: expected at most {_LONGEST_LABEL} bytes")
+        raise ValueError(f"label {quoted(label[:20])}...: expected at most {_LONGEST_LABEL} bytes")
     if label.lower() in (LOCKS, *FILES):
-        raise ValueError(f"label {label!r}: a file of this name lies in every job's folder")
+        raise ValueError(f"label {quoted(label)}: a file of this name lies in every job's folder")
     if label.lower().partition(".")[0] in _DEVICES:
-        raise ValueError(f"label {label!r}: no folder can have this name on Windows")
+        raise ValueError(f"label {quoted(label)}: no folder can have this name on Windows")

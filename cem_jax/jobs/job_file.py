@@ -16,6 +16,7 @@ from cem_jax.jobs.network_table import read_network
 from cem_jax.jobs.tables import Place, tables
 from cem_jax.network.network import Network
 from cem_jax.outcome import NAMES, Outcome, as_outcome
+from cem_jax.plain_text import quoted, reason, visible
 from cem_jax.plans.names import PLANS, as_plan
 from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
@@ -60,9 +61,9 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     path = as_place(path)
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read: {error}") from error
-    file, folder = Place(str(path)), absolute(path.parent)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{visible(str(path))}: cannot be read: {reason(error)}") from error
+    file, folder = Place(visible(str(path))), absolute(path.parent)
     found = file.table(found, _JOB)
     block, seed = found.get("block", 8), found.get("seed", 0)
     if seed < 0:
@@ -73,7 +74,8 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     for place, table in tables(file, found, "network"):
         label, make, tasks, scale = read_network(place, table, folder)
         if label in networks:
-            raise place.at("label").wrong(f"{label!r} is taken; give this network another label")
+            taken = f"{quoted(label)} is taken; give this network another label"
+            raise place.at("label").wrong(taken)
         networks[label], suits[label] = make, (tasks, scale)
 
     scenes: dict[str, Callable[[], Scene]] = {}
@@ -82,7 +84,8 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
         task, scale, factor = _task(place, table)
         for label, image, make, pair in _images(place, table, folder):
             if label in scenes:
-                raise place.at("label").wrong(f"{label!r} is taken; give this scene another label")
+                taken = f"{quoted(label)} is taken; give this scene another label"
+                raise place.at("label").wrong(taken)
             kind = task, scale, factor
             try:
                 sides = _sides(place, image)
@@ -102,7 +105,7 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
                 maps[one.network].append(one)
     for label, asked in maps.items():
         if not asked:
-            raise file.wrong(f"network {label!r} suits no scene of the file: {suits[label]}")
+            raise file.wrong(f"network {quoted(label)} suits no scene of the file: {suits[label]}")
     return file.checked(
         Job, networks, scenes, [one for asked in maps.values() for one in asked],
         pool=_pool(file.at("pool"), found.get("pool"), folder, block),
@@ -165,8 +168,7 @@ def _task(place: Place, table: Any) -> tuple[str, int, int]:
         ("scale", scale, least if "scale" in usual else 1), ("factor", factor, 2),
         ("seed", table.get("seed", 0), 0),
     ):  # fmt: skip
-        if value < smallest:
-            raise place.at(key).wrong(f"{value}: expected at least {smallest}")
+        place.at(key).checked(_within, value, smallest, _MOST[key])
     if not 0 <= table.get("sigma", 50) <= 2550:
         raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels of 255, 0 or more")
     if task not in (*_KNOWN, "preupsampled"):  # what else is out of range is told by a small scene
@@ -175,6 +177,14 @@ def _task(place: Place, table: Any) -> tuple[str, int, int]:
     if task == "preupsampled":
         return "SR", 1, factor
     return task, scale, scale
+
+
+_MOST = {"scale": 64, "factor": 64, "seed": 2**32 - 1}
+
+
+def _within(value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{quoted(value)}: expected {least} .. {most}")
 
 
 def _named(task: Any) -> str:
@@ -243,7 +253,7 @@ def _files(place: Place, pattern: AnyPath) -> list[AnyPath]:
     else:
         found = sorted(map(Path, glob.glob(str(pattern))))
     if not found:
-        raise place.wrong(f"{str(pattern)!r}: there is no such file")
+        raise place.wrong(f"{quoted(str(pattern))}: there is no such file")
     return found
 
 
@@ -258,12 +268,16 @@ def _pairs(
     by_name = {file.stem: file for file in degraded}
     for file in clean:
         if file.stem not in by_name:
-            raise place.at("degraded").wrong(f"none is named {file.stem!r} as {str(file)!r} is")
+            missing = f"none is named {quoted(file.stem)} as {quoted(str(file))} is"
+            raise place.at("degraded").wrong(missing)
     return [(file, by_name[file.stem]) for file in clean]
 
 
 def _example(name: str, grey: bool) -> Any:
     return to_grey(example_image(name)) if grey else example_image(name)
+
+
+_MOST_REGIONS = 100_000
 
 
 def _sides(place: Place, image: Any) -> tuple[int, int]:
@@ -281,6 +295,8 @@ def _regions(
         side = place.table(found, {"grid": int}).get("grid", 0)
         if not 1 <= side <= min(height, width):
             raise place.wrong(f"grid = {side}: expected 1 .. {min(height, width)} pixels")
+        if (height // side) * (width // side) > _MOST_REGIONS:
+            raise place.wrong(f"grid = {side}: expected at most {_MOST_REGIONS} regions an image")
         corners = [(y, x) for y in range(0, height - side + 1, side)
                    for x in range(0, width - side + 1, side)]  # fmt: skip
         return [ROI(y, x, side, side) for y, x in corners]
@@ -292,7 +308,7 @@ def _regions(
             regions.append(place.checked(ROI, *one))
         else:
             raise place.wrong(
-                f'{one!r}: expected [[y, x, height, width], ...], ["auto"] or {{grid = 32}}'
+                f'{quoted(one)}: expected [[y, x, height, width], ...], ["auto"] or {{grid = 32}}'
             )
     return regions
 
@@ -328,7 +344,7 @@ def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:
         return place.checked(as_plan, found)
     kind, rest = found.get("kind"), {key: found[key] for key in found if key != "kind"}
     if not isinstance(kind, str) or kind not in PLANS:
-        raise place.wrong(f"kind = {kind!r}: expected {', '.join(PLANS)}")
+        raise place.wrong(f"kind = {quoted(kind)}: expected {', '.join(PLANS)}")
     plan = PLANS[kind]
     arguments = inspect.signature(plan).parameters
     needed = [key for key, one in arguments.items() if one.default is one.empty]
@@ -341,10 +357,10 @@ def _plan(place: Place, found: Mapping[str, Any] | str) -> Plan:
 
 def _outcomes(place: Place, found: list[Any]) -> list[Outcome]:
     if not found or len(set(map(str, found))) < len(found):
-        raise place.wrong(f"{found!r}: expected different names")
+        raise place.wrong(f"{quoted(found)}: expected different names")
     for name in found:
         if not isinstance(name, str):
-            raise place.wrong(f"{name!r}: expected {', '.join(NAMES)}")
+            raise place.wrong(f"{quoted(name)}: expected {', '.join(NAMES)}")
     return [place.checked(_outcome, name) for name in found]
 
 
@@ -352,4 +368,4 @@ def _outcome(name: str) -> Outcome:
     try:
         return as_outcome(name)
     except ValueError as error:
-        raise ValueError(f"{name!r}: expected {', '.join(NAMES)}, or psnr_y-crop4") from error
+        raise ValueError(f"{quoted(name)}: expected {', '.join(NAMES)}, or psnr_y-crop4") from error

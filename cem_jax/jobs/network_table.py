@@ -11,6 +11,7 @@ from cem_jax.jobs.tables import Place
 from cem_jax.network.factory import made_by
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath, joined, local_copy, local_folder
 
 KEYS = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict, "module": str,
@@ -61,15 +62,15 @@ def _own(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
     where, _, function = table["module"].rpartition(":")
     if not where or not function.isidentifier():
         raise place.at("module").wrong(
-            f"{table['module']!r}: expected package.module:function or file.py:function"
+            f"{quoted(table['module'])}: expected package.module:function or file.py:function"
         )
     if where.endswith(".py"):
         where = str(local_folder(folder) / where)
         if not Path(where).is_file():
-            raise place.at("module").wrong(f"{where!r} does not exist")
+            raise place.at("module").wrong(f"{quoted(where)} does not exist")
     tasks = table.get("tasks", list(_TASKS))
-    if not tasks or any(task not in _TASKS for task in tasks):
-        raise place.at("tasks").wrong(f"{tasks!r}: expected a list of {', '.join(_TASKS)}")
+    if not tasks or any(not isinstance(task, str) or task not in _TASKS for task in tasks):
+        raise place.at("tasks").wrong(f"{quoted(tasks)}: expected a list of {', '.join(_TASKS)}")
     facts = place.at("arguments").table(table.get("arguments", {}), _FACTS)
     label = table.get("label", function)
     make = functools.partial(made_by, f"{where}:{function}", label=label, **facts)
@@ -84,7 +85,7 @@ def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Aske
     if "weights" in table:
         weights = joined(folder, table["weights"])
         if not weights.exists():
-            raise place.at("weights").wrong(f"{str(weights)!r} does not exist")
+            raise place.at("weights").wrong(f"{quoted(str(weights))} does not exist")
     if "name" in table:
         name = table["name"]
     elif weights is not None:

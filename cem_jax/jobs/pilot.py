@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from cem_jax.effects.request import Request, check_kind
+from cem_jax.arguments import check_kind
+from cem_jax.effects.request import Request
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.work import Loaders

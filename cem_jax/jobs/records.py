@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cem_jax.arguments import as_json_value
 from cem_jax.grid import ROI
 from cem_jax.jobs.asked import MapOf, MapResult
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.objects import AnyPath
 
@@ -82,7 +83,7 @@ def record_job(folder: AnyPath, job: "Job") -> None:
     try:
         _write(path, content)
     except OSError as error:
-        raise ValueError(f"out={str(folder)!r} cannot be written: {error}") from error
+        raise ValueError(f"out={quoted(str(folder))} cannot be written: {reason(error)}") from error
 
 
 def recorded_job(folder: AnyPath) -> tuple[list[MapOf], list[str]]:
@@ -99,7 +100,7 @@ def recorded_job(folder: AnyPath) -> tuple[list[MapOf], list[str]]:
         maps = [MapOf(network, scene, ROI(*roi)) for network, scene, roi in found["maps"]]
         return maps, [str(name) for name in found["outcomes"]]
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"out={str(folder)!r}: no job was begun in this folder") from error
+        raise ValueError(f"out={quoted(str(folder))}: no job was begun in this folder") from error
 
 
 def place_of(folder: AnyPath, kind: str, one: MapOf) -> AnyPath:

@@ -14,6 +14,7 @@ from cem_jax.grid import ROI, Grid
 from cem_jax.jobs.job import Job, MapOf
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
+from cem_jax.plain_text import quoted, reason, shortened, visible
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.image import image_size, open_image
@@ -51,8 +52,8 @@ def read_reference_config(path: str | Path, checkpoints: str | Path | None = Non
     path = Path(path)
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: cannot be read: {reason(error)}") from error
     try:
         _check(found)
         weights = path.parent / CHECKPOINTS if checkpoints is None else Path(checkpoints)
@@ -69,17 +70,17 @@ def _check(found: Any) -> None:
     unknown = [key for key in found if key not in _NEEDED and key not in _WITHOUT_MEANING]
     if missing or unknown:
         parts = [("missing", missing), ("unknown", unknown)]
-        raise ValueError("; ".join(f"{what} {', '.join(map(str, keys))}"
-                                   for what, keys in parts if keys))  # fmt: skip
+        said = "; ".join(f"{what} {', '.join(map(str, keys))}" for what, keys in parts if keys)
+        raise ValueError(shortened(visible(said), 300))
     for key, kind in _NEEDED.items():
         if not isinstance(found[key], kind) or isinstance(found[key], bool):
             named = {str: "a text", int: "a whole number", list: "a list"}.get(kind, "a number")
-            raise ValueError(f"{key}: {found[key]!r}: expected {named}")
+            raise ValueError(f"{key}: {quoted(found[key])}: expected {named}")
     for key in ("Modellist", "Imagelist"):
         if not found[key] or not all(isinstance(name, str) for name in found[key]):
-            raise ValueError(f"{key}: {found[key]!r}: expected a list of names")
+            raise ValueError(f"{key}: {quoted(found[key])}: expected a list of names")
     if found["task"] not in ("SR", "DN", "DR"):
-        raise ValueError(f"task: {found['task']!r}: expected SR, DN, DR")
+        raise ValueError(f"task: {quoted(found['task'])}: expected SR, DN, DR")
 
 
 def _job(found: Mapping[str, Any], folder: Path, checkpoints: Path) -> Job:
@@ -125,7 +126,7 @@ def _seed(found: Mapping[str, Any], name: str) -> int:
         return 0
     number = re.search(r"\d+", name)
     if number is None:
-        raise ValueError(f"Imagelist: {name!r} has no number, which is the seed of its rain")
+        raise ValueError(f"Imagelist: {quoted(name)} has no number, which is the seed of its rain")
     return int(number[0])
 
 
@@ -146,7 +147,7 @@ def _read_pool(folder: Path, block: int) -> PatchPool:
     """All patches of a folder, one to a file, in the order of their names."""
     patches = [open_image(file) for file in sorted(folder.glob("*.png"))]
     if not patches:
-        raise ValueError(f"patch_path: {str(folder)!r} holds no .png")
+        raise ValueError(f"patch_path: {quoted(str(folder))} holds no .png")
     for patch in patches:
         if patch.shape != (block, block, 3) or patch.dtype != np.uint8:
             raise ValueError(

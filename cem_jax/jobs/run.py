@@ -14,6 +14,7 @@ from cem_jax.jobs.engine import given_out
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import record_job, recorded_ends
 from cem_jax.jobs.work import Loaders, make_maps
+from cem_jax.plain_text import quoted
 from cem_jax.rows import as_json
 from cem_jax.store.atomic import write_atomically
 from cem_jax.store.claims import claims_in
@@ -59,14 +60,14 @@ def run_job(
         OSError: its disk is full; what was computed is kept.
         RuntimeError: the executor takes no more tasks.
     """
-    folder = as_place(out)
+    folder = as_place(out, "out")
     until = None if seconds is None else time.time() + positive_number("seconds", seconds)
     if maps_per_task is not None:
         whole_number("maps_per_task", maps_per_task, 1)
     asked = job
     if only is not None:
         if not set(only) <= set(job.maps):
-            raise ValueError(f"only={only!r}: expected maps of the job")
+            raise ValueError(f"only={quoted(only)}: expected maps of the job")
         if not only:
             return []
         asked = dataclasses.replace(job, maps=[one for one in job.maps if one in set(only)])

@@ -110,7 +110,7 @@ def job_status(out: str | AnyPath) -> JobStatus:
         ValueError: no job was begun there.
         OSError: the store does not answer.
     """
-    folder = as_place(out)
+    folder = as_place(out, "out")
     maps, outcomes = recorded_job(folder)
     # First what is running, then what has ended: what ends meanwhile is seen to have ended.
     running = _running(folder)

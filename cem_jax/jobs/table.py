@@ -7,11 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cem_jax.arguments import several
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.records import recorded_ends, recorded_job
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import map_paths
 from cem_jax.map.summary import summarise
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.atomic import write_file
 from cem_jax.store.npz import Damaged
 from cem_jax.store.objects import AnyPath, as_place
@@ -41,7 +43,7 @@ def job_table(out: str | AnyPath) -> list[dict[str, Any]]:
         ValueError: no job was begun there.
         OSError: the store does not answer.
     """
-    folder = as_place(out)
+    folder = as_place(out, "out")
     maps, outcomes = recorded_job(folder)
     rows = []
     for result in recorded_ends(folder, maps):
@@ -86,6 +88,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | AnyPath) -> None:
         ValueError: another ending, no pyarrow for Parquet, or the file cannot be written.
     """
     place = as_place(path)
+    rows = several("rows", rows, Mapping, "rows") if not isinstance(rows, list) or rows else []
     if place.suffix == ".csv":
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
@@ -95,7 +98,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | AnyPath) -> None:
     elif place.suffix == ".parquet":
         write_file(place, _parquet(rows))
     else:
-        raise ValueError(f"path={str(path)!r}: expected a name that ends in .csv or .parquet")
+        raise ValueError(f"path={quoted(str(path))}: expected a name that ends in .csv or .parquet")
 
 
 def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -139,9 +142,9 @@ def read_table(path: str | AnyPath) -> list[dict[str, Any]]:
     except ImportError as error:
         raise ValueError("Parquet needs pyarrow: pip install 'cem-jax[table]'") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"path={str(path)!r} cannot be read: {error}") from error
+        raise ValueError(f"path={quoted(str(path))} cannot be read: {reason(error)}") from error
     if not found or not set(COLUMNS) <= found[0].keys():
-        raise ValueError(f"path={str(path)!r}: expected the columns {', '.join(COLUMNS)}")
+        raise ValueError(f"path={quoted(str(path))}: expected the columns {', '.join(COLUMNS)}")
     return found
 
 

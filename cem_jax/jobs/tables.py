@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cem_jax.plain_text import quoted
+
 KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false",
           list: "a list", dict: "a table"}  # fmt: skip
 
@@ -25,14 +27,14 @@ class Place:
     def table(self, value: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
         """A table with known keys of the right kinds."""
         if not isinstance(value, dict):
-            raise self.wrong(f"{value!r}: expected a table")
+            raise self.wrong(f"{quoted(value)}: expected a table")
         for key, found in value.items():
             if key not in keys:
-                raise self.wrong(f"unknown key {key!r}; expected {', '.join(keys)}")
+                raise self.wrong(f"unknown key {quoted(key)}; expected {', '.join(keys)}")
             kinds = keys[key] if isinstance(keys[key], tuple) else (keys[key],)
             if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
                 named = " or ".join(KINDS[kind] for kind in kinds)
-                raise self.at(key).wrong(f"{found!r}: expected {named}")
+                raise self.at(key).wrong(f"{quoted(found)}: expected {named}")
         return value
 
     def checked(self, make: Callable[..., Any], *args: Any, **more: Any) -> Any:

@@ -22,7 +22,7 @@ from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import place_of, record_end, recorded_work
 from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
-from cem_jax.plain_text import told
+from cem_jax.plain_text import quoted, told
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath
 
@@ -93,7 +93,8 @@ def made_scene(make: Callable[[], Scene], label: str) -> Scene:
     """
     scene = make()
     if not isinstance(scene, Scene):
-        raise ValueError(f"scene {label!r}: its loader gave {scene!r}; expected a cem_jax.Scene")
+        given = f"its loader gave {quoted(scene)}; expected a cem_jax.Scene"
+        raise ValueError(f"scene {quoted(label)}: {given}")
     return dataclasses.replace(scene, name=label)
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
+from cem_jax.plain_text import quoted
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import sign_probability
@@ -157,7 +158,7 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
     """
     for name, value in (("first", first), ("second", second)):
         if not isinstance(value, EffectMap):
-            raise ValueError(f"{name}={value!r}: expected a cem_jax.EffectMap")
+            raise ValueError(f"{name}={quoted(value)}: expected a cem_jax.EffectMap")
     different = []
     for key in (*_OF_THE_DRAWS, *_IF_TOLD):
         told = [one.provenance.get(key) for one in (first, second)]
@@ -171,7 +172,7 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
     if any(isinstance(one.plan, Corrected) for one in (first, second)):
         different.append("draws by windows, whose pairs say nothing without their corrections")
     if first.unit != second.unit:
-        different.append(f"units {first.unit!r} and {second.unit!r}")
+        different.append(f"units {quoted(first.unit)} and {quoted(second.unit)}")
     if different:
         raise ValueError(f"first, second: maps that do not compare: {'; '.join(different)}")
     change = [_change(one) for one in (first, second)]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Integer, Real, UInt8
 
+from cem_jax.arguments import probability
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
@@ -66,8 +67,7 @@ class Interval(NamedTuple):
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        confidence = probability("confidence", confidence)
         return cls(*interval(effect, standard_error, degrees, confidence))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath
 from cem_jax.store.record import as_record, differences
 
@@ -40,10 +41,10 @@ def finished_maps(
             return None
         different = differences(found[name].provenance, wanted)
         if found[name].outcome != name:
-            different = f"outcome was {found[name].outcome!r}, is {name!r}"
+            different = f"outcome was {quoted(found[name].outcome)}, is {quoted(name)}"
         if different:
             raise ValueError(
-                f"directory={str(folder)!r}: {path.name} is of another sweep: {different}; take it "
-                "away to have it made again"
+                f"directory={quoted(str(folder))}: {path.name} is of another sweep: {different}; "
+                "take it away to have it made again"
             )
     return found

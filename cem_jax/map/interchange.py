@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.names import plan_text, recorded_plan
 from cem_jax.store.atomic import write_file
@@ -28,7 +29,7 @@ def _write(path: AnyPath, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"path={str(path)!r} cannot be written: {error.strerror}") from error
+        raise ValueError(f"path={quoted(str(path))} cannot be written: {error.strerror}") from error
     write_file(path, data)
 
 
@@ -103,8 +104,8 @@ def reference_arrays(effect_map: EffectMap) -> dict[str, Float64[np.ndarray, "..
         raise ValueError(f"plan={plan_text(told)}: the paper's code knows CoarseToFine only")
     if effect_map.outcome != "psnr" or effect_map.task not in ("SR", "DN", "DR"):
         raise ValueError(
-            f"outcome={effect_map.outcome!r}, task={effect_map.task!r}: the paper's code maps "
-            "psnr of SR, DN and DR"
+            f"outcome={quoted(effect_map.outcome)}, task={quoted(effect_map.task)}: the paper's "
+            "code maps psnr of SR, DN and DR"
         )
     if rows != columns or effect_map.roi.height != effect_map.roi.width:
         raise ValueError(
@@ -162,7 +163,8 @@ def write_reference(
     }
     for path in files:
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"path={str(path)!r}: a link there leads out of {str(folder)!r}")
+            link = f"a link there leads out of {quoted(str(folder))}"
+            raise ValueError(f"path={quoted(str(path))}: {link}")
     for path, array in files.items():
         buffer = io.BytesIO()
         content: Mapping[str, Any] = {"PSNR": array}
@@ -174,4 +176,4 @@ def write_reference(
 def _check_part(name: str, value: str) -> None:
     """Refuses what is no single part of a path, on any system."""
     if not value.strip(". ") or not value.isprintable() or set(value) & set("/\\:"):
-        raise ValueError(f"{name}={value!r}: expected the name of a file, without a folder")
+        raise ValueError(f"{name}={quoted(value)}: expected the name of a file, without a folder")

@@ -12,6 +12,7 @@ import numpy as np
 from cem_jax.arguments import as_json_value
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.store.npz import Damaged, read_npz, record_of
 from cem_jax.store.objects import AnyPath, as_place
@@ -62,12 +63,14 @@ def read_map(path: str | AnyPath) -> dict[str, Any]:
         if version == 1:
             _complete(arrays, record)
         elif version != FORMAT_VERSION:
-            raise Damaged(f"it has format {version!r}; this version reads up to {FORMAT_VERSION}")
+            raise Damaged(
+                f"it has format {quoted(version)}; this version reads up to {FORMAT_VERSION}"
+            )
         facts = _facts(record)
         _check_arrays(arrays, facts)
         extremes = _extremes(arrays, facts["roi"])
     except ValueError as error:
-        raise ValueError(f"path={str(path)!r} holds no effect map: {error}") from error
+        raise ValueError(f"path={path_text(path)} holds no effect map: {reason(error)}") from error
     return {name: arrays[name] for name in _ARRAYS} | facts | {"extremes": extremes}
 
 
@@ -127,7 +130,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
         raise Damaged(f"its record has other keys: {listed}")
     for name, (suits, expected) in _FACTS.items():
         if not suits(record[name]):
-            raise Damaged(f"{name} is {str(record[name])[:40]!r}; expected {expected}")
+            raise Damaged(f"{name} is {quoted(str(record[name])[:40])}; expected {expected}")
     try:
         return {name: record[name] for name in _FACTS} | {"roi": ROI(**record["roi"])}
     except TypeError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from cem_jax.map.effect_map import EffectMap, Range
+from cem_jax.plain_text import quoted
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import StratifiedDraws
 
@@ -155,6 +156,10 @@ def chance_of_harm(
     Raises:
         ValueError: no block has so many draws.
     """
+    if blocks is not None and (
+        np.asarray(blocks).dtype != bool or np.shape(blocks) != effect_map.effect.shape
+    ):
+        raise ValueError(f"blocks={quoted(blocks)}: expected bool {list(effect_map.effect.shape)}")
     change, counted = _draws(effect_map)
     chosen = counted.sum(axis=1) >= _LEAST
     if blocks is not None:

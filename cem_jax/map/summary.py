@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cem_jax.arguments import check_kind
 from cem_jax.map.effect_map import EffectMap
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
         Task, network, baseline (dB), shares of positive, negative and zero blocks (%), range (dB),
         largest standard error (dB), evaluations, seconds.
     """
+    check_kind("effect_map", effect_map, EffectMap)
     counts = effect_map.counts
     total = max(sum(counts), 1)
     errors = effect_map.standard_error[np.isfinite(effect_map.standard_error)]

@@ -10,7 +10,7 @@ from typing import Any
 from cem_jax.network.network import Network
 from cem_jax.network.torch import wrap_torch
 from cem_jax.network.wrap import wrap
-from cem_jax.plain_text import shortened, told
+from cem_jax.plain_text import quoted, shortened, told
 
 
 def made_by(
@@ -41,12 +41,12 @@ def made_by(
     """
     where, _, name = str(factory).rpartition(":")
     if not where or not name.isidentifier():
-        raise ValueError(f"factory={factory!r}: expected package.module:function")
+        raise ValueError(f"factory={quoted(factory)}: expected package.module:function")
     try:
         function = getattr(_imported(where), name)
         made = function()
     except (Exception, SystemExit) as error:  # the user's code may fail in any way
-        raise ValueError(f"factory={factory!r}: {shortened(told(error), 300)}") from error
+        raise ValueError(f"factory={quoted(factory)}: {shortened(told(error), 300)}") from error
     if isinstance(made, Network):
         return made if label is None else dataclasses.replace(made, name=label)
     own: dict[str, Any] = {
@@ -60,7 +60,7 @@ def made_by(
         return wrap(made[0], params=made[1], **own)
     if not callable(made):
         raise ValueError(
-            f"factory={factory!r}: it made a {type(made).__name__}; expected a torch or NNX "
+            f"factory={quoted(factory)}: it made a {type(made).__name__}; expected a torch or NNX "
             "module, a function, a pair (function, params), or a Network"
         )
     return wrap(made, **own)

@@ -9,13 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from cem_jax.arguments import as_text, whole_number
+from cem_jax.arguments import as_text, number_in, whole_number
 from cem_jax.models.layers import Told
 from cem_jax.network.compiler_options import jitted
+from cem_jax.plain_text import quoted
 from cem_jax.show import html
 
 _FARTHEST = 0.01
 """Largest difference between a network and what it was made from; rounding stays below 1e-4."""
+
+_LARGEST = 10**9
+"""Of whole numbers of pixels: more than any image has on a side."""
 
 Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
@@ -61,10 +65,16 @@ class Network:
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "name", as_text("name", self.name))
-        put(self, "scale", whole_number("scale", self.scale, 1))
+        for name in ("apply", "reference"):
+            function = getattr(self, name)
+            if not callable(function) and (name == "apply" or function is not None):
+                raise ValueError(f"{name}={quoted(function)}: expected a function of (params, x)")
+        if self.noise_level is not None:
+            put(self, "noise_level", number_in("noise_level", self.noise_level, 0))
+        put(self, "scale", whole_number("scale", self.scale, 1, _LARGEST))
         for name, least in (("receptive_radius", 0), ("anchor", 1), ("channels", 1)):
             if (value := getattr(self, name)) is not None:
-                put(self, name, whole_number(name, value, least))
+                put(self, name, whole_number(name, value, least, _LARGEST))
 
     def at_noise(self, sigma: float) -> "Network":
         """This network told a noise level, if it takes one and its user told none.

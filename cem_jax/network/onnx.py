@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from cem_jax.network.aten import onnx_graph
 from cem_jax.network.host import OnHost
 from cem_jax.network.host_digest import digest_file
 from cem_jax.network.network import Network, of_any_size
+from cem_jax.plain_text import quoted, shortened, visible
+from cem_jax.store.objects import as_place
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -54,23 +57,26 @@ def wrap_onnx(
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("wrap_onnx needs onnxruntime: pip install 'cem-jax[onnx]'") from error
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"path={str(path)!r} is not a file")
+    path = as_place(path)
+    if not isinstance(path, Path) or not path.is_file():
+        raise ValueError(f"path={quoted(str(path))} is not a file on this machine")
+    if isinstance(providers, str) or not isinstance(providers, Sequence):
+        raise ValueError(f"providers={quoted(providers)}: expected names of ONNX Runtime's")
     try:
         session = onnxruntime.InferenceSession(str(path), providers=list(providers))
     except Exception as error:  # onnxruntime's errors have no common class
-        text = " ".join(str(error).split())[:300]
-        raise ValueError(f"path={str(path)!r} cannot be read by onnxruntime: {text}") from error
+        text = f"cannot be read by onnxruntime: {shortened(visible(str(error)), 300)}"
+        raise ValueError(f"path={quoted(str(path))} {text}") from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4:
         shapes = {entry.name: entry.shape for entry in (*inputs, *outputs)}
-        raise ValueError(f"path={str(path)!r}: expected one image in and one out, has {shapes}")
+        has = shortened(visible(str(shapes)), 300)
+        raise ValueError(f"path={quoted(str(path))}: expected one image in and one out, has {has}")
     batch = inputs[0].shape[0]  # a name or None where any size will do
     if inputs[0].type not in _TYPES or (isinstance(batch, int) and batch != 1):
         raise ValueError(
-            f"path={str(path)!r}: its input is {inputs[0].type} {inputs[0].shape}; expected floats "
-            "with a batch of 1 or of any size"
+            f"path={quoted(str(path))}: its input is {inputs[0].type} {inputs[0].shape}; expected "
+            "floats with a batch of 1 or of any size"
         )
     dtype, alone = _TYPES[inputs[0].type], batch == 1
 

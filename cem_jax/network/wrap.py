@@ -11,6 +11,7 @@ from flax import nnx
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.network.module import Module
 from cem_jax.network.network import Apply, Network, of_any_size
+from cem_jax.plain_text import quoted
 
 _ARRAYS = (jax.Array, np.ndarray)
 
@@ -112,7 +113,7 @@ def wrap(
     """
     _refuse_others(fn)
     if not callable(fn):
-        raise ValueError(f"fn={fn!r}: expected a function of an image")
+        raise ValueError(f"fn={quoted(fn)}: expected a function of an image")
     scale = whole_number("scale", scale, 1)
     multiple = whole_number("size_multiple", size_multiple, 1)
     own = getattr(fn, "__name__", type(fn).__name__)

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from cem_jax import models
+from cem_jax.arguments import as_text
 from cem_jax.models.entry import Misfit
+from cem_jax.models.layout import without_root
 from cem_jax.models.recognition import hint
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.objects import AnyPath, as_place, local_copy
 
 
@@ -32,7 +35,7 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
     """
     entry = models.find(name)
     try:
-        built = models.build(name, state_dict, **arguments)
+        built = _built(name, state_dict, arguments)
     except Misfit as error:
         said = hint(name, state_dict)
         raise ValueError(f"{error}; {said}" if said else str(error)) from error
@@ -44,6 +47,20 @@ def from_torch(name: str, state_dict: Mapping[str, Any], **arguments: Any) -> Ne
         name, apply, built.state, built.scale, built.receptive_radius, built.anchor,
         built.channels, built.config["noise_level"] if told else None,
     )  # fmt: skip
+
+
+def _built(name: str, state_dict: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+    """A network of the zoo with its weights, also where they stand under one more attribute."""
+    try:
+        return models.build(name, state_dict, **arguments)
+    except Misfit as error:
+        bare = without_root(state_dict)
+        if bare is None:
+            raise
+        try:
+            return _built(name, bare, arguments)
+        except ValueError:
+            raise error from None
 
 
 def has_known_facts(network: Network) -> bool:
@@ -92,7 +109,8 @@ def load(
             `cem-jax[torch]` is installed.
         weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
             bundled weights.
-        part: the key of the state dict that is wanted, where the file holds several.
+        part: the key of the state dict that is wanted, where the file holds several, or what stands
+            before the dot of its keys.
         label: what the network is called in tables and records; by default by its name and that of
             the file.
         **arguments: what the weights do not tell, see `models.describe(name).arguments`:
@@ -117,11 +135,11 @@ def load(
             found = models.choose(state_dict, **arguments)
         except ValueError as error:
             if models.recognise(state_dict):
-                raise ValueError(f"name={str(name)!r}: {error}") from error
+                raise ValueError(f"name={quoted(str(name))}: {error}") from error
             return _named(_beyond_the_zoo(name, state_dict, error), label or as_place(name).stem)
         network = from_torch(found, state_dict, **arguments)
         return _named(network, label or f"{found} {as_place(name).stem}")
-    name = str(name)
+    name = as_text("name", name)
     path = models.bundled_weights(name) if weights is None else _local("weights", weights)
     if path is None:
         facts = models.describe(name)
@@ -141,15 +159,19 @@ def _local(argument: str, path: str | AnyPath) -> Path:
         ValueError: there is no such object, or its store does not answer.
     """
     try:
-        return local_copy(as_place(path))
+        return local_copy(as_place(path, argument))
     except OSError as error:
-        raise ValueError(f"{argument}={str(path)!r} cannot be read: {error}") from error
+        raise ValueError(
+            f"{argument}={quoted(str(path))} cannot be read: {reason(error)}"
+        ) from error
 
 
 def _is_path(name: str | AnyPath) -> bool:
     """Whether a first argument of `load` means a file."""
     if isinstance(name, AnyPath):
         return True
+    if not isinstance(name, str):
+        raise ValueError(f"name={quoted(name)}: expected a name of cem.models.names(), or a path")
     if name in models.names():
         return False
     return name.endswith(_FILES) or "/" in name or Path(name).is_dir()
@@ -162,7 +184,7 @@ def _beyond_the_zoo(
     try:
         return from_spandrel(state_dict)
     except (ImportError, ValueError) as error:
-        raise ValueError(f"name={str(name)!r}: {refused} ({error})") from error
+        raise ValueError(f"name={quoted(str(name))}: {refused} ({error})") from error
 
 
 def _named(network: Network, name: str) -> Network:

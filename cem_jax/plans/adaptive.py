@@ -6,6 +6,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from cem_jax.arguments import probability
 from cem_jax.plans.drawing import Drawing, StratifiedDraws
 from cem_jax.plans.estimate import Estimate, Means, interval, is_decided
 from cem_jax.plans.plan import MOST_DRAWS, Drawn, check_power_of_two, settle
@@ -51,10 +52,10 @@ class Adaptive(Drawn):
     ones; each block has patches of its own.
 
     Args:
+        most: draws after which a block is given up, a power of 2. What follows goes by name.
         tolerance: effects smaller than this count as zero, in the outcome's unit; None takes the
             outcome's own (0.01 dB of PSNRs). At 0 no block that is drawn is decided to be zero.
         confidence: 1 minus the largest expected share of wrong decisions; between 0 and 1.
-        most: draws after which a block is given up, a power of 2.
         equivalent: random draws for each block that the map's precision equals.
         seed: seed of the choice of patches.
         rare: the smallest share of the pool's patches that an effect may hang on, between 0 and 1.
@@ -63,9 +64,10 @@ class Adaptive(Drawn):
         ValueError: an argument out of range.
     """
 
+    most: int = 32
+    _: dataclasses.KW_ONLY
     tolerance: float | None = None
     confidence: float = 0.95
-    most: int = 32
     equivalent: int = 40
     seed: int = 0
     rare: float = 0.03
@@ -74,10 +76,7 @@ class Adaptive(Drawn):
         settle(self, most=(_FEWEST, MOST_DRAWS), equivalent=(1, MOST_DRAWS))
         check_power_of_two("most", self.most)
         for name in ("confidence", "rare"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and 0 < value < 1):
-                raise ValueError(f"{name}={value!r}: expected a number between 0 and 1")
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, probability(name, getattr(self, name)))
 
     @property
     def capacity(self) -> int:

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from cem_jax.arguments import part
+from cem_jax.plain_text import quoted
 from cem_jax.plans.drawing import Drawing, Representatives
 from cem_jax.plans.estimate import Estimate, Means, decided_by_intervals
 from cem_jax.plans.plan import Drawn, settle
@@ -48,13 +50,11 @@ class Corrected(Drawn):
 
     def __post_init__(self) -> None:
         if not isinstance(self.of, Drawn) or isinstance(self.of, Corrected):
-            raise ValueError(f"of={self.of!r}: expected a plan such as Fixed(40)")
+            raise ValueError(f"of={quoted(self.of)}: expected a plan such as Fixed(40)")
         if isinstance(self.of.drawing, Representatives):
-            raise ValueError(f"of={self.of!r}: expected a plan that draws; its patches are fixed")
-        share = self.share
-        if not (isinstance(share, int | float | np.number) and 0 < share <= 1):
-            raise ValueError(f"share={share!r}: expected a number above 0, at most 1")
-        object.__setattr__(self, "share", float(share))
+            given = quoted(self.of)
+            raise ValueError(f"of={given}: expected a plan that draws; its patches are fixed")
+        object.__setattr__(self, "share", part("share", self.share))
         if self.tolerance is None:
             object.__setattr__(self, "tolerance", self.of.tolerance)
         settle(self)

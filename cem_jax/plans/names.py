@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cem_jax.plain_text import shortened, visible
+from cem_jax.plain_text import quoted
 from cem_jax.plans.adaptive import Adaptive
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
@@ -69,7 +69,7 @@ def as_plan(given: Plan | str | Mapping[str, Any]) -> Plan:
     if isinstance(given, Mapping):
         return _from_record(given)
     if isinstance(given, type) or not all(hasattr(given, name) for name in _ASKED):
-        raise ValueError(f"plan={given!r}: expected a plan such as Fixed(8), or {PLAN_HELP}")
+        raise ValueError(f"plan={quoted(given)}: expected a plan such as Fixed(8), or {PLAN_HELP}")
     return given
 
 
@@ -79,7 +79,7 @@ def _from_text(text: str) -> Plan:
     parts = rest.split(",") if colon else []
     fits = len(parts) == len(fields) or (not parts and name in _WITHOUT)
     if not fields or not fits or not all(re.fullmatch(r"\s*[0-9]{1,18}\s*", p) for p in parts):
-        raise ValueError(f"plan={shortened(visible(text), 60)!r}: expected {PLAN_HELP}")
+        raise ValueError(f"plan={quoted(text, 60)}: expected {PLAN_HELP}")
     numbers = dict(zip(fields, map(int, parts), strict=False))
     return _made(PLANS[name], numbers, text)
 
@@ -87,7 +87,7 @@ def _from_text(text: str) -> Plan:
 def _from_record(record: Mapping[str, Any]) -> Plan:
     name = record.get("plan")
     if not isinstance(name, str) or name.lower() not in PLANS:
-        raise ValueError(f"plan={name!r}: expected {', '.join(PLANS)}")
+        raise ValueError(f"plan={quoted(name)}: expected {', '.join(PLANS)}")
     plan = PLANS[name.lower()]
     numbers = {key: value for key, value in record.items() if key != "plan"}
     if isinstance(numbers.get("of"), Mapping):
@@ -95,10 +95,11 @@ def _from_record(record: Mapping[str, Any]) -> Plan:
     fields = {field.name: field for field in dataclasses.fields(plan)}
     for key in numbers:
         if key not in fields:
-            raise ValueError(f"plan={name!r} has no {key!r}: expected {', '.join(fields)}")
+            known = ", ".join(fields)
+            raise ValueError(f"plan={quoted(name)} has no {quoted(key)}: expected {known}")
     for key, field in fields.items():
         if field.default is dataclasses.MISSING and key not in numbers:
-            raise ValueError(f"plan={name!r} needs {key}")
+            raise ValueError(f"plan={quoted(name)} needs {key}")
     return _made(plan, numbers, dict(record))
 
 
@@ -106,7 +107,7 @@ def _made(plan: Any, numbers: Mapping[str, Any], given: object) -> Plan:
     try:
         return plan(**numbers)
     except ValueError as error:
-        raise ValueError(f"plan={given!r}: {error}") from error
+        raise ValueError(f"plan={quoted(given)}: {error}") from error
 
 
 def plan_record(plan: Plan) -> dict[str, Any] | str:

@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import as_number, whole_number
+from cem_jax.plain_text import quoted
 from cem_jax.plans.drawing import Drawing
 from cem_jax.plans.estimate import Estimate, decided_by_intervals
 from cem_jax.pool.pool import PatchPool
@@ -172,12 +173,10 @@ def check_power_of_two(name: str, value: int) -> None:
 
 
 def _tolerance(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = as_number(value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(
-            f"tolerance={value!r}: expected 0 or more, in the outcome's unit, or None for its own"
+            f"tolerance={quoted(value)}: expected 0 or more, in the outcome's unit, or None for "
+            "its own"
         )
     return number

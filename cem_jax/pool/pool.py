@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.examples import example_image, example_names
 from cem_jax.scene.image import as_image, luma_of, open_image, to_bytes
@@ -73,6 +74,10 @@ def _taken(
 ) -> UInt8[np.ndarray, "n side side c"]:
     """Patches [n, side, side, c] out of all that an image has."""
     return np.moveaxis(view[y, x], 1, 3)
+
+
+_MOST = 10**6
+"""Patches of a pool: choosing among more takes the memory of a machine."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -150,7 +155,7 @@ class PatchPool:
             >>> cem.PatchPool.default(9)
             PatchPool(patches=uint8[10000, 9, 9, 3], name='bundled-9')
         """
-        size = whole_number("size", size, 1)
+        size = _side(size)
         if size == _BUNDLED:
             return cls.load(Path(str(resources.files("cem_jax"))) / "data" / "pool_8.npz")
         return _cut_anew(size)
@@ -174,16 +179,20 @@ class PatchPool:
         Raises:
             ValueError: no images, images smaller than a patch, or some in colour and some in grey.
         """
-        size, count = whole_number("size", size, 1), whole_number("count", count, 1)
+        size, count = _side(size), whole_number("count", count, 1, _MOST)
         if isinstance(images, str | AnyPath):
-            folder = as_place(images)
+            folder = as_place(images, "images")
             name = folder.name
             files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
             arrays = [open_image(path) for path in files]
         else:
+            if not isinstance(images, Iterable) or getattr(images, "ndim", 1) == 0:
+                raise ValueError(f"images={quoted(images)}: expected a folder or images")
             name, arrays = "images", list(images)
         if not arrays:
-            raise ValueError(f"images={images!r} holds no image; expected {', '.join(_SUFFIXES)}")
+            raise ValueError(
+                f"images={quoted(images)} holds no image; expected {', '.join(_SUFFIXES)}"
+            )
         random = np.random.default_rng(whole_number("seed", seed, 0))
         each = -(-20 * count // len(arrays))
         views, places, levels = [], [], []
@@ -242,7 +251,11 @@ class PatchPool:
             name = text_of(found, "name") if "name" in found else as_place(path).stem
             return cls(found["patches"], name)
         except ValueError as error:
-            raise ValueError(f"path={str(path)!r} holds no pool: {error}") from error
+            raise ValueError(f"path={path_text(path)} holds no pool: {reason(error)}") from error
+
+
+def _side(size: object) -> int:
+    return whole_number("size", size, 1, 10**6)
 
 
 @functools.lru_cache(maxsize=4)

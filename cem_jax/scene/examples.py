@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from cem_jax.arguments import one_of
 from cem_jax.scene.image import open_image
 
 
@@ -34,9 +35,7 @@ def example_image(name: str) -> UInt8[np.ndarray, "256 256 3"]:
     Raises:
         ValueError: the name is unknown.
     """
-    if name not in example_names():
-        raise ValueError(f"name={name!r}: expected one of {', '.join(example_names())}")
-    return open_image(example_path(name))
+    return open_image(example_path(one_of("name", name, example_names())))
 
 
 def example_path(name: str) -> Path:

@@ -8,10 +8,12 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped, UInt8, UInt16
+from jaxtyping import Float, Float32, Float64, Shaped, UInt8, UInt16
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
+from cem_jax.arguments import truth
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.scene.png16 import decode_png16, is_png16
 from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 
@@ -57,6 +59,7 @@ def open_image(path: str | AnyPath, *, grey: bool = False) -> Pixels:
         >>> import cem_jax as cem
         >>> photo = cem.open_image("photo.jpg")  # doctest: +SKIP
     """
+    grey = truth("grey", grey)
     array = _read(path)
     if grey:
         return to_grey(array)
@@ -152,7 +155,7 @@ def _opened(path: str | AnyPath) -> Image.Image:
 
 
 def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
-    return ValueError(f"image={str(path)!r} cannot be read: {error or type(error).__name__}")
+    return ValueError(f"image={path_text(path)} cannot be read: {reason(error)}")
 
 
 def _read(path: str | AnyPath) -> Pixels:
@@ -241,6 +244,25 @@ def as_image(name: str, image: object) -> Float32[np.ndarray, "h w c"]:
         ValueError: another shape or type, NaN, or values outside [0, 1].
     """
     return as_unit(name, _with_channels(name, image))
+
+
+def as_numbers(name: str, given: object) -> Float64[np.ndarray, "*axes"]:
+    """What a user gives as an array of finite numbers.
+
+    Args:
+        name: the argument's name, for the message.
+        given: anything.
+
+    Raises:
+        ValueError: it is no such array.
+    """
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind in "iuf" and np.isfinite(array).all():
+            return array.astype(np.float64)
+    except Exception:  # lists of different lengths, objects of somebody else's class
+        pass
+    raise ValueError(f"{name}={quoted(given)}: expected an array of finite numbers")
 
 
 def as_unit(name: str, array: Shaped[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:

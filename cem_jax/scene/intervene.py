@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Key
 
 from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.noise import add_fresh_noise
 from cem_jax.scene.degrade.rain import add_rain
@@ -107,7 +108,7 @@ def check_function(function: Any) -> None:
         ValueError: the message says what it takes.
     """
     if not callable(function):
-        raise ValueError(f"intervene={function!r}: expected a function of (patch, y, x, key)")
+        raise ValueError(f"intervene={quoted(function)}: expected a function of (patch, y, x, key)")
     try:
         taken = inspect.signature(function)
     except (TypeError, ValueError):  # functions of other languages do not tell

@@ -19,6 +19,7 @@ from cem_jax.arguments import whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
 from cem_jax.callback import call_on_host
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import downsample
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.intervene import Corner, Intervene, Patch, Pixels, RandomKey
@@ -78,7 +79,7 @@ def again(function: Callable[[Any], Any], reach: int | None = None) -> Meaning:
         {'do': 'again', 'reach': 0}
     """
     if not callable(function):
-        raise ValueError(f"function={function!r}: expected a function of the clean image")
+        raise ValueError(f"function={quoted(function)}: expected a function of the clean image")
     return _Again(function, None if reach is None else whole_number("reach", reach, 0))
 
 
@@ -124,13 +125,13 @@ def meaning_of(text: str, folder: Path = Path()) -> Meaning:
         return named[text]()
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py"):
-        raise ValueError(f"do={text!r}: expected {', '.join(named)}, or FILE.py:FUNCTION")
+        raise ValueError(f"do={quoted(text)}: expected {', '.join(named)}, or FILE.py:FUNCTION")
     path = folder / file
     if not path.is_file():
-        raise ValueError(f"do={text!r}: there is no file {str(path)!r}")
+        raise ValueError(f"do={quoted(text)}: there is no file {quoted(str(path))}")
     function = runpy.run_path(str(path)).get(name)
     if not callable(function):
-        raise ValueError(f"do={text!r}: {str(path)!r} has no function {name!r}")
+        raise ValueError(f"do={quoted(text)}: {quoted(str(path))} has no function {quoted(name)}")
     return again(function, getattr(function, "reach", None))
 
 

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from cem_jax.arguments import one_of
 from cem_jax.arrays import AnyArray
 from cem_jax.grid import ROI
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import upsample
-from cem_jax.scene.image import to_bytes
+from cem_jax.scene.image import as_numbers, to_bytes
 from cem_jax.scene.roi_text import AUTO, RULES, split_roi
 from cem_jax.scene.scene import Scene
 
@@ -49,6 +51,8 @@ def parse_roi(text: str, scene: Scene, restored: Float[AnyArray, "H W c"] | None
         >>> roi, note
         (ROI(y=104, x=76, height=32, width=32), 'moved from y 102, x 77 to whole input pixels (4)')
     """
+    if not isinstance(scene, Scene):
+        raise ValueError(f"scene={quoted(scene)}: expected a cem_jax.Scene")
     height, width = scene.clean.shape[:2]
     parts = split_roi(text)
     if parts == AUTO:
@@ -88,8 +92,7 @@ def by_rule(scene: Scene, rule: str, restored: Float[AnyArray, "H W c"] | None =
     Raises:
         ValueError: another rule, or a restored image of another size.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule={rule!r}: expected {', '.join(RULES)}")
+    rule = one_of("rule", rule, RULES)
     clean, scale = scene.clean, scene.scale
     sides = _sides(scene)
     if rule == "centre":
@@ -103,7 +106,7 @@ def by_rule(scene: Scene, rule: str, restored: Float[AnyArray, "H W c"] | None =
     else:
         shown = np.asarray(upsample(to_bytes(scene.degraded), scale)) / 255
         if restored is not None:
-            shown = np.clip(np.asarray(restored, np.float64), 0, 1)
+            shown = np.clip(as_numbers("restored", restored), 0, 1)
         if shown.shape != clean.shape:
             raise ValueError(f"restored has shape {shown.shape}; expected {clean.shape}")
         amount = np.square(shown - clean).mean(axis=2)

@@ -2,6 +2,8 @@
 
 import re
 
+from cem_jax.plain_text import quoted
+
 RULES = ("structure", "centre", "lost")
 """Where the clean image varies most; its middle; where the input has lost most."""
 AUTO = "auto"
@@ -25,11 +27,11 @@ def split_roi(text: str) -> str | list[int | float]:
     Raises:
         ValueError: another text.
     """
-    word = text.strip().lower()
+    word = text.strip().lower() if isinstance(text, str) else ""
     if word in (AUTO, *RULES):
         return word
-    parts = [_PART.fullmatch(part.strip()) for part in text.split(",")]
+    parts = [_PART.fullmatch(part.strip()) for part in word.split(",")]
     found = [part for part in parts if part]
     if len(parts) != 4 or len(found) != 4:
-        raise ValueError(f"roi={text!r}: {_EXPECTED}")
+        raise ValueError(f"roi={quoted(text)}: {_EXPECTED}")
     return [int(part[1]) if part[1] else float(part[2]) / 100 for part in found]

@@ -14,6 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from cem_jax.arguments import as_text, whole_number
 from cem_jax.by_shape import by_shape
+from cem_jax.plain_text import quoted
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.noise import add_noise, noise_level
@@ -133,7 +134,7 @@ class Scene:
         """
         image = as_image("clean", clean)
         sigma = noise_level(sigma)
-        seed = whole_number("seed", seed, 0)
+        seed = whole_number("seed", seed, 0, 2**32 - 1)
         noisy = add_noise(to_bytes(image), sigma, seed).astype(np.float32)
         facts = {"sigma": sigma, "seed": seed}
         return cls(image, noisy / np.float32(255), 1, "DN", FreshNoise(sigma), facts, name)
@@ -163,8 +164,8 @@ class Scene:
             ValueError: not an image, another kind, or a layer of another size.
         """
         image = as_image("clean", clean)
-        seed = whole_number("seed", seed, 0)
-        drawn, layer = draw_rain(image.shape[:2], seed, kind, angle) if rain is None else rain
+        seed = whole_number("seed", seed, 0, 2**32 - 1)
+        drawn, layer = _rain(rain) or draw_rain(image.shape[:2], seed, kind, angle)
         if layer.shape != image.shape[:2] or layer.dtype != np.uint8:
             raise ValueError(
                 f"rain: the layer is {layer.dtype} {layer.shape}; expected uint8 {image.shape[:2]}"
@@ -208,16 +209,20 @@ class Scene:
             >>> cem.Scene.degraded_by(cem.example_image("dog"), steps).degraded.shape
             (128, 128, 3)
         """
+        if not isinstance(steps, Sequence):
+            raise ValueError(f"steps={quoted(steps)}: expected a sequence of degradations")
         steps = tuple(steps)
         for step in steps:
             if not isinstance(step, Degradation):
-                raise ValueError(f"steps holds {step!r}: expected degradations such as Noise(0.1)")
-        seed = whole_number("seed", seed, 0)
-        if seed >= 2**64:
-            raise ValueError(f"seed={seed}: expected less than 2**64")
+                raise ValueError(
+                    f"steps holds {quoted(step)}: expected degradations such as Noise(0.1)"
+                )
+        seed = whole_number("seed", seed, 0, 2**64 - 1)
         ratio, multiple = ratio_of(steps), multiple_of(steps)
         if ratio.numerator != 1:
-            raise ValueError(f"steps={steps!r}: their result has {ratio} times the image's sides")
+            raise ValueError(
+                f"steps={quoted(steps)}: their result has {ratio} times the image's sides"
+            )
         image, _ = _cut("the reduction of steps", clean, multiple)
         levels, drawn = to_bytes(image), draw(steps, image.shape, seed)  # type: ignore[arg-type]
         degraded = np.asarray(degrade(levels, steps, drawn), np.float32) / np.float32(255)
@@ -274,3 +279,13 @@ def _cut(name: str, clean: object, factor: object) -> tuple[Float32[np.ndarray, 
     if min(h, w) == 0:
         raise ValueError(f"{name}={factor}: larger than the image of {image.shape[:2]} pixels")
     return image[:h, :w], factor
+
+
+def _rain(given: object) -> tuple[Rain, np.ndarray] | None:
+    """Rain and its layer as `draw_rain` makes them, from what a user gives."""
+    if given is None:
+        return None
+    parts = given if isinstance(given, tuple) else ()
+    if len(parts) != 2 or not isinstance(parts[0], Rain) or not isinstance(parts[1], np.ndarray):
+        raise ValueError(f"rain={quoted(given)}: expected a Rain and its layer")
+    return parts[0], parts[1]

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cem_jax.arguments import truth
+from cem_jax.plain_text import quoted
 from cem_jax.scene.degrade.bicubic import Reduce
 from cem_jax.scene.degrade.blur import Blur
 from cem_jax.scene.degrade.haze import Haze
@@ -18,7 +20,7 @@ from cem_jax.scene.scene import Scene
 def _noisy(
     clean: object, sigma: float = 50 / 255, seed: int = 0, grey_noise: bool = False, name: str = ""
 ) -> Scene:
-    if not grey_noise:
+    if not truth("grey_noise", grey_noise):
         return Scene.denoising(clean, sigma, seed, name=name)
     scene = Scene.degraded_by(clean, [Noise(sigma, grey=True)], seed, task="DN", name=name)
     return dataclasses.replace(scene, facts={**scene.facts, "sigma": float(sigma)})
@@ -144,7 +146,7 @@ def find_task(name: object) -> str:
     """
     known = {_plain(one): one for one in TASKS}
     if not isinstance(name, str) or _plain(name) not in known:
-        raise ValueError(f"task={name!r}: expected {', '.join(TASKS)}")
+        raise ValueError(f"task={quoted(name)}: expected {', '.join(TASKS)}")
     return known[_plain(name)]
 
 
@@ -182,7 +184,7 @@ def make_scene(task_name: str, clean: object, **arguments: Any) -> Scene:
     known = task_arguments(task)
     for key in arguments:
         if key not in known and key != "name":
-            raise ValueError(f"{key}={arguments[key]!r}: {task} takes {', '.join(known)}")
+            raise ValueError(f"{key}={quoted(arguments[key])}: {task} takes {', '.join(known)}")
     return TASKS[task](clean, **arguments)
 
 

@@ -7,6 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 
 _KINDS = {
@@ -67,7 +68,7 @@ def write_file(path: str | AnyPath, data: bytes) -> None:
         write_atomically(as_place(path), data)
     except (OSError, ValueError) as error:  # ValueError: a path that holds a null character
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"path={str(path)!r} cannot be written: {reason}") from error
+        raise ValueError(f"path={quoted(str(path))} cannot be written: {reason}") from error
 
 
 def _file_at(path: Path) -> os.stat_result | None:

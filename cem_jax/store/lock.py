@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from cem_jax.plain_text import quoted
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -69,7 +71,7 @@ class Locks:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = (folder / LOCKS).open("ab")
         except OSError as error:
-            raise ValueError(f"out={str(folder)!r} cannot be written: {error}") from error
+            raise ValueError(f"out={quoted(str(folder))} cannot be written: {error}") from error
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[bool]:
@@ -90,7 +92,7 @@ class Locks:
             return
         except OSError as error:
             raise ValueError(
-                f"out={str(self._folder)!r}: its file system has no locks: {error}"
+                f"out={quoted(str(self._folder))}: its file system has no locks: {error}"
             ) from error
         try:
             yield True

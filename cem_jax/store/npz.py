@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath, ObjectPath
 
 _DAMAGED = (
@@ -113,5 +114,5 @@ def record_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     except (json.JSONDecodeError, RecursionError) as error:
         raise Damaged("its record is no JSON") from error
     if not isinstance(found, dict):
-        raise Damaged(f"its record is {str(found)[:40]!r}; expected keys and values")
+        raise Damaged(f"its record is {quoted(str(found)[:40])}; expected keys and values")
     return found

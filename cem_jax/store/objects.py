@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from cem_jax.plain_text import quoted
+
 SCHEMES = {"s3": "s3", "gs": "gcs"}
 """What a place begins with, and tensorstore's driver for it."""
 
@@ -22,6 +24,8 @@ _PLACE = re.compile(f"({'|'.join(SCHEMES)}):/+(.+)", re.DOTALL)
 """A place as a text, or as a `Path`, in which two strokes have become one."""
 _RETRIES = {"max_retries": 8, "initial_delay": "200ms", "max_delay": "8s"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_LONGEST = 4096
+"""Characters of a path, as systems have them at most."""
 _TOGETHER = 64
 """Requests that are on their way at a time."""
 
@@ -71,10 +75,10 @@ class ObjectPath:
         scheme, colon, rest = text.partition("://")
         if scheme not in SCHEMES or not colon or not rest.strip("/"):
             known = " or ".join(f"{one}://bucket/name" for one in SCHEMES)
-            raise ValueError(f"path={text!r}: expected {known}")
+            raise ValueError(f"path={quoted(text)}: expected {known}")
         self._scheme, self._place = scheme, PurePosixPath(rest.strip("/"))
         if ".." in self._place.parts:
-            raise ValueError(f"path={text!r}: expected no ..")
+            raise ValueError(f"path={quoted(text)}: expected no ..")
 
     def __str__(self) -> str:
         return f"{self._scheme}://{self._place}"
@@ -184,7 +188,7 @@ class ObjectPath:
     def open(self, mode: str = "rb") -> io.BytesIO:
         """The object as a file to read; see `read_bytes`."""
         if mode != "rb":
-            raise ValueError(f"mode={mode!r}: expected 'rb'")
+            raise ValueError(f"mode={quoted(mode)}: expected 'rb'")
         return io.BytesIO(self.read_bytes())
 
     def write_bytes(self, data: bytes) -> None:
@@ -279,19 +283,22 @@ class ObjectPath:
 AnyPath = Path | ObjectPath
 
 
-def as_place(path: "str | os.PathLike[str] | AnyPath") -> AnyPath:
+def as_place(path: "str | os.PathLike[str] | AnyPath", argument: str = "path") -> AnyPath:
     """A file or folder, or a place in an object store, from what a user gives.
 
     Args:
         path: a path, or a text such as `s3://bucket/folder`.
+        argument: what it is called, for the message.
 
     Raises:
-        ValueError: a place in a store that is not known.
+        ValueError: a place in a store that is not known, or no path.
     """
     if isinstance(path, ObjectPath):
         return path
-    text = os.fspath(path)
-    if isinstance(text, str) and (found := _PLACE.fullmatch(text)):
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else b""
+    if not isinstance(text, str) or "\0" in text or len(text) > _LONGEST:
+        raise ValueError(f"{argument}={quoted(path)}: expected the path of a file or a folder")
+    if found := _PLACE.fullmatch(text):
         return ObjectPath(f"{found[1]}://{found[2]}")
     if isinstance(path, str) and "://" in path:
         return ObjectPath(path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cem_jax.plain_text import quoted, reason
 from cem_jax.store.objects import AnyPath, as_place
 
 CONFIGURATION = "sweep.json"
@@ -27,11 +28,12 @@ def read_record(folder: AnyPath) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"directory={str(folder)!r} cannot be used: {CONFIGURATION}: {error}"
+            f"directory={quoted(str(folder))} cannot be used: {CONFIGURATION}: {reason(error)}"
         ) from error
     if not isinstance(found, dict):
         raise ValueError(
-            f"directory={str(folder)!r} cannot be used: {CONFIGURATION} is no record of a sweep"
+            f"directory={quoted(str(folder))} cannot be used: {CONFIGURATION} is no record of a "
+            "sweep"
         )
     return found
 
@@ -53,7 +55,7 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
         if key not in found:
             parts.append(f"{key} was not recorded, by another version of this package")
         elif found[key] != wanted[key]:
-            parts.append(f"{key} was {found[key]!r}, is {wanted[key]!r}")
+            parts.append(f"{key} was {quoted(found[key])}, is {quoted(wanted[key])}")
     return "; ".join(parts)
 
 
@@ -78,7 +80,9 @@ def holds(directory: str | AnyPath, configuration: Mapping[str, Any]) -> bool:
     if different:
         by = found.get(WRITTEN_BY)
         versions = f" (it was begun by {by})" if by else ""
-        raise ValueError(f"directory={str(folder)!r} holds another sweep: {different}{versions}")
+        raise ValueError(
+            f"directory={quoted(str(folder))} holds another sweep: {different}{versions}"
+        )
     return True
 
 
@@ -98,6 +102,6 @@ def _check_empty(folder: AnyPath) -> None:
             )
         ]
     except OSError as error:
-        raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
+        raise ValueError(f"directory={quoted(str(folder))} cannot be used: {error}") from error
     if other and not (folder / CONFIGURATION).exists():
-        raise ValueError(f"directory={str(folder)!r} is not empty and holds no sweep")
+        raise ValueError(f"directory={quoted(str(folder))} is not empty and holds no sweep")

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath
 from cem_jax.store.processes import exchange
 from cem_jax.store.store import Log, ObjectLog, open_store
@@ -39,7 +40,7 @@ def open_directory(
         return open_store(directory, configuration, written_by=written_by, alone=alone)
     if jax.process_index() > 0:
         if not exchange(np.full(1, np.nan))[0]:
-            raise ValueError(f"directory={str(directory)!r}: the first process was refused")
+            raise ValueError(f"directory={quoted(str(directory))}: the first process was refused")
         return open_store(directory, configuration, process=jax.process_index())
     opened = 0.0
     try:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import jax
 
+from cem_jax.plain_text import quoted, reason
+from cem_jax.store.objects import as_place
+
 _LEAST_SECONDS = 0.0
 """Programs that compile faster are not kept: a fresh process wants the smallest ones too."""
 
@@ -28,11 +31,13 @@ def use_compilation_cache(directory: str | Path | None = None) -> None:
     Raises:
         ValueError: the directory cannot be written.
     """
-    folder = default_cache() if directory is None else Path(directory)
+    folder = default_cache() if directory is None else as_place(directory, "directory")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"directory={str(folder)!r} cannot be written: {error}") from error
+        raise ValueError(
+            f"directory={quoted(str(folder))} cannot be written: {reason(error)}"
+        ) from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_SECONDS)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int, UInt8
 
 from cem_jax.outcome import Outcome, sees_degraded
+from cem_jax.plain_text import quoted
 from cem_jax.sweep import kept
 
 
@@ -74,11 +75,12 @@ class Score:
             except Exception as error:  # a user's function may raise anything
                 text = " ".join(str(error).split())[:300]
                 raise ValueError(
-                    f"outcome={outcome!r}: it cannot score two regions {region.shape}: "
+                    f"outcome={quoted(outcome)}: it cannot score two regions {region.shape}: "
                     f"{type(error).__name__}: {text}"
                 ) from error
             if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
-                raise ValueError(f"outcome={outcome!r}: it returned {found}; expected a scalar")
+                returned = f"it returned {quoted(found)}; expected a scalar"
+                raise ValueError(f"outcome={quoted(outcome)}: {returned}")
 
     def fingerprint(self, restored: jax.ShapeDtypeStruct, target: Target) -> str | None:
         """What is computed of a restoration of that shape; None if it cannot be told."""

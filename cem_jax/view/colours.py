@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -65,7 +66,7 @@ def find_look(name: str, colour_map: str | None = None) -> Look:
         ValueError: there is no such look, or no such colours.
     """
     if not isinstance(name, str) or name not in LOOKS:
-        raise ValueError(f"look={name!r}: expected one of {', '.join(LOOKS)}")
+        raise ValueError(f"look={quoted(name)}: expected one of {', '.join(LOOKS)}")
     if colour_map is None:
         return LOOKS[name]
     find_colours(colour_map)
@@ -88,7 +89,7 @@ def find_colours(name: str | None) -> "Colormap":
         return LinearSegmentedColormap.from_list("cem", np.array(STOPS) / 255, N=1024)
     if not isinstance(name, str) or name not in colormaps:
         raise ValueError(
-            f"colour_map={name!r}: expected one of matplotlib's diverging colormaps, such as "
+            f"colour_map={quoted(name)}: expected one of matplotlib's diverging colormaps, such as "
             "'seismic', or 'PuOr_r' (orange helps, purple harms) for readers who are colour-blind"
         )
     return colormaps[name]

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cem_jax.plain_text import quoted
 from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath, as_place
 
@@ -68,7 +69,8 @@ def write_pages(figures: "Sequence[Figure]", path: str | AnyPath, **options: Any
         return
     if path.suffix.lower() != ".pdf":
         raise ValueError(
-            f"path={str(path)!r}: maps of {len(figures)} pages; expected a .pdf, or fewer maps"
+            f"path={quoted(str(path))}: maps of {len(figures)} pages; expected a .pdf, or fewer "
+            "maps"
         )
     drawn = io.BytesIO()
     with warnings.catch_warnings(), PdfPages(drawn) as pages:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cem_jax.arguments import one_of
 from cem_jax.inside.dose import Dose
 from cem_jax.inside.interactions import Interactions
 from cem_jax.inside.layers import Layers
@@ -69,8 +70,7 @@ def plot_dose(found: Dose, feature: str, ax: "Axes | None" = None) -> "Axes":
     """
     import matplotlib.pyplot as plt
 
-    if feature not in found.curves:
-        raise ValueError(f"feature={feature!r}: expected one of {', '.join(found.curves)}")
+    feature = one_of("feature", feature, found.curves)
     ax = plt.subplots()[1] if ax is None else ax
     curve = found.curves[feature]
     ax.fill_between(curve.feature, curve.low, curve.high, color=_BAND, linewidth=0)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from cem_jax.arguments import one_of
 from cem_jax.grid import ROI
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
@@ -138,8 +139,7 @@ def part_to_show(layers: "list[Layer]", zoom: Zoom) -> Part:
     Raises:
         ValueError: another zoom.
     """
-    if zoom not in ZOOMS:
-        raise ValueError(f"zoom={zoom!r}: expected one of {', '.join(ZOOMS)}")
+    one_of("zoom", zoom, ZOOMS)
     whole, near = layers[0].whole, part_that_matters(layers)
     small = near.height * near.width < _PAYS * whole.height * whole.width
     return near if zoom == "near" or (zoom == "auto" and small) else whole

@@ -7,8 +7,10 @@ Red helps, blue harms, white does neither. The colours are readable for the colo
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from cem_jax.arguments import one_of, positive_number, several
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
+from cem_jax.plain_text import quoted
 from cem_jax.view.boxes import above, on_figure
 from cem_jax.view.colours import find_look
 from cem_jax.view.layer import Zoom, layer_of, part_to_show
@@ -72,6 +74,8 @@ def plot(
 
     chosen = find_look(look, colour_map)
     limit = _checked(limit)
+    if not isinstance(found, EffectMap | Difference):
+        raise ValueError(f"found={quoted(found)}: expected an effect map, or a difference of two")
     if ax is not None:
         layer = layer_of(found)
         part = part_to_show([layer], "whole" if zoom == "auto" else zoom)
@@ -120,9 +124,8 @@ def plot_teaser(
     import matplotlib.pyplot as plt
 
     chosen = find_look(look, colour_map)
-    if scale not in SCALES:
-        raise ValueError(f"scale={scale!r}: expected one of {', '.join(SCALES)}")
-    maps, limit = list(maps), _checked(limit)
+    one_of("scale", scale, SCALES)
+    maps, limit = several("maps", maps, EffectMap, "effect maps"), _checked(limit)
     if not 0 < len(maps) <= MOST_MAPS:
         raise ValueError(f"maps: {len(maps)} of them; expected 1 to {MOST_MAPS} in one figure")
     scenes = [_together(scene, limit, zoom, scale) for scene in by_scene(maps)]
@@ -169,9 +172,7 @@ def pages(
 
 
 def _checked(limit: float | None) -> float | None:
-    if limit is not None and not limit > 0:
-        raise ValueError(f"limit={limit!r}: expected a number greater than 0")
-    return limit
+    return None if limit is None else positive_number("limit", limit)
 
 
 def _about_scales(

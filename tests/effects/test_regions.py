@@ -32,7 +32,9 @@ def each(network, scene, rois=ROIS, **more):
     return [cem.causal_effect_map(network, scene, roi, progress=False, **more) for roi in rois]
 
 
-@pytest.mark.parametrize("plan", [cem.Fixed(2), cem.CoarseToFine(2, 4, 0.05), cem.Adaptive(0.05)])
+@pytest.mark.parametrize(
+    "plan", [cem.Fixed(2), cem.CoarseToFine(2, 4, 0.05), cem.Adaptive(tolerance=0.05)]
+)
 def test_regions_share_a_sweep_where_all_pixels_depend_on_all(scene, plan):
     network = cem.wrap(dimmed, name="dimmed")
     found = cem.region_maps(network, scene, ROIS, plan=plan, progress=False)

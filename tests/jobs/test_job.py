@@ -120,10 +120,10 @@ def test_preupsampled_scenes_meet_networks_of_scale_1_that_do_sr(written, monkey
     with pytest.raises(ValueError, match="scale: a scene of task preupsampled has none"):
         cem.read_job(file)
     file.write_text(text.replace("factor = 3", "factor = 1"))
-    with pytest.raises(ValueError, match="factor: 1: expected at least 2"):
+    with pytest.raises(ValueError, match=r"factor: 1: expected 2 \.\. 64"):
         cem.read_job(file)
     file.write_text(text.replace("preupsampled", "SR").replace("factor = 3", "scale = 1"))
-    with pytest.raises(ValueError, match="scale: 1: expected at least 2"):
+    with pytest.raises(ValueError, match=r"scale: 1: expected 2 \.\. 64"):
         cem.read_job(file)
 
 
@@ -437,6 +437,21 @@ def test_whatever_a_scene_or_a_network_raises_is_told(tmp_path, clean, pool, loc
     assert "shfit" in problems[3]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("EDSR", "edsr"), ("stra\u00dfe", "STRASSE"), ("caf\u00e9", "cafe\u0301")]
+)
+@pytest.mark.parametrize("of", ["networks", "scenes"])
+def test_labels_that_some_systems_take_for_one_folder_are_refused(one, other, of, local, clean):
+    networks, scenes = {"net": lambda: local}, {"scene": lambda: cem.Scene.denoising(clean)}
+    both = dict.fromkeys(
+        (one, other), next(iter((networks if of == "networks" else scenes).values()))
+    )
+    given = {"networks": networks, "scenes": scenes} | {of: both}
+    network, scene = next(iter(given["networks"])), next(iter(given["scenes"]))
+    with pytest.raises(ValueError, match=r"label .*the same folder as"):
+        cem.Job(maps=[cem.MapOf(network, scene, cem.ROI(0, 0, 8, 8))], **given)
+
+
 OWN = ("maps.json", "Maps.JSON", "locks", "LOCKS")
 NOWHERE = ("", ".", "..", ".hidden", "a/b", "a\\b", "a:b", "ends.", "ends ", " begins", "tab\t",
            "line\n", "null\0", "half \ud800", "\u202eturned", "what?", "a*", "<b>", "x" * 201,
@@ -470,7 +485,7 @@ def test_numbers_of_a_job_are_checked_before_work(changes, clean, pool, local):
 def test_a_job_that_cannot_be_is_refused(clean, pool, local):
     one = cem.MapOf("net", "noisy", ROI)
     for maps, message in (
-        ([], "none to make"), ([one, one], "twice"),
+        ([], r"maps=\[\]: expected"), ([one, one], "twice"),
         ([cem.MapOf("other", "noisy", ROI)], "no such network or scene"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):

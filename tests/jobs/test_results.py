@@ -200,7 +200,7 @@ def test_a_store_is_not_written_over_and_needs_maps(made, tmp_path):
     (tmp_path / "there" / "thesis.tex").write_text("precious")
     with pytest.raises(ValueError, match="a new or an empty folder"):
         cem.gather(out, tmp_path / "there")
-    with pytest.raises(ValueError, match="outcome='ssim': expected psnr, negative_l1"):
+    with pytest.raises(ValueError, match="outcome='ssim': expected one of psnr, negative_l1"):
         cem.gather(out, tmp_path / "x", "ssim")
     with pytest.raises(ValueError, match="no job was begun"):
         cem.gather(tmp_path / "there", tmp_path / "x")

@@ -101,6 +101,29 @@ def test_one_of_several_state_dicts_is_chosen_by_its_key(state, tmp_path):
         read(path, part="25")
 
 
+def test_one_of_several_networks_is_chosen_by_what_stands_before_its_keys(state, tmp_path):
+    path = tmp_path / "gan.safetensors"
+    other = {f"discriminator.{key}": value + 1 for key, value in state.items()}
+    save_file(other | {f"generator.{key}": value for key, value in state.items()}, path)
+    assert_same(read(path, part="generator"), state)
+    with pytest.raises(ValueError, match=r"part='net'.*'discriminator', 'generator'"):
+        read(path, part="net")
+
+
+def test_parts_that_hold_one_another_come_to_an_end(state, tmp_path):
+    path = tmp_path / "deep.pth"
+
+    def deep(entries):
+        found = mapping(entries)
+        for _ in range(20):
+            found = mapping({"state_dict": found})
+        return found
+
+    path.write_bytes(zip_file(state, deep))
+    with pytest.raises(ValueError, match="more than 8 times"):
+        read(path)
+
+
 def test_half_precision_becomes_float32(tmp_path):
     import ml_dtypes
 
@@ -197,7 +220,8 @@ def test_keys_with_and_without_the_prefix_are_refused(state, tmp_path):
 
 
 PREFIXES = ("module.", "_orig_mod.", "netG.", "model.", "generator.", "net_g.module.",
-            "module._orig_mod.model.")  # fmt: skip
+            "module._orig_mod.model.", "model.module.", "params_ema.", "ema_model.module.", "Net.",
+            "net_G.", "G_ema.", "model.generator.", "student.", "online_model.own.")  # fmt: skip
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

@@ -164,7 +164,7 @@ def test_maps_of_different_interventions_do_not_compare():
 
 
 @pytest.mark.parametrize(
-    "plan", [cem.Fixed(2, 0.01), cem.Stratified(2, 0.01), cem.Adaptive(0.01, most=2)], ids=str
+    "plan", [cem.Fixed(2, 0.01), cem.Stratified(2, 0.01), cem.Adaptive(2, tolerance=0.01)], ids=str
 )
 def test_two_draws_have_an_error_one_has_none_and_none_needs_none(plan):
     values = np.array([[-0.1, -0.3], [-0.1, np.nan], [np.nan, np.nan]])

@@ -16,7 +16,7 @@ PLANS = (
     cem.CoarseToFine(),
     cem.CoarseToFine(2, 7, 0.02),
     cem.Adaptive(),
-    cem.Adaptive(0.05, 0.9, 64, 30, 7, 0.01),
+    cem.Adaptive(64, tolerance=0.05, confidence=0.9, equivalent=30, seed=7, rare=0.01),
     cem.Fixed(9),
     cem.Stratified(8, seed=3),
     cem.Quadrature(12, 0.1),
@@ -92,17 +92,18 @@ def test_numbers_out_of_range_are_refused(make):
 
 def test_numbers_of_numpy_become_pythons_own():
     plan = cem.Adaptive(
-        np.float32(0.01), np.float64(0.9), np.int64(16), np.int8(20), np.uint32(3), np.float32(0.5)
-    )
+        np.int64(16), tolerance=np.float32(0.01), confidence=np.float64(0.9),
+        equivalent=np.int8(20), seed=np.uint32(3), rare=np.float32(0.5),
+    )  # fmt: skip
     kinds = [type(value) for value in dataclasses.asdict(plan).values()]
-    assert kinds == [float, float, int, int, int, float]
+    assert kinds == [int, float, float, int, int, float]
     assert json.loads(json.dumps(plan_record(plan)))["most"] == 16
     assert cem.Fixed(np.int64(3)) == cem.Fixed(3)
 
 
 def test_older_maps_tell_their_plan_in_words():
     written = "Adaptive(tolerance=0.01, confidence=0.95, most=32, equivalent=40, seed=0)"
-    assert recorded_plan(written) == cem.Adaptive(0.01)
+    assert recorded_plan(written) == cem.Adaptive(tolerance=0.01)
     written = "CoarseToFine(coarse=3, fine=50, tolerance=0.01)"
     assert recorded_plan(written) == cem.CoarseToFine(3, 50, 0.01)
     for other in ("Census(capacity=3)", "Fixed(n=__import__('os'))", "Fixed(3)", "Fixed(", 3, None):
@@ -146,7 +147,7 @@ def test_the_first_draws_need_no_tolerance(plan):
 
 @pytest.mark.parametrize(
     "plan",
-    [cem.CoarseToFine(2, 3, 0.01), cem.Adaptive(0.01, most=8), cem.Fixed(4, 0.01),
+    [cem.CoarseToFine(2, 3, 0.01), cem.Adaptive(8, tolerance=0.01), cem.Fixed(4, 0.01),
      cem.Stratified(4, 0.01), cem.Quadrature(4, 0.01)],
     ids=str,
 )  # fmt: skip

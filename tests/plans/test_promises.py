@@ -54,7 +54,7 @@ def test_the_first_look_comes_when_the_map_has_enough_draws():
 
 def test_one_block_shows_the_others_that_they_may_hide_something():
     """All draws of all blocks are the same but for those of one block."""
-    plan, pool = cem.Adaptive(0.01), recorded_pool()
+    plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
     values = np.full((48, 32), np.nan)
     values[:, :8] = -1e-4
     assert not plan.estimate(values, 0.0, pool).undecided.any()
@@ -118,7 +118,7 @@ def test_costly_patches_are_not_shared_by_blocks():
 @pytest.mark.parametrize("seed", range(20))
 def test_blocks_are_decided_by_t_intervals_widened_by_surprise(seed):
     """By the formula, for blocks of different scales after 16 and after 32 draws (two looks)."""
-    random, plan, pool = np.random.default_rng(seed), cem.Adaptive(0.01), recorded_pool()
+    random, plan, pool = np.random.default_rng(seed), cem.Adaptive(tolerance=0.01), recorded_pool()
     scale = np.geomspace(1e-4, 0.03, 24)[:, None]
     change = random.normal(random.choice([0, 0.01, 0.03], (24, 1)), scale, (24, 32))
     change[3, 5] += 0.1

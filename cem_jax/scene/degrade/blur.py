@@ -11,6 +11,7 @@ from jaxtyping import Int32
 from cem_jax.arguments import number_in
 from cem_jax.scene.degrade.kernel import gaussian, in_fixed_point, line
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
+from cem_jax.scene.image import as_numbers
 
 _LARGEST = 101
 """Pixels of a kernel's side."""
@@ -39,14 +40,14 @@ class Blur(Degradation):
     kernel: Any
 
     def __post_init__(self) -> None:
-        kernel = np.asarray(self.kernel, np.float64)
+        kernel = as_numbers("kernel", self.kernel)
         side = len(kernel) if kernel.ndim == 2 else 0
         if kernel.shape != (side, side) or side % 2 == 0 or side > _LARGEST:
             raise ValueError(
                 f"kernel has shape {kernel.shape}; expected [n, n], n odd and at most {_LARGEST}"
             )
-        if not (np.isfinite(kernel).all() and kernel.min() >= 0 and kernel.sum() > 0):
-            raise ValueError("kernel: expected finite weights of at least 0, not all 0")
+        if not (kernel.min() >= 0 and kernel.sum() > 0):
+            raise ValueError("kernel: expected weights of at least 0, not all 0")
         fixed = in_fixed_point(kernel)
         object.__setattr__(self, "kernel", tuple(map(tuple, fixed.tolist())))
 

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import one_of, whole_number
 from cem_jax.arrays import SameArray
 from cem_jax.scene.degrade.step import ONE, Degradation
 
@@ -192,11 +192,8 @@ class Jpeg(Degradation):
     subsampling: Subsampling = "4:2:0"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "quality", whole_number("quality", self.quality, 1))
-        if self.quality > 100:
-            raise ValueError(f"quality={self.quality}: expected 1 .. 100")
-        if self.subsampling not in ("4:2:0", "4:4:4"):
-            raise ValueError(f"subsampling={self.subsampling!r}: expected '4:2:0' or '4:4:4'")
+        object.__setattr__(self, "quality", whole_number("quality", self.quality, 1, 100))
+        one_of("subsampling", self.subsampling, ("4:2:0", "4:4:4"))
 
     @property
     def period(self) -> int:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int32, Key, Shaped, UInt8
 
-from cem_jax.arguments import number_in
+from cem_jax.arguments import number_in, truth
 from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
 
@@ -82,6 +82,7 @@ class Noise(Degradation):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", noise_level(self.sigma))
+        object.__setattr__(self, "grey", truth("grey", self.grey))
 
     def _scaled(self, normal: Any) -> Any:
         """Standard normal numbers as noise, in fixed point."""

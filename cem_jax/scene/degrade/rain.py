@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64, Int32, Shaped, UInt8
 
-from cem_jax.arguments import number_in
+from cem_jax.arguments import number_in, one_of, whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.scene.degrade.kernel import correlate
 from cem_jax.scene.degrade.step import ONE, Degradation, to_levels
@@ -39,13 +39,17 @@ class Rain(Degradation):
     beta: float
 
     def __post_init__(self) -> None:
-        number_in("amount", self.amount, 0, 1, "a share")
+        checked = {
+            "amount": number_in("amount", self.amount, 0, 1, "a share"),
+            "width": whole_number("width", self.width, 1, max(_WIDTHS)),
+            "length": whole_number("length", self.length, 1, _LONGEST),
+            "angle": number_in("angle", self.angle, -np.inf, unit="in degrees"),
+            "beta": number_in("beta", self.beta, 0, 10),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
         if self.width not in _WIDTHS:
-            raise ValueError(f"width={self.width!r}: expected one of {_WIDTHS}")
-        if self.length not in range(1, _LONGEST + 1):
-            raise ValueError(f"length={self.length!r}: expected whole pixels, 1 .. {_LONGEST}")
-        number_in("angle", self.angle, -np.inf, unit="in degrees")
-        number_in("beta", self.beta, 0, 10)
+            raise ValueError(f"width={self.width}: expected one of {_WIDTHS}")
 
     @classmethod
     def of_kind(cls, kind: str = "medium", seed: int = 0, angle: float | None = None) -> "Rain":
@@ -59,6 +63,7 @@ class Rain(Degradation):
         Raises:
             ValueError: another kind.
         """
+        seed = whole_number("seed", seed, 0, 2**32 - 1)
         rain = _parameters(np.random.RandomState(seed), kind)
         return rain if angle is None else dataclasses.replace(rain, angle=angle)
 
@@ -100,9 +105,7 @@ _KINDS = {
 
 def _parameters(random: np.random.RandomState, kind: str) -> Rain:
     """Streaks from a kind's ranges, in the order of the paper's code."""
-    if kind not in _KINDS:
-        raise ValueError(f"kind={kind!r}: expected {', '.join(_KINDS)}")
-    amounts, widths, lengths, angles = _KINDS[kind]
+    amounts, widths, lengths, angles = _KINDS[one_of("kind", kind, _KINDS)]
     beta = random.uniform(0.6, 1.0)
     amount = random.uniform(*amounts)
     width = int(random.choice(list(widths), p=list(widths.values())))

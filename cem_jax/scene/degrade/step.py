@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Int32, Key, UInt8
 
+from cem_jax.arguments import whole_number
 from cem_jax.arrays import SameArray
 
 ONE = 65536
@@ -112,6 +113,7 @@ class Degradation:
         Returns:
             uint8.
         """
+        seed = whole_number("seed", seed, 0, 2**32 - 1)
         drawn = self.drawn(np.random.RandomState(seed), image.shape)  # type: ignore[arg-type]
         return np.asarray(self.apply(jnp.asarray(image, jnp.int32), drawn), np.uint8)
 

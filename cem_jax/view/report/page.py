@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from cem_jax.arguments import several
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
-from cem_jax.plain_text import visible
+from cem_jax.plain_text import quoted, visible
 from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
@@ -50,12 +51,11 @@ def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
     Raises:
         ValueError: there are no maps, something else is among them, or the file cannot be written.
     """
-    maps = [maps] if isinstance(maps, EffectMap) else list(maps)
-    if not maps or not all(isinstance(one, EffectMap) for one in maps):
-        raise ValueError(f"maps={maps!r}: expected one EffectMap or more")
+    given = [maps] if isinstance(maps, EffectMap) else maps
+    maps = several("maps", given, EffectMap, "effect maps")
     path = as_place(path)
     if isinstance(path, Path) and (not path.parent.is_dir() or path.is_dir()):
-        raise ValueError(f"path={str(path)!r}: expected a file in a folder that exists")
+        raise ValueError(f"path={quoted(str(path))}: expected a file in a folder that exists")
     write_file(path, render(maps).encode())
 
 
