@@ -10,8 +10,8 @@ CHECKOUT is a checkout of the older version, PYTHON a Python in which that is in
 - **dense**: SwinIR of official size for denoising, random weights, 256 x 256 pixels, against this
   version's dense computation. *limit* is what *of dense* would be if every intervention took its
   exact multiply-adds at the rate of a 2048 x 2048 matrix product.
-- **cache**: the DnCNN map of `sweep.py` in a fresh process that finds all programs in the cache, over
-  the same in a process that has made it before.
+- **cache**: the DnCNN map of `sweep.py` in a fresh process that finds all programs in the cache,
+  over the same in a process that has made it before.
 
 Seconds are the least of all rounds; *processors* counts those of all cores together, which a busy
 machine changes less.

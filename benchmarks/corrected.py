@@ -53,6 +53,7 @@ NETWORKS = (
 )
 
 _DRAWS = 40
+_COST = ("windows ms", "whole ms")
 
 
 def outcomes(sweep, scene, pool, cells, draws):
@@ -65,7 +66,7 @@ def outcomes(sweep, scene, pool, cells, draws):
     return found.reshape(len(cells), draws), (time.process_time() - begun) / len(each)
 
 
-def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, object]]:
+def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, float]]:
     """Outcomes in both ways, and what they took."""
     network = breaking() if name == "breaking" else subjects.network(name, args.weights)
     size = args.size or (256 if network.scale > 1 else 128)
@@ -88,10 +89,10 @@ def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, obj
     exact, whole = outcomes(both.exact, scene, pool, cells, args.draws)
     one = both.exact.from_pool(scene.intervene, pool.patches, 0, cells[:1], np.zeros(1, int), None)
     baseline = float(both.exact.baseline(one)[0][0])
-    return Recorded(close, exact, baseline), {"windows ms": 1e3 * each, "whole ms": 1e3 * whole}
+    return Recorded(close, exact, baseline), dict(zip(_COST, (1e3 * each, 1e3 * whole), strict=True))
 
 
-def row(found: Recorded, cost: dict[str, object], args: argparse.Namespace) -> dict[str, object]:
+def row(found: Recorded, cost: dict[str, float], args: argparse.Namespace) -> dict[str, object]:
     """What is measured of one network."""
     close, exact = found.close.astype(np.float64), found.exact.astype(np.float64)
     played = play(Recorded(close, exact, found.baseline), _DRAWS, args.repeats, args.copies)
@@ -110,8 +111,9 @@ def row(found: Recorded, cost: dict[str, object], args: argparse.Namespace) -> d
         "excess": played.ratio,
     }
     if cost:
-        share = float(cost["windows ms"]) / float(cost["whole ms"])  # type: ignore[arg-type]
-        told |= {"gain": 1 / (share + told["corrected"]) / played.ratio, "limit": 1 / share}  # type: ignore[operator]
+        share = cost["windows ms"] / cost["whole ms"]
+        told["gain"] = 1 / (share + played.made.mean()) / played.ratio
+        told["limit"] = 1 / share
     return told
 
 
@@ -138,8 +140,10 @@ def main() -> None:
         else:
             with np.load(args.read) as file:
                 parts = (file[f"{name}/close"], file[f"{name}/exact"], file[f"{name}/baseline"])
-                found, cost = Recorded(*parts[:2], float(parts[2])), {}
+                found = Recorded(*parts[:2], float(parts[2]))
+                cost = dict(zip(_COST, file.get(f"{name}/cost", ()), strict=False))
         kept |= {f"{name}/{key}": value for key, value in vars(found).items()}
+        kept |= {f"{name}/cost": list(cost.values())} if cost else {}
         if args.save is not None:
             np.savez_compressed(args.save, **kept)
         rows.append({"network": name} | cost | row(found, cost, args))

@@ -3,9 +3,9 @@
     python benchmarks/one_map.py NETWORK SIZE CACHE [WEIGHTS]
 
 The image has SIZE x SIZE pixels. Programs are compiled into the folder CACHE, or found there.
-Prints one line of JSON: seconds of both maps, and of processors, how many evaluations the plan asked for, and the
-forwards in which the paper's code makes the same map: it evaluates blocks that cannot reach the
-region, and the region's own.
+Prints one line of JSON: seconds of both maps, those of all processors together, how many
+evaluations the plan asked for, and the forwards in which the paper's code makes the same map: it
+evaluates blocks that cannot reach the region, and the region's own.
 """
 
 import json
