@@ -89,7 +89,8 @@ def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, flo
     exact, whole = outcomes(both.exact, scene, pool, cells, args.draws)
     one = both.exact.from_pool(scene.intervene, pool.patches, 0, cells[:1], np.zeros(1, int), None)
     baseline = float(both.exact.baseline(one)[0][0])
-    return Recorded(close, exact, baseline), dict(zip(_COST, (1e3 * each, 1e3 * whole), strict=True))
+    cost = dict(zip(_COST, (1e3 * each, 1e3 * whole), strict=True))
+    return Recorded(close, exact, baseline), cost
 
 
 def row(found: Recorded, cost: dict[str, float], args: argparse.Namespace) -> dict[str, object]:

@@ -90,7 +90,7 @@ def test_more_is_corrected_where_the_windows_are_worse():
 
 def test_windows_that_see_too_little_by_a_factor_need_few_corrections():
     exact, close, _ = outcomes(np.random.default_rng(0), "attenuated")
-    plan = cem.Corrected(cem.Fixed(DRAWS), tolerance=0.01)
+    plan = cem.Corrected(cem.Fixed(DRAWS), excess=0.3, tolerance=0.01)
     values = played(plan, exact, close)
     assert np.isfinite(plan.corrections(values)).mean() < 0.05
     own = cem.Fixed(DRAWS, tolerance=0.01).estimate(30.0 - exact, 30.0, POOL)
