@@ -56,6 +56,10 @@ _DRAWS = 40
 _COST = ("windows ms", "whole ms")
 
 
+class _NotWorthItError(Exception):
+    """All of a network's draws are computed exactly."""
+
+
 def outcomes(sweep, scene, pool, cells, draws):
     """Outcomes [cells, draws], and the seconds of processors that each took."""
     each, number = np.repeat(cells, draws), np.tile(np.arange(draws), len(cells))
@@ -81,7 +85,7 @@ def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, flo
     )
     both = corrected_sweep(layout, args.draws)
     if both.close is both.exact:
-        raise SystemExit(f"{name}: two windows are not worth it: {both.layout.note}")
+        raise _NotWorthItError(f"{name}: two windows are not worth it: {both.layout.note}")
     cells = rates.spread(np.flatnonzero(layout.reach & outside), args.blocks)
     outcomes(both.close, scene, pool, cells, 1)  # compiles
     outcomes(both.exact, scene, pool, cells[:2], 2)
@@ -137,7 +141,11 @@ def main() -> None:
     kept, rows = {}, []
     for name in args.networks:
         if args.read is None:
-            found, cost = record(name, args)
+            try:
+                found, cost = record(name, args)
+            except _NotWorthItError as error:
+                print(error, flush=True)
+                continue
         else:
             with np.load(args.read) as file:
                 parts = (file[f"{name}/close"], file[f"{name}/exact"], file[f"{name}/baseline"])
