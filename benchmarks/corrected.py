@@ -1,18 +1,30 @@
-"""`Corrected` on real networks: bias, coverage, and what it saves at equal standard error.
+"""`Corrected` on networks that see the whole image: bias, coverage, and what it saves.
 
-    python benchmarks/corrected.py [--networks NAME...] [--weights DIR] [--blocks 12] [--draws 40]
-                                   [--share 0.02] [--repeats 200] [--size SIZE]
+    python benchmarks/corrected.py [--networks NAME...] [--weights DIR] [--blocks 24] [--draws 16]
+                                   [--size SIZE] [--repeats 100] [--copies 8] [--save FILE]
+                                   [--read FILE]
 
-For blocks from all over the map, every draw is computed by two windows and on the whole image.
-Plans are then played on these outcomes: each repeat takes other draws for corrections. *bias* is
-the mean over blocks of the size of the repeats' mean error, *chance* what it would be of an
-unbiased plan; *covered* and *at worst* how often 95 % intervals hold the mean of the exact draws,
-on average over the blocks and for the worst of them, where only the corrections' share of the error
-counts. *gain* is how many times as many whole forwards a second would have to be made for the same
-standard error as the windows and the corrections take.
+For blocks from all over the map, every draw is computed by two windows and on the whole image. Maps
+of 40 draws a block are then played on these outcomes, taken with replacement, each recorded block
+standing for some of a map; every repeat takes other draws, and other ones for corrections.
+
+- windows ms, whole ms: of one intervention, in seconds of processors, which a busy machine changes
+  little; compiling is left out.
+- remains: mean square of what two windows miss, over the variance of the draws.
+- corrected: share of the draws that were computed exactly too.
+- bias, chance: mean over blocks of the size of the repeats' mean error in dB, and what it would be
+  of a plan without bias; bias of windows: the same without corrections.
+- covered, at worst: how often 95 % intervals hold the truth, on average over the blocks and for the
+  worst of them; exact draws: the same of t intervals of as many whole forwards.
+- excess: squared standard error, mean over the map, over that of as many whole forwards.
+- gain: how many times as long whole forwards take to the same squared standard error.
+- limit: that gain if corrections cost nothing and were never needed.
+
+*breaking* is a network on which windows are worth nothing (`tests/corrected_outcomes.py`).
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -27,6 +39,9 @@ from cem_jax.outcome import clip, psnr
 from cem_jax.sweep.corrected import corrected_sweep
 from cem_jax.sweep.layout import Layout
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from corrected_outcomes import Recorded, breaking, play
+
 NETWORKS = (
     "RCAN-compact",
     "RCAN_DN-compact",
@@ -34,29 +49,34 @@ NETWORKS = (
     "RFDN",
     "Restormer_DN-compact",
     "RNAN-compact",
+    "breaking",
 )
+
+_DRAWS = 40
+_COST = ("windows ms", "whole ms")
+
+
+class _NotWorthItError(Exception):
+    """All of a network's draws are computed exactly."""
 
 
 def outcomes(sweep, scene, pool, cells, draws):
-    """Outcomes [cells, draws] and the seconds that they took."""
+    """Outcomes [cells, draws], and the seconds of processors that each took."""
     each, number = np.repeat(cells, draws), np.tile(np.arange(draws), len(cells))
     asked = sweep.from_pool(scene.intervene, pool.patches, 0, each, number, None)
-    found = np.zeros(len(each), np.float32)
-    begun = time.perf_counter()
+    found, begun = np.zeros(len(each), np.float32), time.process_time()
     for part, values in sweep.evaluate(asked):
         found[part] = values[:, 0]
-    return found.reshape(len(cells), draws), time.perf_counter() - begun
+    return found.reshape(len(cells), draws), (time.process_time() - begun) / len(each)
 
 
-def row(name: str, args: argparse.Namespace) -> dict[str, object]:
-    """What is measured of one network."""
-    network = subjects.network(name, args.weights)
+def record(name: str, args: argparse.Namespace) -> tuple[Recorded, dict[str, float]]:
+    """Outcomes in both ways, and what they took."""
+    network = breaking() if name == "breaking" else subjects.network(name, args.weights)
     size = args.size or (256 if network.scale > 1 else 128)
-    scene, roi, pool = (
-        subjects.scene(network.scale, size),
-        subjects.roi(size),
-        cem.PatchPool.default(),
-    )
+    pool, scene, roi = (
+        cem.PatchPool.default(), subjects.scene(network.scale, size), subjects.roi(size),
+    )  # fmt: skip
     roi = cem.ROI(roi.y // 8 * 8, roi.x // 8 * 8, 32, 32)
     grid = Grid.make(*scene.degraded.shape[:2], 8, scene.scale)
     outside = ~grid.near(roi.in_input(scene.scale), 0)
@@ -65,40 +85,41 @@ def row(name: str, args: argparse.Namespace) -> dict[str, object]:
     )
     both = corrected_sweep(layout, args.draws)
     if both.close is both.exact:
-        return {"network": name, "computed": both.layout.note}
+        raise _NotWorthItError(f"{name}: two windows are not worth it: {both.layout.note}")
     cells = rates.spread(np.flatnonzero(layout.reach & outside), args.blocks)
-    for sweep in (both.close, both.exact):
-        outcomes(sweep, scene, pool, cells[:2], 2)  # compiles
-    close, windows = outcomes(both.close, scene, pool, cells, args.draws)
+    outcomes(both.close, scene, pool, cells, 1)  # compiles
+    outcomes(both.exact, scene, pool, cells[:2], 2)
+    close, each = outcomes(both.close, scene, pool, cells, args.draws)
     exact, whole = outcomes(both.exact, scene, pool, cells, args.draws)
-    each, forward = windows / close.size, whole / exact.size
-    truth, errors, held, variance = -exact.mean(axis=1, dtype=np.float64), [], [], []
-    for seed in range(args.repeats):
-        plan = cem.Corrected(cem.Fixed(args.draws), share=args.share, tolerance=0.01, seed=seed)
-        chosen = plan.chosen(len(cells))
-        values = np.concatenate([close, np.where(chosen, exact, np.nan)], axis=1)
-        found = plan.estimate(values, 0.0, pool)
-        own = cem.Fixed(args.draws, tolerance=0.01).estimate(exact, 0.0, pool).standard_error
-        # The draws are the same in every repeat: what varies is which of them are corrected.
-        part = np.sqrt(np.maximum(found.standard_error**2 - own**2, 0))
-        errors.append(found.effect - truth)
-        held.append(np.abs(errors[-1]) <= 1.96 * part)
-        variance.append(found.standard_error**2)
-    error = np.stack(errors)
+    one = both.exact.from_pool(scene.intervene, pool.patches, 0, cells[:1], np.zeros(1, int), None)
+    baseline = float(both.exact.baseline(one)[0][0])
+    cost = dict(zip(_COST, (1e3 * each, 1e3 * whole), strict=True))
+    return Recorded(close, exact, baseline), cost
+
+
+def row(found: Recorded, cost: dict[str, float], args: argparse.Namespace) -> dict[str, object]:
+    """What is measured of one network."""
+    close, exact = found.close.astype(np.float64), found.exact.astype(np.float64)
+    played = play(Recorded(close, exact, found.baseline), _DRAWS, args.repeats, args.copies)
+    error = played.error
     spread = error.std(axis=0, ddof=1) / np.sqrt(args.repeats)
-    ratio = float(np.nanmean(variance)) / float(np.square(own).mean())
-    return {
-        "network": name,
-        "windows ms": 1e3 * each,
-        "whole ms": 1e3 * forward,
-        "correction dB": float(np.sqrt(np.mean(np.square(exact - close, dtype=np.float64)))),
+    misses = np.square(exact - close).mean()
+    told: dict[str, object] = {
+        "remains": float(misses / exact.var(axis=1).mean()),
+        "corrected": float(played.made.mean()),
         "bias": float(np.abs(error.mean(axis=0)).mean()),
         "chance": float(0.8 * spread.mean()),
-        "bias of windows": float(np.abs(-close.mean(axis=1) - truth).mean()),
-        "covered": float(np.mean(held)),
-        "at worst": float(np.mean(held, axis=0).min()),
-        "gain": forward / (each + args.share * forward) / ratio,
+        "bias of windows": float(np.abs((exact - close).mean(axis=1)).mean()),
+        "covered": float(played.covered.mean()),
+        "at worst": float(played.covered.mean(axis=0).min()),
+        "exact draws": played.covered_exactly,
+        "excess": played.ratio,
     }
+    if cost:
+        share = cost["windows ms"] / cost["whole ms"]
+        told["gain"] = 1 / (share + played.made.mean()) / played.ratio
+        told["limit"] = 1 / share
+    return told
 
 
 def main() -> None:
@@ -108,17 +129,35 @@ def main() -> None:
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--weights", type=Path, help="folder of official checkpoints")
-    parser.add_argument("--blocks", type=int, default=12)
-    parser.add_argument("--draws", type=int, default=40)
-    parser.add_argument("--share", type=float, default=0.02)
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--blocks", type=int, default=24)
+    parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--copies", type=int, default=8)
     parser.add_argument("--size", type=int, help="of the clean image; else 256 for SR, 128 for DN")
+    parser.add_argument("--save", type=Path, help="where the outcomes are kept, .npz")
+    parser.add_argument("--read", type=Path, help="outcomes that were kept, in place of new ones")
     args = parser.parse_args()
     cem.use_all_cores()
+    kept, rows = {}, []
     for name in args.networks:
-        found = row(name, args)
-        lines = [{key: text(value) for key, value in found.items()}]
-        print(cem.markdown_table(lines), flush=True)
+        if args.read is None:
+            try:
+                found, cost = record(name, args)
+            except _NotWorthItError as error:
+                print(error, flush=True)
+                continue
+        else:
+            with np.load(args.read) as file:
+                parts = (file[f"{name}/close"], file[f"{name}/exact"], file[f"{name}/baseline"])
+                found = Recorded(*parts[:2], float(parts[2]))
+                cost = dict(zip(_COST, file.get(f"{name}/cost", ()), strict=False))
+        kept |= {f"{name}/{key}": value for key, value in vars(found).items()}
+        kept |= {f"{name}/cost": list(cost.values())} if cost else {}
+        if args.save is not None:
+            np.savez_compressed(args.save, **kept)
+        rows.append({"network": name} | cost | row(found, cost, args))
+        print(cem.markdown_table([{k: text(v) for k, v in rows[-1].items()}]), flush=True)
+    print(cem.markdown_table([{k: text(v) for k, v in one.items()} for one in rows]))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,10 @@ def check_outcome(text: str) -> str:
     return text
 
 
-PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, quadrature:N or stratified:N"
+PLAN_HELP = (
+    "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], corrected:PLAN, fixed:N, quadrature:N "
+    "or stratified:N"
+)
 
 
 def parse_plan(text: str) -> "cem.Plan":

@@ -31,6 +31,9 @@ from .windows import Keep, Planner, Read, Step, WindowProgram
 _SMALL = 16
 """A map with less than this part of the image's pixels is computed in full."""
 
+_MARGIN = 4
+"""Fewest pixels around block and region, where nothing else is said."""
+
 _SUMS = ("reduce_sum", "dot_general")
 """Operations that are sums over what they bring together."""
 
@@ -62,13 +65,13 @@ def two_windows(
         origins: first row and column of each block, int [blocks, 2]; blocks may leave the image.
         params: a pytree of arrays or of their shapes.
         margin: input pixels by which the windows are larger than block and region, on every side;
-            None takes a sixteenth of the image's longer side.
+            None takes a thirty-second of the image's longer side, and at least four.
 
     Returns:
         The plan; None if nothing is known of where the image lies in the function's values.
     """
     shape = tuple(int(n) for n in shape)
-    margin = max(max(shape[1:3]) // 16, 1) if margin is None else int(margin)
+    margin = max(max(shape[1:3]) // 32, _MARGIN) if margin is None else int(margin)
     call = with_params(f, params)
     graph = trace(call, params, shape, jnp.float32)
     box = region_of(graph, roi)

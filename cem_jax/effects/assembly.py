@@ -1,6 +1,7 @@
 """Maps assembled from what the rounds drew."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -48,8 +49,12 @@ def estimated_maps(
     difference = difference_from_original(request.network, scene)
     if difference is not None:
         provenance["difference_from_original"] = difference
+    thinned: dict[str, Any] = {}
     if isinstance(request.plan, Corrected):
-        provenance["corrections"] = _corrections(request.plan, values[..., 0])
+        first, start = values[..., 0], float(drawn.baseline[number, 0])
+        provenance["corrections"] = _corrections(request.plan, first)
+        # What the first outcome said to compute exactly holds for all of them.
+        thinned = {"thinning": request.plan.thinning(first, start)}
     maps = {}
     for index, (name, score) in enumerate(request.scores.items()):
         own, start = values[..., index], float(drawn.baseline[number, index])
@@ -57,7 +62,7 @@ def estimated_maps(
         if index > 0 and dataclasses.is_dataclass(plan):
             # The plan's tolerance is in the unit of the first outcome.
             plan = dataclasses.replace(plan, tolerance=least)
-        estimate = plan.estimate(own, start, request.pool)
+        estimate = plan.estimate(own, start, request.pool, **thinned)
         blank = np.where(inside, np.nan, 0.0)
         maps[name] = EffectMap(
             effect=estimate.effect.reshape(grid.shape) + blank,
@@ -100,6 +105,8 @@ def extremes_of(
     """What stands behind the map of a sweep's only region."""
     roi, block, pool = effect_map.roi, request.block, request.pool.patches
     values, shape = drawn.values[0][..., 0], drawn.restored.shape
+    if isinstance(request.plan, Corrected):
+        values = request.plan.best(values)
     strong = np.nan_to_num(np.abs(effect_map.effect)).reshape(-1)
     chosen = _strongest(strong, effect_map.tolerance, drawn.restored)
     cells, extremes = extreme_draws(values, chosen)

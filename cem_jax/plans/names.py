@@ -23,7 +23,10 @@ PLANS: Mapping[str, Any] = {
 }
 """The plans by their names."""
 
-PLAN_HELP = "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, stratified:N or quadrature:N"
+PLAN_HELP = (
+    "coarse-to-fine[:COARSE,FINE], adaptive[:MOST], fixed:N, stratified:N, quadrature:N "
+    "or corrected:PLAN"
+)
 
 _NUMBERS = {
     "coarse-to-fine": ("coarse", "fine"),
@@ -75,6 +78,8 @@ def as_plan(given: Plan | str | Mapping[str, Any]) -> Plan:
 
 def _from_text(text: str) -> Plan:
     name, colon, rest = text.strip().lower().partition(":")
+    if name == "corrected" and not rest.lstrip().startswith("corrected"):
+        return _made(Corrected, {"of": _from_text(rest)}, text)
     fields = _NUMBERS.get(name, ())
     parts = rest.split(",") if colon else []
     fits = len(parts) == len(fields) or (not parts and name in _WITHOUT)
@@ -138,7 +143,7 @@ def plan_text(record: object) -> str:
         return str(record)
     name = str(record.get("plan"))
     if name == "corrected":
-        return f"{plan_text(record.get('of'))}, corrected at {record.get('share')}"
+        return f"corrected:{plan_text(record.get('of'))}"
     numbers = [record.get(field) for field in _NUMBERS.get(name, ())]
     return f"{name}:{','.join(map(str, numbers))}" if numbers else name
 

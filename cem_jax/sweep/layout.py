@@ -7,7 +7,7 @@ declared receptive radius needs.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -51,18 +51,47 @@ def _plan(
             function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed
         )
 
+    parts = ("plan", shape, roi, block, origins, draws, speed)
+    return found_or_made(apply, params, shape, places, parts, made)
+
+
+Made = TypeVar("Made", cones.ConePlan, cones.ConePlan | None)
+
+
+def found_or_made(
+    apply: Apply,
+    params: Any,
+    shape: tuple[int, ...],
+    places: np.ndarray,
+    parts: tuple[Any, ...],
+    make: Callable[[], Made],
+) -> tuple[Made, str | None]:
+    """A plan of a network that was kept, or a new one that is kept then.
+
+    Args:
+        apply: of the network.
+        params: their shapes.
+        shape: of the image.
+        places: first row and column of each block, int64 [blocks, 2].
+        parts: what the plan depends on besides.
+        make: plans anew.
+
+    Returns:
+        The plan, and a name that tells it from all others; None if there is none, or no use for it.
+    """
     if kept.folder() is None:
-        return made(), None
+        return make(), None
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     flat, whole = jax.tree.flatten((params, image))
     own = kept.fingerprint(apply, whole, tuple(flat))
     if own is None:
-        return made(), None
-    name = kept.name_of("plan", own, shape, roi, block, origins, draws, speed)
-    plan = kept.read_plan(name, places, made)
+        return make(), None
+    name = kept.name_of(own, *parts)
+    plan = kept.read_plan(name, places, make)  # type: ignore[arg-type]
     if plan is None:
-        plan = made()
-        kept.write_plan(name, plan)
+        plan = make()
+        if plan is not None:
+            kept.write_plan(name, plan)
     return plan, name
 
 

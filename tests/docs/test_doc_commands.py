@@ -144,7 +144,8 @@ ELSEWHERE = {
         "takes a quarter of an hour; tests/network/test_spandrel.py reads such checkpoints"
     ),
     "python benchmarks/deceptive.py": "tests/plans/test_promises.py plays the same outcomes",
-    "python benchmarks/corrected.py": "is still to be run as a whole, see docs/roadmap.md",
+    "python benchmarks/corrected.py": "tests/plans/test_corrected_recorded.py plays its outcomes",
+    "python benchmarks/against.py": "needs a checkout of an older version",
     "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
     "ruff check .": _CI,
     "ruff format --check .": _CI,

@@ -41,6 +41,9 @@ def test_a_plan_comes_back_from_its_record(plan):
         ("fixed:10", cem.Fixed(10)),
         ("quadrature:16", cem.Quadrature(16)),
         (" stratified:16", cem.Stratified(16)),
+        ("corrected:fixed:40", cem.Corrected(cem.Fixed(40))),
+        ("Corrected: coarse-to-fine:3,20", cem.Corrected(cem.CoarseToFine(3, 20))),
+        ("corrected:adaptive", cem.Corrected(cem.Adaptive())),
     ],
 )
 def test_names_of_the_command_line(text, plan):
@@ -55,6 +58,10 @@ def test_names_of_the_command_line(text, plan):
         "fixed:99999999999999999999", "quadrature", "quadrature:100000", "stratified:12",
         "stratified:1073741824", "adaptive:1", "adaptive:4611686018427387904",
         "coarse-to-fine:3", "coarse-to-fine:0,50", "coarse-to-fine:3,1000000000", "many", "", ":",
+        "corrected", "corrected:", "corrected:fixed", "corrected:quadrature:4", "corrected:many",
+        "corrected:corrected:fixed:4", {"plan": "corrected"},
+        {"plan": "corrected", "of": "fixed:4"},
+        {"plan": "corrected", "of": {"plan": "fixed", "n": 4}, "share": 0},
         cem.Fixed, 3, None, frozenset(), {"plan": "fixed"}, {"plan": "fixed", "n": 1.5}, {"n": 3},
         {"plan": "fixed", "n": 3, "seed": 1}, {"plan": "adaptive", "confidence": 1},
         {"plan": "adaptive", "confidence": "high"}, {"plan": "adaptive", "rare": 0},

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import unseen
+from corrected_outcomes import breaking
 
 import cem_jax as cem
 from cem_jax.sweep import kept, layout, programs
@@ -63,6 +64,23 @@ def test_a_network_without_a_cone_is_kept_too(cache, clean, pool, monkeypatch):
     monkeypatch.setattr(programs, "known", None)
     again = made(network, clean, pool, plan=cem.Fixed(1))
     np.testing.assert_array_equal(again.values, first.values)
+
+
+def test_two_windows_are_kept_too(cache, clean, pool, monkeypatch):
+    network = breaking()
+    plan = cem.Corrected(cem.Fixed(2), share=0.2)
+    first = made(network, clean, pool, plan=plan)
+    assert "two windows" in first.provenance["computed"]
+    forget()
+
+    def never(*args, **how):
+        raise AssertionError("planned or compiled again")
+
+    monkeypatch.setattr(layout.cones, "two_windows", never)
+    monkeypatch.setattr(programs, "known", never)
+    again = made(network, clean, pool, plan=plan)
+    np.testing.assert_array_equal(again.values, first.values)
+    assert again.provenance["computed"] == first.provenance["computed"]
 
 
 def test_other_functions_outcomes_and_shapes_are_other_names(cache, clean, pool):

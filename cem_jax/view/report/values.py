@@ -12,6 +12,7 @@ from cem_jax.map.difference import Difference, difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes
 from cem_jax.plain_text import visible
+from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.image import in_colour
 from cem_jax.view.layer import layer_of, part_that_matters
 from cem_jax.view.report.pack import pack, picture
@@ -164,8 +165,9 @@ def _difference_values(found: Difference) -> dict[str, Any]:
 def _map_values(effect_map: EffectMap) -> dict[str, Any]:
     """Numbers of a map; the draws as 16-bit shares of each block's largest change."""
     low, high = effect_map.interval()
-    drawn = np.isfinite(effect_map.values)
-    change = np.where(drawn, effect_map.baseline - effect_map.values.astype(np.float64), 0.0)
+    values = _draws(effect_map)
+    drawn = np.isfinite(values)
+    change = np.where(drawn, effect_map.baseline - values.astype(np.float64), 0.0)
     largest = np.abs(change).max(axis=2, initial=0.0)
     unit = np.where(largest == 0, 1.0, largest) / 32767
     shares = np.rint(change / unit[..., None])[drawn]
@@ -188,6 +190,12 @@ def _map_values(effect_map: EffectMap) -> dict[str, Any]:
     }
 
 
+def _draws(effect_map: EffectMap) -> np.ndarray:
+    """Outcomes of a map, each draw once, [rows, columns, draws]."""
+    plan = effect_map.plan
+    return plan.best(effect_map.values) if isinstance(plan, Corrected) else effect_map.values
+
+
 def _as_text(value: Any) -> str:
     return visible(value if isinstance(value, str) else json.dumps(value))
 
@@ -196,7 +204,8 @@ def _extreme_values(
     effect_map: EffectMap, extremes: Extremes, patches: np.ndarray
 ) -> dict[str, Any]:
     """Extremes of a map; regions as changes of the restored one, modulo 256, which pack well."""
-    drawn = np.isfinite(effect_map.values).reshape(-1, effect_map.values.shape[2])
+    values = _draws(effect_map)
+    drawn = np.isfinite(values).reshape(-1, values.shape[2])
     places = np.cumsum(drawn, axis=1) - 1  # the page holds no gaps between the draws
     return {
         "cells": pack(extremes.cells.astype(np.int32)),

@@ -1,0 +1,168 @@
+"""This version against an older one, in one run, the two taken in turn.
+
+    python benchmarks/against.py --old CHECKOUT --python PYTHON [--only rates dense cache]
+                                 [--rounds 3]
+
+CHECKOUT is a checkout of the older version, PYTHON a Python in which that is installed.
+
+- **rates**: interventions of window networks. *cone* is what one needs in the mean over the map, as
+  a share of a forward; *of old* is how many times as many are made in the same time.
+- **dense**: SwinIR of official size for denoising, random weights, 256 x 256 pixels, against this
+  version's dense computation. *limit* is what *of dense* would be if every intervention took its
+  exact multiply-adds at the rate of a 2048 x 2048 matrix product.
+- **cache**: the DnCNN map of `sweep.py` in a fresh process that finds all programs in the cache,
+  over the same in a process that has made it before.
+
+Seconds are the least of all rounds; *processors* counts those of all cores together, which a busy
+machine changes less.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rates
+from sweep import text
+
+import cem_jax as cem
+
+_HERE = Path(__file__).parent
+
+_RATES = (("SwinIR-compact", 256, 24, 6), ("SwinIR_DN-compact", 128, 24, 6))
+"""Networks, sides of the clean image, blocks from all over the map and draws at each."""
+
+_LARGE = ("SwinIR_DN", 256)
+
+Least = dict[str, list[float]]
+
+
+class Worker:
+    """A process that measures when it is told to."""
+
+    def __init__(self, python: str, checkout: Path, *arguments: Any):
+        command = [python, str(_HERE / "rate_worker.py"), str(checkout), *map(str, arguments)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.facts = self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def measure(self) -> list[float]:
+        """Seconds and processors' seconds of an intervention."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+
+
+def in_turn(workers: Mapping[str, Worker], rounds: int) -> Least:
+    """Least seconds and processors' seconds of each, taken in turn."""
+    least: Least = {}
+    for _ in range(rounds):
+        for name, worker in workers.items():
+            found = worker.measure()
+            least[name] = [min(pair) for pair in zip(found, least.get(name, found), strict=True)]
+    for worker in workers.values():
+        worker.close()
+    return least
+
+
+def window_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Interventions of both versions."""
+    rows = []
+    for name, size, blocks, draws in _RATES:
+        workers = {
+            "new": Worker(sys.executable, _HERE.parent, name, size, blocks, draws, "sweep"),
+            "old": Worker(args.python, args.old, name, size, 4, 2, "sweep"),
+        }
+        least, facts = in_turn(workers, args.rounds), workers["new"].facts
+        (new, new_all), (old, old_all) = least["new"], least["old"]
+        rows.append(
+            {
+                "network": name, "image": size, "cone": facts["map"] / facts["whole"],
+                "new ms": 1e3 * new, "old ms": 1e3 * old, "of old": old / new,
+                "of old, processors": old_all / new_all,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def dense(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The large network, against its own dense computation."""
+    name, size = _LARGE
+    new = Worker(sys.executable, _HERE.parent, name, size, 12, 2, "sweep")
+    whole = Worker(sys.executable, _HERE.parent, name, size, 2, 1, "dense")
+    product, work = rates.matrix_product()
+    product()
+    peak = work / rates.interleaved({"product": product}, 3)["product"]
+    facts, least = new.facts, in_turn({"new": new, "dense": whole}, args.rounds)
+    peak = max(peak, work / rates.interleaved({"product": product}, 3)["product"])
+    limit = least["dense"][0] * peak / facts["exact"]
+    found = least["dense"][0] / least["new"][0]
+    return [
+        {
+            "network": name, "image": size, "cone": facts["map"] / facts["whole"],
+            "measured blocks' cone": facts["exact"] / facts["whole"],
+            "ms": 1e3 * least["new"][0], "dense ms": 1e3 * least["dense"][0], "of dense": found,
+            "of dense, processors": least["dense"][1] / least["new"][1], "limit": limit,
+            "of limit": found / limit,
+        }
+    ]  # fmt: skip
+
+
+def cache(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """A map with all programs in the cache, in a fresh process and in the same one."""
+    seconds: dict[str, list[float]] = {"fresh": [], "same": []}
+    processors: dict[str, list[float]] = {"fresh": [], "same": []}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(_HERE / "one_map.py"), "DnCNN", "256", folder]
+        for number in range(args.rounds + 1):
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found = json.loads(done.stdout)
+            if number:  # the first one fills the cache
+                for kept, key in ((seconds, "seconds"), (processors, "processors")):
+                    for name, value in zip(("fresh", "same"), found[key], strict=True):
+                        kept[name].append(value)
+    fresh, same = min(seconds["fresh"]), min(seconds["same"])
+    ratio = min(processors["fresh"]) / min(processors["same"])
+    return [
+        {"network": "DnCNN", "fresh s": fresh, "same process s": same, "ratio": fresh / same,
+         "ratio, processors": ratio}
+    ]  # fmt: skip
+
+
+SECTIONS = {"rates": window_rates, "dense": dense, "cache": cache}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--old", type=Path, help="checkout of the older version")
+    parser.add_argument("--python", help="a Python in which that is installed")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    if "rates" in args.only and not (args.old and args.python):
+        parser.error("rates: expected --old and --python")
+    cem.use_all_cores()
+    for name in args.only:
+        lines = [{key: text(value) for key, value in row.items()} for row in SECTIONS[name](args)]
+        print(f"\n### {name}\n\n{cem.markdown_table(lines)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
