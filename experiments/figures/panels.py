@@ -177,8 +177,8 @@ def foot(figure: "Figure", colour_map: str) -> None:
     patches.append(Patch(facecolor="none", edgecolor=_ROI, linewidth=1.5, label="region"))
     below = _words(
         figure,
-        "Above a map: PSNR of the region. Bar: smallest and largest effect in dB. Pie, numbers: "
-        "shares of blocks that help, harm, do neither. Maps of one input have one scale of colours. "
+        "Above a map: PSNR of the region. Bar: smallest and largest effect in dB. Pie and numbers: "
+        "shares of blocks that help, harm, do neither. Maps of one input have one colour scale. "
         "Sign uncertain: the 95 % interval holds 0.",
     )
     figure.legend(
