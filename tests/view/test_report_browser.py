@@ -83,7 +83,9 @@ def settle(page) -> None:
 
 def point(page, cell: int, panel: int = 0, click: bool = False) -> None:
     """Moves the mouse over a block of a map (of the whole grid)."""
-    box = page.locator(".field").nth(panel).bounding_box()
+    field = page.locator(".field").nth(panel)
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
     step = box["width"] / COLUMNS
     x, y = (cell % COLUMNS + 0.5) * step, (cell // COLUMNS + 0.5) * step
     page.mouse.move(box["x"] + x, box["y"] + y)
@@ -283,6 +285,7 @@ def test_the_zoom_shows_the_blocks_that_reach_the_region(visit):
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     page.check("#zoom")
     settle(page)
+    page.locator(".field").first.scroll_into_view_if_needed()
     box = page.locator(".field").first.bounding_box()
     top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
     high = min(rows[-1] + 2, near.shape[0]) - top
@@ -324,6 +327,7 @@ def test_the_page_fits_its_width_and_colour_scheme(visit, width, scheme):
 
 def test_a_finger_moves_first_and_pins_second(visit):
     page = visit(width=390, has_touch=True)
+    page.locator(".field").first.scroll_into_view_if_needed()
     box = page.locator(".field").first.bounding_box()
     cell = int(MAPS[0].extremes.cells[-1])
     step = box["width"] / COLUMNS

@@ -32,7 +32,6 @@ function chooser(sources, wholes, show) {
     buttons.forEach((made, i) => made.setAttribute("aria-pressed", String(i === place)));
     const regions = photographs[place];
     byId("regions").hidden = regions.length < 2;
-    document.body.classList.toggle("several", regions.length > 1);
     if (regions.length < 2) return;
     if (drawn !== regions) drawRegions(regions, wholes, show);
     drawn = regions;
