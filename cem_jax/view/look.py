@@ -17,6 +17,8 @@ _LINES = 8
 """Lines of the grid along the longer side, at most."""
 _WIDTH = 9.0
 """Inches of the longer side."""
+_NEAR = 0.1
+"""Share of a side that is near an edge: names stand away from it, beside their region, not on it."""
 
 
 def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]) -> "Figure":
@@ -46,8 +48,19 @@ def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]
     ax.set_ylabel(f"y in pixels, {height} in all")
     for name, roi in regions.items():
         outline(roi, ax, 2.0)
-        ax.text(
-            roi.x + 1, roi.y + 1, name, color="black", fontsize="small", verticalalignment="top",
+        below = roi.y < _NEAR * height  # there is no room above
+        middle = roi.x + roi.width / 2
+        side = (
+            "left"
+            if middle < _NEAR * width
+            else "right"
+            if middle > width - _NEAR * width
+            else "center"
+        )
+        ax.annotate(
+            name, (middle, roi.y + roi.height if below else roi.y), (0, -5 if below else 5),
+            textcoords="offset points", color="black", fontsize="small", ha=side,
+            va="top" if below else "bottom",
             bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
         )  # fmt: skip
     return figure
