@@ -71,6 +71,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "effects.given": ["outcomes"],
         "effects.effect": ["causal_effect_map", "causal_effect_maps", "region_maps"],
+        "effects.images": ["with_images"],
         "attribution.record": ["Attribution"],
         "attribution.gradients": [
             "gradient_map",

@@ -13,6 +13,7 @@ from cem_jax.effects.effect import causal_effect_map as causal_effect_map
 from cem_jax.effects.effect import causal_effect_maps as causal_effect_maps
 from cem_jax.effects.effect import region_maps as region_maps
 from cem_jax.effects.given import outcomes as outcomes
+from cem_jax.effects.images import with_images as with_images
 from cem_jax.effects.progress import NoProgress as NoProgress
 from cem_jax.effects.progress import NotebookProgress as NotebookProgress
 from cem_jax.effects.progress import Progress as Progress

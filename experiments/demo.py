@@ -48,9 +48,11 @@ def demo(
     maps, rows = [], []
     for task, name in NETWORKS.items():
         scene = make_scene(task)
+        network = cem.load(name)
         effect_map = cem.causal_effect_map(
-            cem.load(name), scene, ROI, plan=plan, directory=out / task, progress=progress
+            network, scene, ROI, plan=plan, directory=out / task, progress=progress
         )
+        effect_map = cem.with_images(effect_map, network, scene)
         effect_map.save(out / task / "map.npz")
         summary = cem.summarise(effect_map)
         maps.append(effect_map)

@@ -36,7 +36,7 @@ def figures_command(
         Path | None, typer.Option(help="Folder with official checkpoints as published.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("figures"),
-    colour_map: Annotated[str, COLOURS] = "seismic",
+    colour_map: Annotated[str, COLOURS] = "RdBu_r",
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Draw what was computed again; compute nothing.")
     ] = False,

@@ -181,6 +181,7 @@ def map_command(
         _show_mediated(mediated, out, place, json)
         return
     effect_map = cem.causal_effect_map(network, scene, region, **options)
+    effect_map = cem.with_images(effect_map, network, scene)
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
     text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"

@@ -23,7 +23,7 @@ app = typer.Typer()
 
 LATE = 75
 """The exit status of what should be tried again later (EX_TEMPFAIL of sysexits.h)."""
-_REPORTED = 60
+_REPORTED = 400
 """Maps of the largest report that is made unasked."""
 _EACH = 2.0
 """Seconds between two looks of `--watch`."""

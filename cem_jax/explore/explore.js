@@ -3,7 +3,8 @@ const choices = JSON.parse(byId("choices").textContent);
 const tab = crypto.randomUUID();
 const GRID = 8, SMALLEST = 16;
 let photo = null, region = null, current = null, made = null, pinned = [];
-let whole = {}; // pictures of whole images: the input, the clean one, restored ones by the map
+let whole = {}; // addresses of whole images: the input, the clean one
+const images = new Map(), restored = new Map(); // decoded: by address, and by the map's number
 
 const tell = (text) => { byId("status").textContent = text; };
 
@@ -34,6 +35,7 @@ async function answer(response) {
 async function showPhoto(found) {
   halt();
   [photo, region, made, pinned] = [found, null, null, []];
+  restored.clear();
   const image = await imageAt(found.picture);
   const canvas = byId("photo").querySelector("canvas");
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
@@ -44,7 +46,7 @@ async function showPhoto(found) {
   document.querySelector("main").hidden = true;
   showActs();
   tellProblem("");
-  tell(`${found.name}, ${found.height} \u00d7 ${found.width} pixels. Drag a region.`);
+  prepare();
 }
 
 const attempt = (act) => async (...given) => {
@@ -54,6 +56,27 @@ const attempt = (act) => async (...given) => {
     if (error.name !== "AbortError") tellProblem(error.message || "the program does not answer");
   }
 };
+
+// Loads and traces a network when it is chosen, so that the first map comes sooner.
+const prepare = attempt(async () => {
+  if (!photo || region) return;
+  const size = `${photo.name}, ${photo.height} \u00d7 ${photo.width} pixels.`;
+  const middle = { y: photo.height / 2, x: photo.width / 2 };
+  const asked = question(regionOf(middle, { y: middle.y + 24, x: middle.x + 24 }));
+  tell(`${size} Drag a region; ${asked.network} is being loaded.`);
+  const { ready } = await answer(await fetch("prepare", { method: "POST", body: JSON.stringify(asked) }));
+  const same = asked.network === byId("network").value && asked.photograph === photo.number;
+  if (!region && same) tell(`${size} Drag a region${ready ? `; ${asked.network} is ready` : ""}.`);
+});
+
+// What is asked of the program for a region.
+function question({ y, x, height, width }) {
+  return {
+    tab, photograph: photo.number, task: byId("task").value, network: byId("network").value,
+    roi: [y, x, height, width], plan: "adaptive", sigma: Number(byId("sigma").value),
+    seed: Number(byId("seed").value), pinned,
+  };
+}
 
 const choosePhoto = attempt(async () => {
   await showPhoto(await answer(await fetch(`photograph?number=${byId("photograph").value}`)));
@@ -151,20 +174,14 @@ async function* linesOf(response) {
 }
 
 const sweep = attempt(async () => {
-  if (!photo || !region) return;
+  if (!region) return prepare();
   halt();
   const control = current = new AbortController();
   made = null;
   tellProblem("");
   showActs();
-  const { y, x, height, width } = region;
-  const asked = {
-    tab, photograph: photo.number, task: byId("task").value, network: byId("network").value,
-    roi: [y, x, height, width], plan: "adaptive", sigma: Number(byId("sigma").value),
-    seed: Number(byId("seed").value), pinned,
-  };
   try {
-    const options = { method: "POST", body: JSON.stringify(asked), signal: control.signal };
+    const options = { method: "POST", body: JSON.stringify(question(region)), signal: control.signal };
     const response = await fetch("sweep", options);
     if (!response.ok) throw new Error(await response.text());
     let begun = false;
@@ -178,7 +195,7 @@ const sweep = attempt(async () => {
         begun = true;
       }
       if (line.done !== undefined) made = { number: line.done, command: line.command };
-      if (line.restored) await addRestored(line.restored);
+      if (line.restored) await addRestored(line.restored, made.number);
     }
   } finally {
     if (current === control) current = null;
@@ -186,18 +203,27 @@ const sweep = attempt(async () => {
   }
 });
 
+// Whole images stay decoded while their scene does.
+function loaded(address) {
+  if (!images.has(address)) images.set(address, imageAt(address));
+  return images.get(address);
+}
+
 async function showScene(values, same) {
+  if (!images.has(whole.input)) images.clear();
   values.cleanPicture = whole.clean;
-  const next = await readScene(values, whole.input);
+  const next = await readScene(values, whole.input, loaded);
+  for (const map of next.maps) map.restoredImage = restored.get(map.number);
   document.querySelector("main").hidden = false;
   display(next, same);
 }
 
-async function addRestored(address) {
-  if (!scene) return;
-  const own = scene.maps.filter((map) => !map.difference);
-  own[own.length - 1].restoredImage = await imageAt(address);
-  byId("images").hidden = false;
+async function addRestored(address, number) {
+  const image = await imageAt(address);
+  restored.set(number, image);
+  if (!scene || made?.number !== number) return;
+  scene.maps.findLast((map) => !map.difference).restoredImage = image;
+  showImageChoice();
   showMaps();
 }
 

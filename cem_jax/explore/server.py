@@ -76,7 +76,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A photograph that is sent, a sweep, or its end."""
-        self._answer({"photograph": self._keep, "sweep": self._sweep, "stop": self._stop})
+        self._answer(
+            {
+                "photograph": self._keep, "prepare": self._prepare, "sweep": self._sweep,
+                "stop": self._stop,
+            }
+        )  # fmt: skip
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the address holds the token."""
@@ -94,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             ways[name]()
-        except (ValueError, MemoryError) as error:
+        except (ValueError, MemoryError, RuntimeError) as error:
             self._send(400, shortened(told(error), 300).encode(), "text/plain")
         except OSError:
             self.close_connection = True  # the page is closed
@@ -185,6 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _stop(self) -> None:
         self.server.session.stop(str(_parsed(self._body(_LARGEST_QUESTION)).get("tab")))
         self._json({})
+
+    def _prepare(self) -> None:
+        asked = Asked.read(_parsed(self._body(_LARGEST_QUESTION)))
+        self._json({"ready": self.server.session.prepare(asked)})
 
     def _sweep(self) -> None:
         asked = Asked.read(_parsed(self._body(_LARGEST_QUESTION)))

@@ -11,7 +11,9 @@ import numpy as np
 
 from cem_jax import models
 from cem_jax.effects.effect import causal_effect_map
+from cem_jax.effects.images import with_images
 from cem_jax.effects.progress import State
+from cem_jax.effects.ready import make_ready
 from cem_jax.explore.asked import Asked, Photograph
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
@@ -34,11 +36,9 @@ _PATIENCE = 60.0
 """Seconds that a new sweep waits for the page's own last one to stop."""
 _COURTESY = 3.0
 """Seconds that it waits for another page's: that of a page that was loaded anew ends so soon."""
-_WHOLE = 2**20
-"""Pixels of the largest image that is restored as a whole, to be looked at."""
 _ROOM = 2**21
 """Bytes for the compressed regions of the maps that are shown."""
-_PHOTOGRAPHS, _MAPS = 32, 64
+_PHOTOGRAPHS, _MAPS, _SCENES = 32, 64, 4
 """So many are kept; the oldest go first."""
 
 
@@ -77,6 +77,26 @@ def bundled() -> dict[str, Choice]:
 
 def _loader(name: str) -> Callable[[], Network]:
     return lambda: load(name)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Shown:
+    """A scene, and the pictures of it that a page is sent.
+
+    Args:
+        scene: the scene.
+        input: address of its input's picture.
+        clean: address of the true image's.
+    """
+
+    scene: Scene
+    input: str
+    clean: str
+
+    @classmethod
+    def of(cls, scene: Scene) -> "_Shown":
+        drawn = [picture(to_bytes(one), LONGEST, 1) for one in (scene.degraded, scene.clean)]
+        return cls(scene, *drawn)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +138,7 @@ class Session:
         self._photographs = dict(enumerate([*photographs, *examples]))
         self._sent: list[int] = []
         self._networks: dict[str, Network] = {}
+        self._scenes: dict[tuple[Any, ...], _Shown] = {}
         self._maps: dict[int, tuple[EffectMap, str]] = {}
         self._next = len(self._photographs)
         self._device = threading.Lock()
@@ -151,7 +172,7 @@ class Session:
         """
         photograph = self._photograph(number)
         height, width = photograph.pixels.shape[:2]
-        shown = picture(_bytes(photograph.pixels), LONGEST)
+        shown = picture(_bytes(photograph.pixels), LONGEST, 1)
         return {
             "number": number, "name": photograph.name, "height": height, "width": width,
             "picture": shown,
@@ -177,6 +198,29 @@ class Session:
             if self._running is not None and self._running[0] == tab:
                 self._running[1].set()
 
+    def prepare(self, asked: Asked) -> bool:
+        """Loads and traces what a page has chosen, before it chooses a region.
+
+        Args:
+            asked: what a sweep would be asked for, with a region like those to come.
+
+        Returns:
+            Whether all is ready: not if the device has other work, or the page's sweep came first.
+
+        Raises:
+            ValueError: what is chosen does not fit.
+        """
+        try:
+            with self._owning(asked.tab, 0.0) as stop:
+                network = self._network(asked.network)
+                scene = self._scene(asked, self._photograph(asked.photograph), network).scene
+                if stop.is_set():
+                    return False
+                make_ready(network, scene, asked.roi, plan=asked.plan, seed=asked.seed)
+                return True
+        except BusyError:
+            return False
+
     def sweep(self, asked: Asked, send: Send, closed: Callable[[], bool]) -> None:
         """Makes a map, and tells a page how it firms up.
 
@@ -190,18 +234,18 @@ class Session:
             StoppedError: the page has stopped the sweep, or is closed.
             ValueError: what is asked for does not fit.
         """
-        with self._owning(asked.tab) as stop:
+        self.stop(asked.tab)
+        with self._state:
+            other = self._running is not None and self._running[0] != asked.tab
+        with self._owning(asked.tab, _COURTESY if other else _PATIENCE) as stop:
             if closed():
                 raise StoppedError
             self._make(asked, send, stop, closed)
 
     @contextlib.contextmanager
-    def _owning(self, tab: str) -> Iterator[threading.Event]:
-        """The device, for one sweep; the page's own last one is stopped for it."""
-        self.stop(tab)
-        with self._state:
-            other = self._running is not None and self._running[0] != tab
-        if not self._device.acquire(timeout=_COURTESY if other else _PATIENCE):
+    def _owning(self, tab: str, patience: float) -> Iterator[threading.Event]:
+        """The device, for one page; what is awaited for so many seconds is that it comes free."""
+        if not self._device.acquire(timeout=patience):
             raise BusyError("another page computes; close it, or stop it there")
         stop = threading.Event()
         try:
@@ -218,15 +262,10 @@ class Session:
     ) -> None:
         send({"told": f"loading {asked.network}"})
         photograph, network = self._photograph(asked.photograph), self._network(asked.network)
-        scene = self._scene(asked, photograph, network)
-        pinned = [self._maps[number][0] for number in asked.pinned if number in self._maps]
-        send(
-            {
-                "told": "preparing the sweep",
-                "input": picture(to_bytes(scene.degraded), LONGEST),
-                "clean": picture(to_bytes(scene.clean), LONGEST),
-            }
-        )
+        shown = self._scene(asked, photograph, network)
+        scene = shown.scene
+        pinned = {number: self._maps[number][0] for number in asked.pinned if number in self._maps}
+        send({"told": "preparing the sweep", "input": shown.input, "clean": shown.clean})
 
         def firming(state: State) -> None:
             assert state.map is not None
@@ -238,7 +277,7 @@ class Session:
                 f"round {state.stage}: {state.done} of {state.total} evaluations, {rate:.0f}/s; "
                 f"{drawn - undecided} of {drawn} blocks decided"
             )
-            send({"told": told, "round": state.stage, "scene": _shown(pinned, found)})
+            send({"told": told, "round": state.stage, "scene": _values(pinned, found)})
 
         found = causal_effect_map(
             network, scene, asked.roi, plan=asked.plan, seed=asked.seed,
@@ -252,13 +291,15 @@ class Session:
                 del self._maps[old]
         seconds = found.provenance["seconds"]
         told = f"done: {found.evaluations} evaluations in {seconds:.1f} s"
-        shown = _shown(pinned, found)
-        send({"told": told, "done": number, "command": command, "scene": shown})
-        height, width = scene.clean.shape[:2]
-        if height * width <= _WHOLE and not stop.is_set() and not closed():
-            restored = np.asarray(network(scene.degraded[None]))[0]
-            image = picture(_bytes(np.clip(restored, 0, 1)), LONGEST)
-            send({"told": told, "restored": image})
+        values = _values(pinned, found)
+        send({"told": told, "done": number, "command": command, "scene": values})
+        if stop.is_set() or closed():
+            return
+        found = with_images(found, network, scene)
+        if found.images is not None:
+            with self._state:
+                self._maps[number] = found, command
+            send({"told": told, "restored": picture(found.images.restored, LONGEST, 1)})
 
     def _photograph(self, number: int) -> Photograph:
         if number not in self._photographs:
@@ -272,17 +313,31 @@ class Session:
             self._networks[label] = self.choices[label].make()
         return self._networks[label]
 
-    def _scene(self, asked: Asked, photograph: Photograph, network: Network) -> Scene:
-        clean = to_grey(photograph.pixels) if network.channels == 1 else photograph.pixels
-        shared = {"sigma": asked.sigma, "seed": asked.seed}
-        return scene_for(network.scale, asked.task, clean, shared, {}, photograph.stem)
+    def _scene(self, asked: Asked, photograph: Photograph, network: Network) -> _Shown:
+        grey = network.channels == 1
+        key = (asked.photograph, asked.task, asked.sigma, asked.seed, network.scale, grey)
+        if key not in self._scenes:
+            clean = to_grey(photograph.pixels) if grey else photograph.pixels
+            shared = {"sigma": asked.sigma, "seed": asked.seed}
+            scene = scene_for(network.scale, asked.task, clean, shared, {}, photograph.stem)
+            self._scenes[key] = _Shown.of(scene)
+            for old in list(self._scenes)[:-_SCENES]:
+                del self._scenes[old]
+        return self._scenes[key]
 
 
 def _bytes(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else to_bytes(pixels)
 
 
-def _shown(pinned: list[EffectMap], found: EffectMap) -> dict[str, Any]:
-    """A map beside the pinned ones of its scene."""
-    together = next(scene for scene in by_scene([*pinned, found]) if scene[-1] is found)
-    return scene_values(together, _ROOM // len(together))
+def _values(pinned: Mapping[int, EffectMap], found: EffectMap) -> dict[str, Any]:
+    """A map beside the pinned ones of its scene, which are told with their numbers."""
+    kept = [*pinned.values(), found]
+    together = next(scene for scene in by_scene(kept) if scene[-1] is found)
+    values, numbers = (
+        scene_values(together, _ROOM // len(together)),
+        {id(m): n for n, m in pinned.items()},
+    )
+    for entry, one in zip(values["maps"], together, strict=False):  # a difference has no number
+        entry["number"] = numbers.get(id(one))
+    return values

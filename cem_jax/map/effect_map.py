@@ -12,6 +12,7 @@ from cem_jax.arguments import probability
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
+from cem_jax.map.images import Images
 from cem_jax.map.map_file import map_bytes, read_map
 from cem_jax.plans.estimate import CONFIDENCE, interval, sign_probability
 from cem_jax.plans.every_block import Fixed
@@ -97,6 +98,7 @@ class EffectMap:
         outcome: name of the score whose change is mapped.
         unit: of the outcome: "dB" of PSNRs.
         extremes: the draws that harmed and helped most, for blocks whose effect is not zero.
+        images: the whole restored and true image, where `with_images` has added them.
     """
 
     effect: Float[np.ndarray, "rows columns"]
@@ -116,6 +118,7 @@ class EffectMap:
     outcome: str = "psnr"
     unit: str = "dB"
     extremes: Extremes | None = None
+    images: Images | None = None
 
     __repr__ = by_shape
     _repr_html_ = html

@@ -12,6 +12,7 @@ import numpy as np
 from cem_jax.arguments import as_json_value
 from cem_jax.grid import ROI
 from cem_jax.map.extremes import Extremes
+from cem_jax.map.images import Images
 from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.plans.estimate import CONFIDENCE, interval, is_decided
 from cem_jax.store.npz import Damaged, read_npz, record_of
@@ -24,7 +25,11 @@ _CELLS = {
 }  # fmt: skip
 """Arrays [rows, columns] and their kinds."""
 _ARRAYS = (*_CELLS, "values", "degraded")
-_EXTREMES = tuple(field.name for field in dataclasses.fields(Extremes))
+_PARTS = {
+    part: tuple(f"{part}_{field.name}" for field in dataclasses.fields(kind))
+    for part, kind in (("extremes", Extremes), ("images", Images))
+}
+"""Records that a map may have, and what their arrays are called."""
 
 
 def map_bytes(fields: Mapping[str, Any]) -> bytes:
@@ -33,12 +38,14 @@ def map_bytes(fields: Mapping[str, Any]) -> bytes:
     Args:
         fields: of an `EffectMap`, by name.
     """
-    record = {
-        name: value for name, value in fields.items() if name not in (*_ARRAYS, "extremes")
-    } | {"roi": dataclasses.asdict(fields["roi"]), "format_version": FORMAT_VERSION}
-    arrays, extremes = {name: fields[name] for name in _ARRAYS}, fields["extremes"]
-    if extremes is not None:
-        arrays |= {f"extremes_{name}": getattr(extremes, name) for name in _EXTREMES}
+    record = {name: value for name, value in fields.items() if name not in (*_ARRAYS, *_PARTS)} | {
+        "roi": dataclasses.asdict(fields["roi"]),
+        "format_version": FORMAT_VERSION,
+    }
+    arrays = {name: fields[name] for name in _ARRAYS}
+    for part, names in _PARTS.items():
+        if fields[part] is not None:
+            arrays |= {name: getattr(fields[part], name.removeprefix(f"{part}_")) for name in names}
     buffer = io.BytesIO()
     text = json.dumps(record, default=as_json_value)
     np.savez_compressed(buffer, allow_pickle=False, record=text, **arrays)
@@ -55,9 +62,8 @@ def read_map(path: str | AnyPath) -> dict[str, Any]:
         ValueError: the file is missing, damaged, or of a newer format; the message names it.
     """
     try:
-        arrays = read_npz(
-            as_place(path), (*_ARRAYS, "record", *(f"extremes_{n}" for n in _EXTREMES))
-        )
+        wanted = (*_ARRAYS, "record", *(name for names in _PARTS.values() for name in names))
+        arrays = read_npz(as_place(path), wanted)
         record = record_of(arrays)
         version = record.pop("format_version", None)
         if version == 1:
@@ -68,10 +74,12 @@ def read_map(path: str | AnyPath) -> dict[str, Any]:
             )
         facts = _facts(record)
         _check_arrays(arrays, facts)
-        extremes = _extremes(arrays, facts["roi"])
+        parts = {
+            "extremes": _extremes(arrays, facts["roi"]), "images": _images(arrays, facts["scale"])
+        }  # fmt: skip
     except ValueError as error:
         raise ValueError(f"path={path_text(path)} holds no effect map: {reason(error)}") from error
-    return {name: arrays[name] for name in _ARRAYS} | facts | {"extremes": extremes}
+    return {name: arrays[name] for name in _ARRAYS} | facts | parts
 
 
 def _complete(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> None:
@@ -164,14 +172,34 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) ->
     facts["roi"].check(height * scale, width * scale, scale)
 
 
-def _extremes(arrays: Mapping[str, np.ndarray], roi: ROI) -> Extremes | None:
-    """The extreme draws, if the map has kept them."""
-    found = {name: arrays.get(f"extremes_{name}") for name in _EXTREMES}
-    there = {name: array for name, array in found.items() if array is not None}
+def _part(arrays: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray] | None:
+    """The fields of a record that the map may have, if it has it."""
+    there = {name: arrays[name] for name in _PARTS[part] if name in arrays}
     if not there:
         return None
-    if len(there) < len(_EXTREMES):
-        raise Damaged(f"it holds no extremes_{min(set(_EXTREMES) - set(there))}")
+    if len(there) < len(_PARTS[part]):
+        raise Damaged(f"it holds no {min(set(_PARTS[part]) - set(there))}")
+    return {name.removeprefix(f"{part}_"): array for name, array in there.items()}
+
+
+def _images(arrays: Mapping[str, np.ndarray], scale: int) -> Images | None:
+    """The whole images, if the map has kept them."""
+    there = _part(arrays, "images")
+    if there is None:
+        return None
+    height, width, channels = arrays["degraded"].shape
+    for name, image in there.items():
+        _check(f"images_{name}", image, "u", (height * scale, width * scale, channels))
+        if image.dtype != np.uint8:
+            raise Damaged(f"images_{name} is {image.dtype}; expected uint8")
+    return Images(**there)
+
+
+def _extremes(arrays: Mapping[str, np.ndarray], roi: ROI) -> Extremes | None:
+    """The extreme draws, if the map has kept them."""
+    there = _part(arrays, "extremes")
+    if there is None:
+        return None
     extremes = Extremes(**there)
     many, channels = len(np.atleast_1d(extremes.cells)), arrays["degraded"].shape[2]
     picture = roi.height, roi.width, channels

@@ -148,7 +148,7 @@ def _from_more(network: Network, scene: Scene, crop: Crop) -> Float32[np.ndarray
     inner, scale = crop.roi, scene.scale
     y, x = crop.top * scale + inner.y, crop.left * scale + inner.x
     try:
-        whole = _whole(network, scene)
+        whole = restored_image(network, scene)
         return whole[y : y + inner.height, x : x + inner.width]
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
@@ -175,8 +175,15 @@ def _known(network: Network, shape: tuple[int, ...]) -> str:
     return f" (its operations show that an output pixel may depend on {shown})"
 
 
-def _whole(network: Network, scene: Scene) -> Float32[np.ndarray, "h w c"]:
-    """The whole restored image, [h, w, c]."""
+def restored_image(network: Network, scene: Scene) -> Float32[np.ndarray, "h w c"]:
+    """The whole restored image, [h, w, c], as the network gives it.
+
+    It is kept for as long as both are in use.
+
+    Args:
+        network: the network, as it runs on the scene.
+        scene: for its input.
+    """
     own = _restored.setdefault(network, weakref.WeakKeyDictionary())
     if scene not in own:
         own[scene] = np.asarray(network(scene.degraded[None]))[0]
@@ -246,7 +253,7 @@ def check_range(
     near = float(np.mean((pixels / 255 - clean) ** 2)) < _NEAR
     if ends[0] - ends[1] <= _BEYOND and near:  # too few that clipping can have changed
         return
-    restored = _whole(network, scene)
+    restored = restored_image(network, scene)
     beyond = float(np.mean((restored < -_BEYOND) | (restored > 1 + _BEYOND)))
     if beyond > _BEYOND or _is_of_other_range(restored, scene.clean):
         raise ValueError(

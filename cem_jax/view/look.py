@@ -1,7 +1,7 @@
 """A photograph with a grid of pixels and the regions that rules suggest."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -17,6 +17,8 @@ _LINES = 8
 """Lines of the grid along the longer side, at most."""
 _WIDTH = 9.0
 """Inches of the longer side."""
+_NEAR = 0.1
+"""Share of a side that is near an edge, where names have no room."""
 
 
 def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]) -> "Figure":
@@ -46,8 +48,20 @@ def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]
     ax.set_ylabel(f"y in pixels, {height} in all")
     for name, roi in regions.items():
         outline(roi, ax, 2.0)
-        ax.text(
-            roi.x + 1, roi.y + 1, name, color="black", fontsize="small", verticalalignment="top",
+        across, down = _sides(roi, height, width)
+        edge = roi.y if down == "bottom" else roi.y + roi.height
+        ax.annotate(
+            name, (roi.x + roi.width / 2, edge), (0, 5 if down == "bottom" else -5),
+            textcoords="offset points", color="black", fontsize="small", ha=across, va=down,
             bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
         )  # fmt: skip
     return figure
+
+
+def _sides(
+    roi: ROI, height: int, width: int
+) -> tuple[Literal["left", "center", "right"], Literal["top", "bottom"]]:
+    """How a region's name is aligned beside it: above it and centred where there is room."""
+    middle = (roi.x + roi.width / 2) / width
+    across = "left" if middle < _NEAR else "center" if middle < 1 - _NEAR else "right"
+    return across, "top" if roi.y < _NEAR * height else "bottom"

@@ -14,9 +14,13 @@ _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
 """Facts that tell maps of one network apart."""
 
 
-def input_of(effect_map: EffectMap) -> tuple[tuple[int, ...], bytes]:
-    """What tells a map's input from others."""
-    return effect_map.degraded.shape, effect_map.degraded.tobytes()
+ImageKey = tuple[tuple[int, ...], bytes]
+"""What tells an image from others: its shape and its pixels."""
+
+
+def image_key(image: np.ndarray) -> ImageKey:
+    """What tells an image uint8 [h, w, c] from others."""
+    return image.shape, image.tobytes()
 
 
 def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
@@ -24,8 +28,14 @@ def by_scene(maps: Sequence[EffectMap]) -> list[list[EffectMap]]:
     scenes = collections.defaultdict(list)
     for one in maps:
         place = (one.roi, one.block, one.scale, one.task, one.outcome, one.unit)
-        scenes[place, input_of(one)].append(one)
+        scenes[place, image_key(one.degraded)].append(one)
     return list(scenes.values())
+
+
+def photograph_name(effect_map: EffectMap) -> str:
+    """What a map's photograph is called, and what was done to it."""
+    name = str(effect_map.provenance.get("scene_name") or "")
+    return ", ".join(visible(part) for part in (name, effect_map.task) if part)
 
 
 def scene_name(effect_map: EffectMap) -> str:

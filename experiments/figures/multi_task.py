@@ -15,7 +15,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cem_jax.experiments.figures import counted
-from cem_jax.experiments.figures.panels import WIDTH, foot, input_cell, map_cell
+from cem_jax.experiments.figures.panels import (
+    WIDTH,
+    cell_height,
+    common_limit,
+    foot,
+    input_cell,
+    map_cell,
+)
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
 
@@ -76,17 +83,27 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     }
     columns = 1 + sum(map(len, families.values()))
     rows = [task for task in SEVEN if any(task in found for found in results["families"].values())]
-    gap, title, under = 0.1, 0.3, 0.46
+    gap, title, under = 0.1, 0.3, 0.5
     side = float(np.clip((WIDTH - gap) / columns - gap, 0.98, 1.5))
-    each = title + side + under
+    tall = max(
+        cell_height(side, store.map(one["map"]))
+        for found in results["families"].values()
+        for kinds in found.values()
+        for one in kinds.values()
+    )
+    each = title + tall + under
     width = max(columns * (side + gap) + gap, WIDTH)
     begin = (width - columns * (side + gap) + gap) / 2
     height = len(rows) * each + 0.75
     figure = plt.figure(figsize=(width, height))
 
     def corner(row: int, column: int) -> tuple[float, float]:
-        return begin + column * (side + gap), height - 0.25 - row * each - title - side
+        return begin + column * (side + gap), height - 0.25 - row * each - title - tall
 
+    limits = {}
+    for task in rows:
+        kept = [found.get(task, {}).values() for found in results["families"].values()]
+        limits[task] = common_limit([store.map(one["map"]) for kinds in kept for one in kinds])
     first = 1
     for family, kinds in families.items():
         found = results["families"][family]
@@ -97,7 +114,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                 one = found.get(task, {}).get(kind)
                 if one is not None:
                     effects = store.map(one["map"])
-                    map_cell(figure, corner(row, column), side, effects, kind, colour_map)
+                    place = corner(row, column)
+                    map_cell(figure, place, side, effects, kind, colour_map, limits[task])
         first += len(kinds)
     for row, task in enumerate(rows):
         keys = [  # of several tasks first: their input in SR is as large as the map

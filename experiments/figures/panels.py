@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 
 import cem_jax as cem
+from cem_jax.view.colours import colour_limit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,49 +25,85 @@ STYLE: dict[Any, Any] = {
 
 _GAP = 0.12
 _TITLE = 0.27
-_UNDER = 0.46
+_UNDER = 0.5
 _FOOT = 0.5
 _ROI = (0.0, 0.75, 0.2)
+_TALLEST = 1.4
+"""Height of a cell over its width, at most."""
 _MOST_MAPS = 5
 """Beside one input; a longer row is broken into equal ones."""
 _LETTERS = 23
 """In an inch of the small print at the lower end."""
 
 
+def cell_height(width: float, effect_map: cem.EffectMap) -> float:
+    """The height of a cell, which follows the photograph, in inches.
+
+    Args:
+        width: of the cell, in inches.
+        effect_map: what is shown in it.
+    """
+    rows, columns = effect_map.degraded.shape[:2]
+    return width * min(rows / columns, _TALLEST)
+
+
+def common_limit(maps: Sequence[cem.EffectMap]) -> float:
+    """Where the colours of maps of one scene end, so that they can be compared, in dB.
+
+    Args:
+        maps: of one scene.
+    """
+    return max(map(colour_limit, maps))
+
+
 def map_cell(
     figure: "Figure",
     corner: tuple[float, float],
-    side: float,
+    width: float,
     effect_map: cem.EffectMap,
     title: str,
     colour_map: str,
+    limit: float,
 ) -> None:
-    """Draws a map, and under it the pie and the bar of its range.
+    """Draws a map, what is uncertain hatched; under it shares and range, in numbers too.
 
     Args:
         figure: to draw in.
         corner: left and lower end of the map, in inches.
-        side: of the map, in inches.
+        width: of the map, in inches; its height follows the photograph.
         effect_map: the map.
         title: above it; the region's PSNR follows.
         colour_map: diverging colours by name.
+        limit: effect at which the colours end, in dB.
     """
     x, y = corner
-    ax = _axes(figure, x, y, side, side)
-    cem.plot(effect_map, ax, colour_map=colour_map, look="paper")
+    ax = _axes(figure, x, y, width, cell_height(width, effect_map))
+    cem.plot(effect_map, ax, limit, colour_map)
     ax.set_title(f"{title}\n{effect_map.baseline:.2f} dB", pad=3)
     pie = 0.36
     below = _axes(figure, x, y - 0.06 - pie, pie, pie)
     cem.plot_shares(effect_map, below, colour_map=colour_map, look="paper")
     left = pie + 0.08
-    bar = _axes(figure, x + left, y - 0.22, side - left, 0.1)
-    cem.plot_range(effect_map, bar, colour_map=colour_map).set_xlabel("")
+    bar = _axes(figure, x + left, y - 0.18, width - left, 0.1)
+    cem.plot_range(effect_map, bar, limit, colour_map).set_xlabel("")
+    counts = effect_map.counts
+    total = max(sum(counts), 1)
+    shares = " / ".join(
+        _percent(count / total) for count in (counts.positive, counts.negative, counts.zero)
+    )
+    w, h = figure.get_size_inches()
+    figure.text((x + left) / w, (y - 0.42) / h, shares, fontsize=5.5, ha="left", va="center")
+
+
+def _percent(share: float) -> str:
+    """A share in percent, so that a sliver is a number."""
+    return "0 %" if share == 0 else "< 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def input_cell(
     figure: "Figure",
     corner: tuple[float, float],
-    side: float,
+    width: float,
     effect_map: cem.EffectMap,
     title: str,
 ) -> None:
@@ -75,11 +112,11 @@ def input_cell(
     Args:
         figure: to draw in.
         corner: left and lower end of the input, in inches.
-        side: of the input, in inches.
+        width: of the input, in inches; its height follows the photograph.
         effect_map: the map.
         title: above it.
     """
-    ax = _axes(figure, *corner, side, side)
+    ax = _axes(figure, *corner, width, cell_height(width, effect_map))
     cem.plot_input(effect_map, ax).set_title(title, pad=3)
 
 
@@ -91,7 +128,7 @@ def _axes(figure: "Figure", x: float, y: float, width: float, height: float) -> 
 def gallery(
     rows: Sequence[tuple[str, Sequence[tuple[str, cem.EffectMap]]]], colour_map: str
 ) -> "Figure":
-    """Rows of maps, each after the input that they share.
+    """Rows of maps, each after the input that they share, on the row's own scale.
 
     Args:
         rows: what stands above the row's input, and its maps with their titles.
@@ -105,20 +142,20 @@ def gallery(
     side = min((WIDTH - _GAP) / (columns + 1) - _GAP, 1.7)
     width = (columns + 1) * (side + _GAP) + _GAP
     lines = [
-        (label, maps[first : first + columns], first)
+        (label, maps[first : first + columns], first, common_limit([one for _, one in maps]))
         for label, maps in rows
         for first in range(0, len(maps), columns)
     ]
-    each = _TITLE + side + _UNDER + _GAP
-    height = len(lines) * each + _FOOT
+    heights = [_TITLE + cell_height(side, maps[0][1]) + _UNDER + _GAP for _, maps, *_ in lines]
+    height = sum(heights) + _FOOT
     figure = plt.figure(figsize=(width, height))
-    for number, (label, maps, first) in enumerate(lines):
-        y = height - number * each - _TITLE - side
+    for number, (label, maps, first, limit) in enumerate(lines):
+        y = height - sum(heights[: number + 1]) + _UNDER + _GAP
         if first == 0:
             input_cell(figure, (_GAP, y), side, maps[0][1], f"{label}\ninput and region")
         for column, (title, effect_map) in enumerate(maps, 1):
             corner = (_GAP + column * (side + _GAP), y)
-            map_cell(figure, corner, side, effect_map, title, colour_map)
+            map_cell(figure, corner, side, effect_map, title, colour_map, limit)
     foot(figure, colour_map)
     return figure
 
@@ -129,19 +166,23 @@ def foot(figure: "Figure", colour_map: str) -> None:
     from matplotlib.patches import Patch
 
     helps, harms = colormaps[colour_map](0.85), colormaps[colour_map](0.15)
-    swatches = {"helps the region": helps, "harms it": harms, "neither": "white", "region": _ROI}
+    swatches = {"helps the region": helps, "harms it": harms, "neither": "white"}
     width, height = figure.get_size_inches()
     patches = [
         Patch(facecolor=colour, edgecolor="black", linewidth=0.4, label=label)
         for label, colour in swatches.items()
     ]
+    hatched = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.4, "hatch": "/" * 6}
+    patches.append(Patch(**hatched, label="sign uncertain"))
+    patches.append(Patch(facecolor="none", edgecolor=_ROI, linewidth=1.5, label="region"))
     below = _words(
         figure,
-        "Pie: shares of the blocks. Bar: smallest and largest effect in dB; colours end there, or "
-        "at the paper's limit of the task. Above a map: PSNR of the region.",
+        "Above a map: PSNR of the region. Bar: smallest and largest effect in dB. Pie and numbers: "
+        "shares of blocks that help, harm, do neither. Maps of one input have one colour scale. "
+        "Sign uncertain: the 95 % interval holds 0.",
     )
     figure.legend(
-        handles=patches, loc="lower center", ncols=len(patches) if width > 3 else 2, frameon=False,
+        handles=patches, loc="lower center", ncols=len(patches) if width > 4 else 2, frameon=False,
         fontsize=6, bbox_to_anchor=(0.5, below / height), handlelength=1.2, columnspacing=1.2,
         borderaxespad=0,
     )  # fmt: skip

@@ -76,7 +76,7 @@ def make(
     preset: str = "quick",
     weights: Path | None = None,
     *,
-    colour_map: str = "seismic",
+    colour_map: str = "RdBu_r",
     tell: Callable[[str], None] = lambda line: None,
     progress: bool = True,
 ) -> Iterator[Made]:
@@ -89,7 +89,7 @@ def make(
         out: folder for OUT/PRESET/NAME.png, .pdf and .json, and the maps behind them.
         preset: one of `PRESETS`.
         weights: folder with official checkpoints under their published names.
-        colour_map: diverging colours by their name in matplotlib; "PuOr_r" suits the colour-blind.
+        colour_map: diverging colours by their name in matplotlib; the paper's are "seismic".
         tell: receives a line for each network that is not there.
         progress: show each map's progress on a terminal.
 
@@ -137,7 +137,7 @@ def make(
 
 
 def redraw(
-    wanted: Sequence[str], out: Path, preset: str = "quick", *, colour_map: str = "seismic"
+    wanted: Sequence[str], out: Path, preset: str = "quick", *, colour_map: str = "RdBu_r"
 ) -> Iterator[Made]:
     """Draws figures again from what was computed.
 

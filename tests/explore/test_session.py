@@ -53,6 +53,29 @@ def test_a_map_firms_up_and_ends_as_python_makes_it(session, sent, expected):
     assert sent[-1]["restored"].startswith("data:image/png;base64,") and session.free
 
 
+def test_whole_images_are_kept_with_the_map(session, sent):
+    found = session.map(next(line["done"] for line in sent if "done" in line))
+    scene = cem.Scene.denoising(small.photograph(), 50 / 255, 0, name="photo")
+    kept = cem.with_images(found, small.network(), scene).images
+    np.testing.assert_array_equal(found.images.restored, kept.restored)
+    np.testing.assert_array_equal(found.images.clean, small.photograph())
+
+
+def test_what_is_chosen_is_made_ready(expected):
+    """The same map afterwards, of the scene that is there already."""
+    fresh = small.session()
+    assert fresh.prepare(small.read(roi=[8, 8, 16, 16])) and fresh.free
+    assert list(fresh._networks) == ["wide"] and len(fresh._scenes) == 1
+    lines = []
+    fresh.sweep(small.read(), lines.append, lambda: False)
+    small.same(fresh.map(next(line["done"] for line in lines if "done" in line)), expected)
+    assert len(fresh._scenes) == 1
+    with pytest.raises(ValueError, match="network='none'"):
+        fresh.prepare(small.read(network="none"))
+    with fresh._owning("two", 1.0):
+        assert not fresh.prepare(small.read())  # the device has other work
+
+
 def test_the_command_makes_the_same_map(session, sent, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(small.photograph()).save("photo.png")

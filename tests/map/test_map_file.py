@@ -14,9 +14,11 @@ import pytest
 from report_maps import made_map
 
 import cem_jax as cem
-from cem_jax.map.map_file import _ARRAYS, _EXTREMES, map_bytes
+from cem_jax.map.images import Images
+from cem_jax.map.map_file import _ARRAYS, _PARTS, map_bytes
 
-MAP = made_map(shape=(12, 13))
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 96, 104, 3), np.uint8)
+MAP = made_map(shape=(12, 13), images=Images(*PIXELS))
 
 
 def refused(path: Path) -> str:
@@ -63,8 +65,9 @@ def test_a_map_comes_back(tmp_path):
     found = cem.EffectMap.load(tmp_path / "map.npz")
     for field in dataclasses.fields(found):
         ours, theirs = getattr(MAP, field.name), getattr(found, field.name)
-        if field.name == "extremes":
-            for name in _EXTREMES:
+        if field.name in _PARTS:
+            for name in _PARTS[field.name]:
+                name = name.removeprefix(f"{field.name}_")
                 np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
         elif field.name in _ARRAYS:
             np.testing.assert_array_equal(ours, theirs)
@@ -192,7 +195,7 @@ def test_maps_of_the_first_format_are_read(tmp_path):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("name", [*_ARRAYS, *(f"extremes_{name}" for name in _EXTREMES)])
+@pytest.mark.parametrize("name", [*_ARRAYS, *_PARTS["extremes"], *_PARTS["images"]])
 def test_an_array_that_is_missing_or_of_another_kind_is_refused(name, tmp_path):
     members, path = parts(), tmp_path / "map.npz"
     member = f"{name}.npy"
@@ -200,6 +203,13 @@ def test_an_array_that_is_missing_or_of_another_kind_is_refused(name, tmp_path):
     for other in ("a text", 3, np.zeros((2, 3, 4, 5, 6, 7)), np.zeros(4, "M8[s]"), np.zeros(0)):
         assert name in refused(written(path, members | {member: npy(other)}))
     refused(written(path, members | {member: npy(np.array([{}], object))}))
+
+
+def test_maps_without_whole_images_are_read(tmp_path):
+    members = {name: data for name, data in parts().items() if not name.startswith("images_")}
+    assert cem.EffectMap.load(written(tmp_path / "m", members)).images is None
+    for wrong in (PIXELS[0][:-1], PIXELS[0][..., :1], PIXELS[0].astype(np.uint16)):
+        refused(written(tmp_path / "m", parts() | {"images_clean.npy": npy(wrong)}))
 
 
 def test_extremes_that_lie_nowhere_are_refused(tmp_path):

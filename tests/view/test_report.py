@@ -20,6 +20,8 @@ from report_maps import largest_maps, made_map
 
 import cem_jax as cem
 from cem_jax.cli import look
+from cem_jax.map.images import Images
+from cem_jax.view.report import whole
 from cem_jax.view.report.values import strongest_first
 from cem_jax.view.scenes import by_scene, network_names
 
@@ -35,7 +37,7 @@ class Page(HTMLParser):
         self.raw: list[tuple[str, str]] = []
         self.feed(path.read_text("utf-8"))
         self.scenes = [json.loads(text) for kind, text in self.raw if kind == "scene"]
-        self.inputs = [json.loads(text) for kind, text in self.raw if kind == "input"]
+        self.pictures = [json.loads(text) for kind, text in self.raw if kind == "picture"]
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
@@ -76,12 +78,55 @@ def test_maps_of_one_input_and_region_are_one_scene(maps, page):
 
 
 def test_an_input_is_in_the_file_once(maps, page):
-    (found,) = page.inputs
+    (found,) = page.pictures
     png = base64.b64decode(found["picture"].removeprefix("data:image/png;base64,"))
     with Image.open(io.BytesIO(png)) as picture:
         np.testing.assert_array_equal(np.asarray(picture), maps[0].degraded)
     numbers = [a["data-input"] for _, a in page.tags if a.get("class") == "scene"]
     assert numbers == ["0", "0"]
+
+
+def pixels_of(address: str) -> np.ndarray:
+    png = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(png)) as found:
+        return np.asarray(found)
+
+
+def test_whole_images_are_in_the_file_once(tmp_path):
+    """Of two regions and two networks: one input, one true image, an image of each network."""
+    rng = np.random.default_rng(0)
+    true, *restored = rng.integers(0, 256, (3, 112, 144, 3), np.uint8)
+    maps = [
+        made_map(f"net {number}", roi=cem.ROI(48, x, 16, 16), images=Images(restored[number], true))
+        for number in (0, 1) for x in (24, 64)
+    ]  # fmt: skip
+    cem.report([*maps, made_map("none", roi=cem.ROI(48, 104, 16, 16))], tmp_path / "r.html")
+    page = Page(tmp_path / "r.html")
+    assert len(page.pictures) == 4 and len(page.scenes) == 3
+
+    def shown(number):
+        return pixels_of(page.pictures[number]["picture"])
+
+    for scene in page.scenes[:2]:
+        np.testing.assert_array_equal(shown(scene["cleanPicture"]), true)
+        for number in (0, 1):
+            image = shown(scene["maps"][number]["restoredPicture"])
+            np.testing.assert_array_equal(image, restored[number])
+    assert page.scenes[2]["cleanPicture"] is None
+    assert "restoredPicture" not in page.scenes[2]["maps"][0]
+    places = [a["data-place"] for _, a in page.tags if a.get("class") == "scene"]
+    expected = [100 * np.array([48 / 112, x / 144, 16 / 112, 16 / 144]) for x in (24, 64, 104)]
+    np.testing.assert_allclose([np.fromstring(p, sep=" ") for p in places], expected, atol=0.02)
+
+
+def test_many_whole_images_are_shown_smaller(monkeypatch, tmp_path):
+    monkeypatch.setattr(whole, "_PIXELS", 3 * 64 * 64)
+    rng = np.random.default_rng(0)
+    found = made_map(images=Images(*rng.integers(0, 256, (2, 112, 144, 3), np.uint8)))
+    cem.report(found, tmp_path / "r.html")
+    page = Page(tmp_path / "r.html")
+    assert {max(pixels_of(one["picture"]).shape) for one in page.pictures} == {64}
+    assert page.scenes[0]["detail"] is not None  # what is near the region stays as it is
 
 
 def test_maps_of_one_network_are_told_apart_by_what_differs(maps):

@@ -14,6 +14,7 @@ from PIL import Image
 from report_maps import BLOCK, largest_maps, made_map
 
 import cem_jax as cem
+from cem_jax.map.images import Images
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -82,7 +83,9 @@ def settle(page) -> None:
 
 def point(page, cell: int, panel: int = 0, click: bool = False) -> None:
     """Moves the mouse over a block of a map (of the whole grid)."""
-    box = page.locator(".field").nth(panel).bounding_box()
+    field = page.locator(".field").nth(panel)
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
     step = box["width"] / COLUMNS
     x, y = (cell % COLUMNS + 0.5) * step, (cell // COLUMNS + 0.5) * step
     page.mouse.move(box["x"] + x, box["y"] + y)
@@ -282,6 +285,7 @@ def test_the_zoom_shows_the_blocks_that_reach_the_region(visit):
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     page.check("#zoom")
     settle(page)
+    page.locator(".field").first.scroll_into_view_if_needed()
     box = page.locator(".field").first.bounding_box()
     top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
     high = min(rows[-1] + 2, near.shape[0]) - top
@@ -299,8 +303,8 @@ def test_the_zoom_shows_the_blocks_that_reach_the_region(visit):
 
 def test_another_scene_can_be_chosen(visit):
     page = visit()
-    assert page.locator(".panel").count() == 2
-    page.locator("#scenes button").nth(1).click()
+    assert page.locator(".panel").count() == 2 and page.locator("#scenes button").count() == 0
+    page.locator("#rectangles button").nth(1).click()
     page.wait_for_selector(".networks-1 .card .pictures canvas")
     assert page.locator(".panel h3").all_inner_texts() == ["net"]
     told = page.locator("[data-count=positive]").inner_text()
@@ -323,6 +327,7 @@ def test_the_page_fits_its_width_and_colour_scheme(visit, width, scheme):
 
 def test_a_finger_moves_first_and_pins_second(visit):
     page = visit(width=390, has_touch=True)
+    page.locator(".field").first.scroll_into_view_if_needed()
     box = page.locator(".field").first.bounding_box()
     cell = int(MAPS[0].extremes.cells[-1])
     step = box["width"] / COLUMNS
@@ -418,6 +423,7 @@ def test_the_details_stay_in_sight(visit, tmp_path, many):
 
 def test_the_region_can_be_shown_restored_and_true(visit):
     page = visit()
+    assert page.locator("#images .part:visible").count() == 2  # the region alone was kept
     slide(page, "opacity", 0)
     roi, effect_map = MAPS[0].roi, MAPS[0]
     for name, expected in (
@@ -430,6 +436,81 @@ def test_the_region_can_be_shown_restored_and_true(visit):
         step = image.shape[1] / (COLUMNS * BLOCK)
         y, x = (int((at + 8.5) * step) for at in (roi.y, roi.x))
         np.testing.assert_array_equal(image[y, x], expected[8, 8])
+
+
+def shares_of(box, around) -> list[float]:
+    """Left, top, width and height of a box within another."""
+    left, top = box["x"] - around["x"], box["y"] - around["y"]
+    return [left / around["width"], top / around["height"], box["width"] / around["width"],
+            box["height"] / around["height"]]  # fmt: skip
+
+
+def test_hundreds_of_regions_are_rectangles_in_one_picture(visit, tmp_path):
+    """300 regions of one photograph, small ones over a large one, and one of another."""
+    image = np.tile(cem.example_image("facade"), (2, 2, 1))
+    base = made_map(image=image, roi=cem.ROI(96, 96, 16, 16))
+    corners = [divmod(k, 20) for k in range(299)]
+    rois = [cem.ROI(24, 24, 160, 200), *(cem.ROI(32 * y, 24 * x, 16, 16) for y, x in corners)]
+    assert all(roi.y + roi.height <= 512 and roi.x + roi.width <= 512 for roi in rois)
+    maps = [
+        dataclasses.replace(base, roi=roi, extremes=base.extremes if roi == rois[7] else None,
+                            baseline=20 + number / 100)
+        for number, roi in enumerate(rois)
+    ]  # fmt: skip
+    cem.report([*maps, made_map("elsewhere")], tmp_path / "many.html")
+    page = visit((tmp_path / "many.html").as_uri(), ready=".card")
+    rectangles = page.locator("#rectangles button")
+    assert rectangles.count() == page.locator("#region-list option").count() == 300
+    around = page.locator("#rectangles img").bounding_box()
+    for number in (0, 7, 150, 299):
+        page.locator(f'#rectangles button[data-scenes="{number}"]').click(position={"x": 3, "y": 3})
+        roi, told = rois[number], f"{maps[number].baseline:.3f} dB on the region"
+        page.locator(".baseline", has_text=told).wait_for()
+        chosen = page.locator('#rectangles button[aria-pressed="true"]')
+        assert chosen.count() == 1 and page.input_value("#region-list") == str(number)
+        expected = [roi.x / 512, roi.y / 512, roi.width / 512, roi.height / 512]
+        assert shares_of(chosen.bounding_box(), around) == pytest.approx(expected, abs=0.002)
+    keep_picture(page, "regions")
+    page.select_option("#region-list", "20")
+    page.locator(".baseline", has_text="20.200 dB").wait_for()
+    page.wait_for_timeout(600)
+    assert "scene=20&" in page.evaluate("location.hash")
+    page.locator("#scenes button", has_text="1 region").click()
+    page.locator(".panel h3", has_text="elsewhere").wait_for()
+    assert not page.is_visible("#regions")
+    small = visit((tmp_path / "many.html").as_uri(), width=390, ready=".card")
+    assert small.evaluate("document.documentElement.scrollWidth") == 390
+    keep_picture(small, "regions-390")
+
+
+def test_scenes_of_one_region_take_turns_in_its_rectangle(visit, tmp_path):
+    ssim = dataclasses.replace(MAPS[0], outcome="ssim", unit="")
+    cem.report([MAPS[0], ssim, MAPS[2]], tmp_path / "turns.html")
+    page = visit((tmp_path / "turns.html").as_uri())
+    assert page.locator("#rectangles button").count() == 2
+    for number in ("1", "0"):
+        page.locator("#rectangles button").first.click()
+        page.wait_for_function(f"document.querySelector('#region-list').value === '{number}'")
+
+
+def test_the_whole_image_can_be_shown_restored_and_true(visit, tmp_path):
+    restored, true = 255 - MAPS[0].degraded, np.roll(MAPS[0].degraded, 7, axis=1)
+    found = dataclasses.replace(MAPS[0], images=Images(restored, true), extremes=None)
+    cem.report(found, tmp_path / "whole.html")
+    page = visit((tmp_path / "whole.html").as_uri(), ready=".card")
+    assert page.locator("#images .part:visible").count() == 0
+    slide(page, "opacity", 0)
+    places = [(20, 30), (90, 120), (60, 70)]
+    images = {"restored": restored, "true": true, "input": found.degraded}
+    for name, expected in images.items():
+        page.check(f"#image-{name}")
+        settle(page)
+        image = pixels(page, ".field canvas")
+        step = image.shape[1] / (COLUMNS * BLOCK)
+        for y, x in places:
+            at = image[int((y + 0.5) * step), int((x + 0.5) * step)]
+            np.testing.assert_array_equal(at, expected[y, x])
+    keep_picture(page, "whole")
 
 
 def test_the_view_is_in_the_address(visit, address):

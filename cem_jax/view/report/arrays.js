@@ -33,17 +33,17 @@ async function imageAt(address) {
 }
 
 // A scene with its arrays, its input as an image, and what many parts of the page ask for.
-async function readScene(values, address) {
+async function readScene(values, address, load = imageAt) {
   const scene = await unpack(values);
-  scene.image = await imageAt(address);
+  scene.image = await load(address);
   if (scene.detail) scene.detail.image = await imageAt(scene.detail.picture);
-  if (scene.cleanPicture) scene.cleanImage = await imageAt(scene.cleanPicture);
+  if (scene.cleanPicture) scene.cleanImage = await load(scene.cleanPicture);
   scene.size = scene.rows * scene.columns;
   let largest = 0, strongest = 0;
   for (const map of scene.maps) {
     map.starts = running(map.drawn);
     map.inside = scene.inside;
-    if (map.restoredPicture) map.restoredImage = await imageAt(map.restoredPicture);
+    if (map.restoredPicture) map.restoredImage = await load(map.restoredPicture);
     if (map.behind) {
       map.behind.place = new Map(Array.from(map.behind.cells, (cell, i) => [cell, i]));
       map.behind.image = pixelsOf(map.behind.restored, scene.roi.height, scene.roi.width);

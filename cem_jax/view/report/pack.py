@@ -25,17 +25,18 @@ def data_url(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def picture(image: np.ndarray, longest: int) -> str:
+def picture(image: np.ndarray, longest: int, level: int = 9) -> str:
     """The address of an image.
 
     Args:
         image: uint8 [h, w, 3] or [h, w, 1].
         longest: side beyond which it is reduced, in pixels.
+        level: 1 is compressed soon, 9 becomes small.
     """
     from PIL import Image
 
     shown = Image.fromarray(in_colour(image))
     shown.thumbnail((longest, longest))
     buffer = io.BytesIO()
-    shown.save(buffer, "png", optimize=True)
+    shown.save(buffer, "png", compress_level=level)
     return data_url(buffer.getvalue())

@@ -5,12 +5,10 @@ import hashlib
 import html
 import json
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cem_jax.arguments import several
 from cem_jax.map.effect_map import EffectMap
@@ -20,19 +18,18 @@ from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
-from cem_jax.view.report.pack import data_url, picture
-from cem_jax.view.report.values import LONGEST, scene_values
-from cem_jax.view.scenes import by_scene, digits, input_of, network_names, scene_name
+from cem_jax.view.report.pack import data_url
+from cem_jax.view.report.values import scene_values
+from cem_jax.view.report.whole import Pictures, place_of_region
+from cem_jax.view.scenes import by_scene, digits, network_names, photograph_name, scene_name
 
 PARTS = (
     "arrays.js", "colour.js", "parts.js", "save.js", "map.js", "strip.js", "block.js", "viewer.js",
 )  # fmt: skip
 """Scripts of every page that shows maps."""
-_SCRIPTS = (*PARTS, "address.js", "report.js")
+_SCRIPTS = (*PARTS, "address.js", "choose.js", "report.js")
 _PICTURE_BYTES = 2**22
 """Room for the compressed regions of all maps."""
-_THUMBNAIL = 96
-"""Longest side of the picture by which a scene is chosen, in pixels."""
 _STATIC_SCENES = 8
 """Scenes that are drawn for browsers without scripts."""
 
@@ -66,10 +63,7 @@ def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
         maps: one or more.
         room: for the compressed regions of all maps, in bytes.
     """
-    scenes = by_scene(maps)
-    inputs = {input_of(one): one.degraded for one in maps}
-    numbers = {place: number for number, place in enumerate(inputs)}
-    room = room // len(maps)
+    scenes, pictures, room = by_scene(maps), Pictures.of(maps), room // len(maps)
     style, script = part("style.css"), as_script(map(part, _SCRIPTS))
     return string.Template(part("page.html")).substitute(
         policy=policy(style, script),
@@ -77,8 +71,8 @@ def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
         main=part("main.html"),
         static="\n".join(_static_picture(scene) for scene in scenes[:_STATIC_SCENES]),
         table="\n".join(_table(scene) for scene in scenes),
-        inputs="\n".join(map(_input, inputs.values())),
-        data="\n".join(_data(scene, numbers[input_of(scene[0])], room) for scene in scenes),
+        pictures="\n".join(map(_picture, pictures.drawn())),
+        data="\n".join(_data(scene, pictures, room) for scene in scenes),
         script=script,
     )
 
@@ -115,19 +109,23 @@ def policy(style: str, script: str, more: str = "") -> str:
     )
 
 
-def _input(image: np.ndarray) -> str:
-    """An input's pictures, once for all scenes of it, in an element that browsers do not run."""
-    pictures = {"picture": picture(image, LONGEST), "small": picture(image, _THUMBNAIL)}
-    return f'<script type="application/json" class="input">{as_json(pictures)}</script>'
+def _picture(addresses: Mapping[str, str]) -> str:
+    """A whole image, once for all scenes of it, in an element that browsers do not run."""
+    return f'<script type="application/json" class="picture">{as_json(addresses)}</script>'
 
 
-def _data(maps: Sequence[EffectMap], number: int, room: int) -> str:
-    """A scene's values, with its name and the number of its input beside."""
-    name = html.escape(scene_name(maps[0]))
-    return (
-        f'<script type="application/json" class="scene" data-name="{name}" data-input="{number}">'
-        f"{as_json(scene_values(maps, room))}</script>"
-    )
+def _data(maps: Sequence[EffectMap], pictures: Pictures, room: int) -> str:
+    """A scene's values; beside them its name, its region, and the numbers of its pictures."""
+    first, told = maps[0], {"name": scene_name(maps[0]), "place": place_of_region(maps[0])}
+    told |= {"input": pictures.number(first.degraded), "title": photograph_name(first)}
+    kept = next((one.images for one in maps if one.images is not None), None)
+    values = scene_values(maps, room, pictures.longest)
+    values["cleanPicture"] = None if kept is None else pictures.number(kept.clean)
+    for entry, one in zip(values["maps"], maps, strict=False):  # a difference has no image
+        if one.images is not None:
+            entry["restoredPicture"] = pictures.number(one.images.restored)
+    beside = " ".join(f'data-{key}="{html.escape(str(value))}"' for key, value in told.items())
+    return f'<script type="application/json" class="scene" {beside}>{as_json(values)}</script>'
 
 
 def as_json(values: Any) -> str:

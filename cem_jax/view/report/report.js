@@ -1,8 +1,8 @@
 // The page of a report: its scenes, one of them shown.
-const sources = document.querySelectorAll("script.scene");
-const inputs = Array.from(document.querySelectorAll("script.input"),
+const sources = Array.from(document.querySelectorAll("script.scene"));
+const wholes = Array.from(document.querySelectorAll("script.picture"),
   (source) => JSON.parse(source.textContent));
-const read = new Map();
+const read = new Map(), images = new Map();
 let asked = 0;
 let waiting = 0;
 
@@ -12,19 +12,30 @@ function soon() {
   waiting = setTimeout(writeAddress, 300);
 }
 
+// Whole images are shared by scenes, and kept.
+function loaded(address) {
+  if (!images.has(address)) images.set(address, imageAt(address));
+  return images.get(address);
+}
+
+function readSource({ textContent, dataset }) {
+  const values = JSON.parse(textContent);
+  const address = (number) => wholes[number]?.picture ?? null;
+  values.cleanPicture = address(values.cleanPicture);
+  for (const map of values.maps) map.restoredPicture = address(map.restoredPicture);
+  return readScene(values, address(dataset.input), loaded);
+}
+
+let mark = () => {};
+
 async function show(index, told = null) {
   asked = index;
-  const source = sources[index];
-  if (!read.has(index)) {
-    read.set(index, readScene(JSON.parse(source.textContent), inputs[source.dataset.input].picture));
-  }
+  if (!read.has(index)) read.set(index, readSource(sources[index]));
   const next = await read.get(index);
   if (asked !== index) return; // another scene was chosen meanwhile
   shownScene = index;
   display(next);
-  for (const button of byId("scenes").children) {
-    button.setAttribute("aria-pressed", String(Number(button.value) === index));
-  }
+  mark(index);
   if (told) followAddress(told);
   changed = soon;
 }
@@ -34,16 +45,7 @@ if (typeof DecompressionStream === "undefined") {
   byId("problem").textContent = "This browser is too old to show the maps; the table has their numbers.";
 } else {
   document.querySelector("main").hidden = false;
-  if (sources.length > 1) {
-    if (sources.length > 8) byId("scenes").className = "many";
-    byId("scenes").replaceChildren(...Array.from(sources, (source, i) => {
-      const { name, input } = source.dataset;
-      const button = element("button", { type: "button", value: i },
-        element("img", { src: inputs[input].small, alt: "" }), element("span", {}, name));
-      button.addEventListener("click", () => show(i));
-      return button;
-    }));
-  }
+  mark = chooser(sources, wholes, show);
   const told = readAddress();
   const first = Number(told.get("scene"));
   show(first in sources ? first : 0, told);

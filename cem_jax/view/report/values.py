@@ -45,12 +45,13 @@ def strongest_first(effect_map: EffectMap, room: int) -> tuple[Extremes | None, 
     return dataclasses.replace(behind, **parts), len(order) - len(kept)
 
 
-def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
+def scene_values(maps: Sequence[EffectMap], room: int, longest: int = LONGEST) -> dict[str, Any]:
     """Everything that the page shows of one scene.
 
     Args:
         maps: of the scene, one for each network.
         room: for the compressed regions of each map, in bytes.
+        longest: side of the picture of the whole input, in pixels.
     """
     first = maps[0]
     height, width = first.degraded.shape[:2]
@@ -75,7 +76,7 @@ def scene_values(maps: Sequence[EffectMap], room: int) -> dict[str, Any]:
     return {
         "name": scene_name(first),
         "near": near,
-        "detail": _detail(first, near),
+        "detail": _detail(first, near, longest),
         "task": first.task,
         "outcome": first.outcome,
         "unit": first.unit,
@@ -118,10 +119,10 @@ def _near(maps: Sequence[EffectMap]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _detail(effect_map: EffectMap, near: dict[str, float]) -> dict[str, Any] | None:
+def _detail(effect_map: EffectMap, near: dict[str, float], longest: int) -> dict[str, Any] | None:
     """The part that is worth a zoom at full resolution, where the whole is shown reduced."""
     height, width = effect_map.degraded.shape[:2]
-    if max(height, width) <= LONGEST:
+    if max(height, width) <= longest:
         return None
     top, left = (int(near[end] * effect_map.block) for end in ("top", "left"))
     bottom = min(top + int(np.ceil(near["high"] * effect_map.block)), height)

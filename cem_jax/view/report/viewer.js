@@ -136,6 +136,13 @@ function showFacts() {
       ...(map.facts ?? []).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])))));
 }
 
+// What can be seen under the map: whole images, the region of them, or the input alone.
+function showImageChoice() {
+  const whole = scene.cleanImage && scene.maps.some((map) => map.restoredImage);
+  byId("images").hidden = !whole && !scene.maps.some((map) => map.behind);
+  for (const part of byId("images").querySelectorAll(".part")) part.hidden = Boolean(whole);
+}
+
 const chosenView = () => scene.views[byId("zoom").checked ? "near" : "whole"];
 
 const chosenImage = () => IMAGES.find((name) => byId(`image-${name}`).checked);
@@ -156,8 +163,7 @@ function display(next, same = false) {
   const tolerance = state.tolerance;
   scene = next;
   tolerances = toleranceSteps();
-  const has = scene.maps.some((map) => map.behind || map.restoredPicture);
-  byId("images").hidden = !has;
+  showImageChoice();
   byId("tolerance").max = tolerances.length - 1;
   if (same) {
     const kept = tolerances.findIndex((step) => step >= tolerance);
