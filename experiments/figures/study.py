@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cem_jax as cem
-from cem_jax.experiments.figures import scenes
+from cem_jax.experiments.figures import checkpoints, scenes
 from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.preset import Preset
 from cem_jax.experiments.figures.store import Store
@@ -93,6 +93,27 @@ class Study:
             raise Missing(self._none_of(names))
         return dict(list(found.items())[:most])
 
+    def official(self, task: str) -> dict[str, Subject]:
+        """The official networks of a task in the folder of weights, by how they are written.
+
+        Args:
+            task: "SR", "DN" or "DR".
+
+        Returns:
+            They; none where there is no folder, or no such network in it.
+        """
+        if self.weights is None:
+            return {}
+        found = {}
+        for subject in checkpoints.official(task, self.weights, self.store, self.tell):
+            try:
+                load(subject)  # a damaged file is found before any work
+            except ValueError as problem:
+                self.tell(str(problem))
+                continue
+            found[subject.label] = subject
+        return found
+
     def first(self, names: Sequence[str]) -> Subject:
         """The first of the named networks that is there.
 
@@ -138,7 +159,8 @@ class Study:
 
     def scene(self, subject: Subject, task: str, place: Place) -> cem.Scene:
         """The scene as the network takes it."""
-        return scenes.make(task, place.name, place.side, load(subject).scale)
+        network = load(subject)
+        return scenes.make(task, place.name, place.side, network.scale, network.channels)
 
     def map(
         self,
