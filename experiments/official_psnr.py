@@ -1,8 +1,7 @@
 """Published PSNRs of official checkpoints, and what they reach here, as a table.
 
     python -m cem_jax.experiments.official_psnr --weights DIR --results docs/results
-    python -m cem_jax.experiments.official_psnr --results docs/results \\
-        --write docs/official-networks.md
+    python -m cem_jax.experiments.official_psnr --results docs/results --write PAGE
 
 The first form measures: on the centres of the bundled photographs, 256 x 256 pixels each, or with
 `--images FOLDER` on whole images, for instance Set5, where the numbers are to equal the published

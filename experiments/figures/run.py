@@ -22,8 +22,8 @@ from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
 
 NAMES = (
-    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "channel-attention",
-    "multi-task", "patch-size", "pool", "sampling",
+    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
+    "channel-attention", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
 )  # fmt: skip
 """In the order of the paper."""
 
