@@ -7,11 +7,11 @@ A figure is a module with `compute(study) -> results`, `draw(store, results, col
 and `expected(results) -> str`; its docstring says what the paper claims, and how to make it.
 """
 
-from cem_jax.experiments.figures.check import Repeated as Repeated
-from cem_jax.experiments.figures.check import check as check
-from cem_jax.experiments.figures.check import summary as summary
 from cem_jax.experiments.figures.preset import PRESETS as PRESETS
 from cem_jax.experiments.figures.preset import Preset as Preset
+from cem_jax.experiments.figures.repeat import Repeated as Repeated
+from cem_jax.experiments.figures.repeat import check as check
+from cem_jax.experiments.figures.repeat import summary as summary
 from cem_jax.experiments.figures.run import NAMES as NAMES
 from cem_jax.experiments.figures.run import Made as Made
 from cem_jax.experiments.figures.run import claim as claim

@@ -55,8 +55,10 @@ def official(
 
 
 def _fits(name: str, task: str) -> bool:
+    """Whether a network is of a task, and of its factor; those of this package are not official."""
     facts = cem.models.describe(name)
-    return task in facts.tasks and (task != "SR" or facts.scale in (1, FACTOR))
+    fitting = task in facts.tasks and (task != "SR" or facts.scale in (1, FACTOR))
+    return fitting and not facts.bundled
 
 
 @functools.lru_cache(maxsize=256)

@@ -98,7 +98,7 @@ def check(
         if len(there) < len(order):
             tell(
                 f"{len(order) - len(there)} of {len(order)} published maps are left out: their "
-                "weights are not here, or their records do not tell which they were"
+                "weights are not here"
             )
         begun = time.perf_counter()
         for key in there:
@@ -119,14 +119,18 @@ def _identity(key: str) -> str:
 def _subjects(
     weights: Path | None, store: Store, tell: Callable[[str], None]
 ) -> dict[str, Subject]:
-    """All networks that are here, by name and fingerprint."""
+    """All networks that are here, by name and fingerprint.
+
+    Bundled ones are found by their names alone too: older records have no fingerprints.
+    """
     found = [Subject(name) for name in cem.models.names() if cem.models.describe(name).bundled]
     if weights is not None:
         from cem_jax.experiments.figures.checkpoints import official
 
         for task in ("SR", "DN", "DR"):
             found += official(task, weights, store, tell)
-    return {f"{one.name}-{one.digest}": one for one in found}
+    without = {one.name: one for one in found if one.weights is None}
+    return without | {f"{one.name}-{one.digest}": one for one in found}
 
 
 def _again(
