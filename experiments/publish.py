@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image
 
+import cem_jax as cem
 from cem_jax.experiments import figures, verdicts
 from cem_jax.experiments.figures import repeat
 from cem_jax.experiments.findings import headlines, sections, with_marked
@@ -48,6 +49,24 @@ def tolerances(record: dict[str, Any]) -> str:
         if any(row.get(name) is not None for row in rows)
     ]
     return f" Tolerances, of a single map's numbers: {', '.join(told)}." if told else ""
+
+
+def artifact(records: list[dict[str, Any]]) -> dict[str, str]:
+    """Tables of tolerances and of times, in Markdown, for `with_marked`."""
+    allowed = [
+        {"number": words, "tolerance": f"{repeat.TOLERANCES[name]:g} {unit}".rstrip()}
+        for name, (words, unit) in _NAMES.items()
+    ]
+    times = [
+        {
+            "figure": record["figure"],
+            "preset": record["preset"],
+            "minutes": f"{record['seconds'] / 60:.0f}",
+            "on": record["devices"],
+        }
+        for record in records
+    ]
+    return {"tolerances": cem.markdown_table(allowed), "times": cem.markdown_table(times)}
 
 
 def with_numbers(source: str, record: dict[str, Any]) -> str:
@@ -93,6 +112,7 @@ def write_pages(docs: Path) -> None:
     store = figures.Store(docs / "results")
     for page, found in (
         (docs / "findings.md", sections(store) | verdicts.sections(store) | headlines(store, "")),
+        (docs / "artifact.md", artifact(records)),
         (docs.parent / "README.md", headlines(store)),
     ):
         page.write_text(with_marked(page.read_text(), found))

@@ -24,9 +24,10 @@ STYLE: dict[Any, Any] = {
 """For `matplotlib.rc_context`: readable in print at this width."""
 
 _GAP = 0.12
-_TITLE = 0.27
+_TITLE = 0.32
 _UNDER = 0.46
 _FOOT = 0.55
+_ROI = (0.0, 0.75, 0.2)
 _MOST_MAPS = 5
 """Beside one input; a longer row is broken into equal ones."""
 _LETTERS = 23
@@ -164,12 +165,13 @@ def foot(figure: "Figure", colour_map: str, end: str = _OWN) -> None:
     from matplotlib.patches import Patch
 
     helps, harms = colormaps[colour_map](0.85), colormaps[colour_map](0.15)
-    swatches = {"helps the region": helps, "harms it": harms, "neither": "white", "region": "none"}
+    swatches = {"helps the region": helps, "harms it": harms, "neither": "white"}
     width, height = figure.get_size_inches()
     patches = [
         Patch(facecolor=colour, edgecolor="black", linewidth=0.4, label=label)
         for label, colour in swatches.items()
     ]
+    patches.append(Patch(facecolor="none", edgecolor=_ROI, linewidth=1.2, label="region"))
     below = _words(
         figure,
         "Hatched: sign uncertain, the 95 % interval holds 0. Pie: shares of the blocks. Bar: "

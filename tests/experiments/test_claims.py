@@ -1,4 +1,4 @@
-"""Claims written down beforehand, intervals over two units, corrected verdicts, the check's parts."""
+"""Claims written down beforehand, intervals over two units, corrected verdicts, the check."""
 
 import json
 from pathlib import Path
