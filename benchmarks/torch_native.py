@@ -1,24 +1,30 @@
 """Torch networks as functions of JAX: do they agree with torch, are they local, are they faster.
 
-    python benchmarks/torch_native.py [--only NAME ...]
-    python benchmarks/torch_native.py --speed [--side 64] [--draws 2]
+    python benchmarks/torch_native.py [--only NAME ...] [--write docs/own-network.md]
+    python benchmarks/torch_native.py --speed [--draws 1]
 
 The first prints a table of small networks of all architectures that spandrel knows, with random
-weights: native or on the host, the largest difference from torch, export's seconds, and what the
-causal cone finds. The second prints interventions a second of networks of published sizes, as a
-function of JAX and with torch called on the host, in one run; each is measured on a second map, so
-that compiling is not counted.
+weights: native or on the host, the largest difference from torch, export's seconds, and the
+operations behind which everything may change. `--write` puts it into a page, between the lines
+<!-- spandrel --> and <!-- end of spandrel -->. The second prints interventions a second of networks
+of published sizes, as a function of JAX and with torch called on the host, in one run; each is
+measured on a second map, so that compiling is not counted. Restored images have 256 x 256 pixels,
+regions 32 x 32, blocks 8 x 8; on the host blocks are 64 x 64, since it restores the whole image for
+every intervention, whatever the block.
 """
 
 import argparse
 import importlib
+import re
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 from torch_subjects import SUBJECTS, build
 
 import cem_jax as cem
@@ -39,6 +45,25 @@ PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
         "dec_blk_nums": [2, 2, 2, 2]}, 1),
 }  # fmt: skip
 """Name: spandrel's module and class, constructor arguments, scale."""
+
+
+_MARKED = re.compile(r"(?<=<!-- spandrel -->\n).*?(?=<!-- end of spandrel -->)", re.DOTALL)
+
+
+_SIDE = 256
+"""Of restored images."""
+
+
+class Shown(torch.nn.Module):
+    """A network with random weights, its output brought into [0, 1] as a picture's is."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network makes, through a sigmoid."""
+        return torch.sigmoid(self.module(x))
 
 
 class EDSR(torch.nn.Module):
@@ -66,6 +91,15 @@ class EDSR(torch.nn.Module):
         return self.tail(x + self.last(y))
 
 
+class StableSorts(TorchFunctionMode):
+    """Sorts as a function of JAX does: where torch leaves the order of equal elements open."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What was asked for, stable."""
+        told = kwargs or {}
+        return func(*args, **({**told, "stable": True} if func is torch.sort else told))
+
+
 def subject(name: str, least: float = 1.0) -> str:
     """One row of the table."""
     package, _, _, scale, side = SUBJECTS[name]
@@ -79,8 +113,9 @@ def subject(name: str, least: float = 1.0) -> str:
     note = network.note
     if "host" in note:
         return f"| {name} | host | | | {note.split(': ')[1][:90]} |"
-    assert network.reference is not None
-    wanted = np.asarray(network.reference(None, x))
+    with StableSorts():
+        wanted = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    wanted = wanted.transpose(0, 2, 3, 1)
     difference = float(np.abs(found - wanted).max())
     roi = (side * scale // 2, side * scale // 2, 8 * scale, 8 * scale)
     plan = cones.plan(
@@ -91,17 +126,22 @@ def subject(name: str, least: float = 1.0) -> str:
     return f"| {name} | native | {difference:.1e} | {seconds:.1f} | {behind[:90]} |"
 
 
-def agreement(names: list[str]) -> None:
-    """The table of all subjects."""
-    print("| network | | largest difference | s, export and compiling | global behind |")
-    print("| --- | --- | --- | --- | --- |")
+def agreement(names: list[str]) -> str:
+    """The table of all subjects, printed row by row."""
+    rows = [
+        "| network | evaluated | largest difference | s, export and compiling | global behind |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    print(*rows, sep="\n")
     for name in names:
         try:
-            print(subject(name), flush=True)
+            rows.append(subject(name))
         except Exception as error:  # one that fails must not hide the others
             text = " ".join(str(error).split())[:90]
-            print(f"| {name} | failed | | | {type(error).__name__}: {text} |", flush=True)
+            rows.append(f"| {name} | failed | | | {type(error).__name__}: {text} |")
+        print(rows[-1], flush=True)
         jax.clear_caches()
+    return "\n".join(rows)
 
 
 def published(name: str) -> torch.nn.Module:
@@ -122,28 +162,27 @@ def on_host(network: Network, scale: int) -> Network:
     return wrap(lambda params, x: reference(None, x), params=0, scale=scale, name="host")
 
 
-def rate(network: Network, scale: int, side: int, draws: int) -> float:
+def rate(network: Network, scale: int, block: int, draws: int) -> float:
     """Interventions a second of the second of two maps."""
-    clean = cem.example_image("facade")[: side * scale, : side * scale]
+    clean = cem.example_image("facade")[:_SIDE, :_SIDE]
     scene = cem.Scene.super_resolution(clean, scale) if scale > 1 else cem.Scene.denoising(clean)
-    corner = side * scale // 2 - 16
-    roi, plan = cem.ROI(corner, corner, 32, 32), cem.Fixed(draws)
+    roi, plan = cem.ROI(_SIDE // 2 - 16, _SIDE // 2 - 16, 32, 32), cem.Fixed(draws)
+    spent = 0.0
     for _ in range(2):
         begun = time.perf_counter()
-        found = cem.causal_effect_map(network, scene, roi, plan=plan, block=8 * scale,
-                                      progress=False)  # fmt: skip
+        found = cem.causal_effect_map(network, scene, roi, plan=plan, block=block, progress=False)
         spent = time.perf_counter() - begun
     return int(found.samples.sum()) / spent
 
 
-def speed(names: list[str], side: int, draws: int) -> None:
+def speed(names: list[str], draws: int) -> None:
     """The table of published sizes."""
-    print(f"| network, image of {side} x {side} | native | host | native / host |")
-    print("| --- | --- | --- | --- |")
+    print("| network | native | host | native / host |", "| --- | --- | --- | --- |", sep="\n")
     for name in names:
         scale = PUBLISHED[name][3]
-        network = cem.wrap_torch(published(name), scale=scale, name=name)
-        native, host = (rate(n, scale, side, draws) for n in (network, on_host(network, scale)))
+        network = cem.wrap_torch(Shown(published(name)), scale=scale, name=name)
+        native = rate(network, scale, 8, draws)
+        host = rate(on_host(network, scale), scale, 64, draws)
         print(f"| {name} | {native:.2f}/s | {host:.2f}/s | {native / host:.1f} |", flush=True)
         jax.clear_caches()
 
@@ -153,15 +192,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--write", type=Path, default=None)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(f"torch {torch.__version__}, jax {jax.__version__}")
+    versions = f"torch {torch.__version__}, jax {jax.__version__}"
+    print(versions)
     if args.speed:
-        speed(args.only or list(PUBLISHED), args.side, args.draws)
+        speed(args.only or list(PUBLISHED), args.draws)
     else:
-        agreement(args.only or list(SUBJECTS))
+        table = agreement(args.only or list(SUBJECTS))
+        if args.write is not None:
+            page = args.write.read_text()
+            args.write.write_text(_MARKED.sub(lambda _: f"\n{versions}\n\n{table}\n\n", page))
 
 
 if __name__ == "__main__":

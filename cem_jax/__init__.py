@@ -5,7 +5,11 @@ flows. A module is imported when one of its names is first used, so that what ne
 wait for it. Type checkers read the same names in `__init__.pyi`.
 """
 
+from types import ModuleType
+
 import lazy_loader
+
+from cem_jax.show import drawn_by
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -102,3 +106,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "view.report.page": ["report"],
     },
 )
+
+
+def _drawings() -> ModuleType:
+    """What shows results, once one is asked to: drawing needs all that the others do without."""
+    from cem_jax.view import notebook
+
+    return notebook
+
+
+drawn_by(_drawings)

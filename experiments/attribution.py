@@ -19,6 +19,7 @@ blocks). The second knows no network at all: the nearer a block, the more it hel
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float64, Real
 
 import cem_jax as cem
 from cem_jax.experiments.demo import NETWORKS, ROI, make_scene
@@ -37,10 +38,10 @@ METHODS: dict[str, Callable[[cem.Network, cem.Scene, cem.ROI], cem.Attribution]]
 }
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+def rank_correlation(a: Real[np.ndarray, " n"], b: Real[np.ndarray, " n"]) -> float:
     """Spearman's rank correlation of values [n]; equal values share their mean rank."""
 
-    def ranks(values: np.ndarray) -> np.ndarray:
+    def ranks(values: Real[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         _, which, count = np.unique(values, return_inverse=True, return_counts=True)
         shared = (np.cumsum(count) - (count - 1) / 2)[which]
         return shared - shared.mean()
@@ -49,7 +50,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 
 
-def nearness(effects: cem.EffectMap) -> np.ndarray:
+def nearness(effects: cem.EffectMap) -> Float64[np.ndarray, "rows columns"]:
     """1 / distance from the region's centre to each block's, in output pixels, [rows, columns]."""
     side, roi = effects.block * effects.scale, effects.roi
     y, x = (np.indices(effects.effect.shape) + 0.5) * side
@@ -69,7 +70,10 @@ def compare(task: str) -> tuple[str, list[dict[str, float | int | str]]]:
     clear = (np.abs(effect) >= TOLERANCE) & (np.abs(effect) >= 2 * error)
 
     def row(
-        name: str, other: np.ndarray, index: str = "", truth: np.ndarray = effect
+        name: str,
+        other: Real[np.ndarray, " n"],
+        index: str = "",
+        truth: Real[np.ndarray, " n"] = effect,
     ) -> dict[str, float | int | str]:
         same = np.sign(other[clear]) == np.sign(truth[clear])
         return {

@@ -10,6 +10,7 @@ alone. So these are milder, and noisy, as a camera's pictures are in such light.
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from cem_jax.scene.degrade.bicubic import downsample, upsample
 from cem_jax.scene.degrade.haze import hazed, transmission
@@ -38,36 +39,48 @@ takes what is sharp for rain unless sharp patches are mostly without it, hence t
 """
 
 
-def blur(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+def blur(
+    random: np.random.Generator, clean: Float[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "h w c"]:
     """A Gaussian of 1 to 3 pixels, mirrored at the borders; float [h, w, 3] in and out."""
     kernel = gaussian(random.uniform(1, 3), 9)
     return np.stack([correlate(clean[..., c], kernel) for c in range(clean.shape[2])], axis=-1)
 
 
-def compress(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+def compress(
+    random: np.random.Generator, clean: Float[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "h w c"]:
     """JPEG of quality 5 to 10; float [h, w, 3] in and out."""
     levels = np.round(255 * clean).astype(np.int32)
     return compressed(levels, int(random.integers(5, 11))) / 255
 
 
-def _noisy(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def _noisy(
+    random: np.random.Generator, image: Float[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "h w c"]:
     """With a camera's noise of 1.5 to 3 % of white, clipped."""
     return np.clip(image + random.normal(0, random.uniform(0.015, 0.03), image.shape), 0, 1)
 
 
-def haze(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+def haze(
+    random: np.random.Generator, clean: Float[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "h w c"]:
     """Grey light scattered by air over a sloping depth, and noise; float [h, w, 3]."""
     light, middle, slope, angle = random.uniform([0.8, 0.1, 0, 0], [1, 0.4, 0.2, 2 * np.pi])
     through = transmission(clean.shape[:2], middle, slope, np.rad2deg(angle))
     return _noisy(random, hazed(clean, through, light))
 
 
-def darken(random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+def darken(
+    random: np.random.Generator, clean: Float[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "h w c"]:
     """Low light: a gamma of 1.1 to 1.6, 70 to 100 % of it left, and noise; float [h, w, 3]."""
     return _noisy(random, darkened(clean, *random.uniform([1.1, 0.7], [1.6, 1])))
 
 
-Degradation = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+Degradation = Callable[
+    [np.random.Generator, Float[np.ndarray, "h w c"]], Float[np.ndarray, "h w c"]
+]
 
 _DRAWN: dict[str, Degradation] = {
     "blur": blur,
@@ -77,7 +90,9 @@ _DRAWN: dict[str, Degradation] = {
 }
 
 
-def degrade_patch(random: np.random.Generator, clean: np.ndarray, task: str) -> np.ndarray:
+def degrade_patch(
+    random: np.random.Generator, clean: Float[np.ndarray, "h w c"], task: str
+) -> Float[np.ndarray, "h w c"]:
     """A training input of one of the tasks that need the patch alone: all but SR and DR.
 
     Args:
@@ -96,7 +111,9 @@ def degrade_patch(random: np.random.Generator, clean: np.ndarray, task: str) -> 
     return np.round(255 * _DRAWN[task](random, clean)) / 255
 
 
-def degrade(clean: np.ndarray, task: str, seed: int, scale: int) -> np.ndarray:
+def degrade(
+    clean: UInt8[np.ndarray, "h w c"], task: str, seed: int, scale: int
+) -> UInt8[np.ndarray, "rows columns c"]:
     """The task's input for a whole photograph; for SR, DN and DR as a scene makes it.
 
     Args:

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 
@@ -62,7 +63,7 @@ def prepare(manifest: Path, source: Path, out: Path) -> dict[str, int]:
     return counts
 
 
-def read_folder(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+def read_folder(folder: Path) -> Iterator[tuple[str, UInt8[np.ndarray, "h w c"]]]:
     """Name and uint8 [h, w, 3] of every PNG in a folder, in the order of their names."""
     for path in sorted(folder.glob("*.png")):
         yield path.stem, np.asarray(Image.open(path).convert("RGB"))

@@ -40,7 +40,7 @@ from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.recipes import PRESETS, Recipe
 from cem_jax.experiments.training_data import TrainingData, ahead, cut
 from cem_jax.experiments.training_log import TrainingLog
-from cem_jax.experiments.training_step import TrainState, make_update
+from cem_jax.experiments.training_step import TrainState, Update, make_update
 from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models import compact
@@ -58,6 +58,136 @@ def _checkpoints(folder: Path) -> ocp.training.Checkpointer:
         str(folder.resolve()),
         preservation_policy=policy,  # pyright: ignore
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Run:
+    """A recipe with its photographs, its network and the devices, before the first step.
+
+    Args:
+        recipe: what to train.
+        data: the batches.
+        whole: photographs that the network is judged by.
+        photographs: how many it is trained on.
+        graph: the network without its arrays.
+        constants: of the network, not trained.
+        start: the state before the first step.
+        update: a step.
+        forward: the network on images of any size, from parameters.
+        on_all: the state lies on every device.
+        spread: a batch is spread over the devices.
+    """
+
+    recipe: Recipe
+    data: TrainingData
+    whole: list[np.ndarray]
+    photographs: int
+    graph: Any
+    constants: Any
+    start: TrainState
+    update: Update
+    forward: Callable[[Any, Any], jax.Array]
+    on_all: NamedSharding
+    spread: NamedSharding
+
+    @classmethod
+    def make(cls, recipe: Recipe, photos: Path, seed: int) -> "_Run":
+        images = [image for _, image in read_folder(photos / "train")]
+        whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
+        if not images or not whole:
+            raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
+        mesh = jax.make_mesh((jax.local_device_count(),), ("batch",), axis_types=(AxisType.Auto,))
+        if recipe.batch % mesh.size:
+            raise ValueError(f"batch={recipe.batch}: must be a multiple of the {mesh.size} devices")
+        on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+        data = TrainingData.make(
+            images,
+            recipe.task,
+            scale=recipe.scale,
+            patch=recipe.patch,
+            batch=recipe.batch,
+            seed=seed,
+            introduce=recipe.introduce,
+        )
+        model = recipe.architecture(**recipe.config, rngs=nnx.Rngs(seed))
+        graph, params, constants = nnx.split(model, nnx.Param, ...)
+        optimizer = make_optimizer(recipe.learning_rate, recipe.steps)
+        average = jax.tree.map(jnp.copy, params)
+        start = TrainState(params, average, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+        def restore(params: Any, x: jax.Array) -> jax.Array:
+            return nnx.merge(graph, params, constants)(x)
+
+        on_cpu = jax.default_backend() == "cpu"
+        update = make_update(unrolled(restore) if on_cpu else restore, optimizer)
+        multiple = recipe.size_multiple
+        of_any_size = cem.wrap(restore, params=params, scale=recipe.scale, size_multiple=multiple)
+        forward = jax.jit(of_any_size.apply)
+        return cls(
+            recipe,
+            data,
+            whole,
+            len(images),
+            graph,
+            constants,
+            start,
+            update,
+            forward,
+            on_all,
+            spread,
+        )
+
+    def batch(self, step: int) -> tuple[jax.Array, ...]:
+        """Degraded and clean patches of a step, on the devices."""
+        return jax.device_put(self.data(step), self.spread)
+
+    def trained(
+        self, folder: Path, seconds: float, report: Callable[[str], None]
+    ) -> tuple[TrainState, float]:
+        """The state after the last step, and the minutes that all steps took.
+
+        Args:
+            folder: of checkpoints and log.
+            seconds: time between two checkpoints.
+            report: receives a line for each validation.
+        """
+        recipe, turn = self.recipe, decay_start(self.recipe.steps)
+        side = min(192, *(min(image.shape[:2]) // 4 * 4 for image in self.whole))
+        crops = [centre(image, side) for image in self.whole]
+        tasks, scale, state = DEGRADATIONS[recipe.task], recipe.scale, self.start
+        with (
+            _checkpoints(folder / "constant") as constant,
+            _checkpoints(folder / f"decay-{recipe.steps}") as decay,
+        ):
+            newest = constant if decay.latest is None else decay
+            if newest.latest is not None:
+                state = newest.load(newest.latest, state)
+            first = int(state.step)
+            if newest is constant and first > turn:
+                raise ValueError(f"steps={recipe.steps}: {folder} holds a run that is longer")
+            state = jax.device_put(state, self.on_all)
+            log = TrainingLog.make(folder, first)
+            reported = saved = time.monotonic()
+            for step, pair in enumerate(ahead(self.batch, range(first, recipe.steps)), first):
+                state, loss = self.update(state, *pair)
+                log.add(loss)
+                done, last = step + 1, step + 1 == recipe.steps
+                if done % recipe.report == 0 or last:
+                    current = functools.partial(self.forward, state.average)
+                    values = {
+                        task: round(validate(current, crops, task, scale), 3) for task in tasks
+                    }
+                    now = time.monotonic()
+                    line = log.report(values, recipe.report, now - reported)
+                    reported = now
+                    report(f"{recipe.name} {line}")
+                    picture = sheet(current, crops[:_SHOWN], tasks, scale)
+                    Image.fromarray(picture).save(folder / "sheet.png")
+                if time.monotonic() - saved > seconds or done == turn or last:
+                    log.flush()
+                    (constant if done <= turn else decay).save(done, state)
+                    saved = time.monotonic()
+        return state, log.minutes
 
 
 def train(
@@ -86,83 +216,16 @@ def train(
         ValueError: there are no photographs, the batch cannot be spread over the devices, or the
             run's folder holds a longer run.
     """
-    images = [image for _, image in read_folder(photos / "train")]
-    whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
-    if not images or not whole:
-        raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
-    mesh = jax.make_mesh((jax.local_device_count(),), ("batch",), axis_types=(AxisType.Auto,))
-    if recipe.batch % mesh.size:
-        raise ValueError(f"batch={recipe.batch}: must be a multiple of the {mesh.size} devices")
-    on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-    side = min(192, *(min(image.shape[:2]) // 4 * 4 for image in whole))
-    crops = [centre(image, side) for image in whole]
+    run = _Run.make(recipe, photos, seed)
+    state, minutes = run.trained(out / recipe.name, seconds, report)
+    weights = to_torch(nnx.state(nnx.merge(run.graph, state.average, run.constants)))
     tasks, scale = DEGRADATIONS[recipe.task], recipe.scale
-    data = TrainingData.make(
-        images,
-        recipe.task,
-        scale=scale,
-        patch=recipe.patch,
-        batch=recipe.batch,
-        seed=seed,
-        introduce=recipe.introduce,
-    )
-
-    model = recipe.architecture(**recipe.config, rngs=nnx.Rngs(seed))
-    graph, params, constants = nnx.split(model, nnx.Param, ...)
-    optimizer = make_optimizer(recipe.learning_rate, recipe.steps)
-    average = jax.tree.map(jnp.copy, params)
-    state = TrainState(params, average, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-    def restore(params: Any, x: jax.Array) -> jax.Array:
-        return nnx.merge(graph, params, constants)(x)
-
-    on_cpu = jax.default_backend() == "cpu"
-    update = make_update(unrolled(restore) if on_cpu else restore, optimizer)
-    whole_images = cem.wrap(restore, params=params, scale=scale, size_multiple=recipe.size_multiple)
-    forward = jax.jit(whole_images.apply)
-
-    def batch(step: int) -> tuple[jax.Array, ...]:
-        return jax.device_put(data(step), spread)
-
-    folder = out / recipe.name
-    turn = decay_start(recipe.steps)
-    with (
-        _checkpoints(folder / "constant") as constant,
-        _checkpoints(folder / f"decay-{recipe.steps}") as decay,
-    ):
-        newest = constant if decay.latest is None else decay
-        if newest.latest is not None:
-            state = newest.load(newest.latest, state)
-        first = int(state.step)
-        if newest is constant and first > turn:
-            raise ValueError(f"steps={recipe.steps}: {folder} holds a run that is longer")
-        state = jax.device_put(state, on_all)
-        log = TrainingLog.make(folder, first)
-        reported = saved = time.monotonic()
-        for step, pair in enumerate(ahead(batch, range(first, recipe.steps)), first):
-            state, loss = update(state, *pair)
-            log.add(loss)
-            done, last = step + 1, step + 1 == recipe.steps
-            if done % recipe.report == 0 or last:
-                current = functools.partial(forward, state.average)
-                values = {task: round(validate(current, crops, task, scale), 3) for task in tasks}
-                now = time.monotonic()
-                line = log.report(values, recipe.report, now - reported)
-                reported = now
-                report(f"{recipe.name} {line}")
-                picture = sheet(current, crops[:_SHOWN], tasks, scale)
-                Image.fromarray(picture).save(folder / "sheet.png")
-            if time.monotonic() - saved > seconds or done == turn or last:
-                log.flush()
-                (constant if done <= turn else decay).save(done, state)
-                saved = time.monotonic()
-
-    weights = to_torch(nnx.state(nnx.merge(graph, state.average, constants)))
-    before = {task: baseline(whole, task, scale) for task in tasks}
-    averaged = functools.partial(forward, state.average)
-    after = {task: validate(averaged, whole, task, scale) for task in tasks}
-    record = make_record(recipe, seed, (len(images), len(whole)), before, after)
-    return _write(out, weights, record | {"minutes": round(log.minutes)})
+    before = {task: baseline(run.whole, task, scale) for task in tasks}
+    averaged = functools.partial(run.forward, state.average)
+    after = {task: validate(averaged, run.whole, task, scale) for task in tasks}
+    counts = run.photographs, len(run.whole)
+    record = make_record(recipe, seed, counts, before, after)
+    return _write(out, weights, record | {"minutes": round(minutes)})
 
 
 def _write(out: Path, weights: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float, Float32, Shaped, UInt8
 
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade, degrade_patch
 from cem_jax.scene.degrade.rain import draw_rain
@@ -35,9 +36,9 @@ class TrainingData:
         seed: seed of all draws.
     """
 
-    clean: tuple[np.ndarray, ...]
-    reduced: tuple[np.ndarray, ...]
-    layers: np.ndarray
+    clean: tuple[UInt8[np.ndarray, "..."], ...]
+    reduced: tuple[UInt8[np.ndarray, "..."], ...]
+    layers: UInt8[np.ndarray, "layers side side"]
     tasks: Mapping[str, int]
     introduce: int
     scale: int
@@ -48,7 +49,7 @@ class TrainingData:
     @classmethod
     def make(
         cls,
-        photographs: list[np.ndarray],
+        photographs: list[UInt8[np.ndarray, "..."]],
         task: str,
         *,
         scale: int,
@@ -79,9 +80,12 @@ class TrainingData:
         reduced = tuple(degrade(image, "SR", 0, scale) for image in clean) if "SR" in tasks else ()
         count = _RAIN_LAYERS if "DR" in tasks else 0
         layers = [draw_rain((_RAIN_SIDE, _RAIN_SIDE), 1_000_000 + k)[1] for k in range(count)]
-        return cls(clean, reduced, np.array(layers), tasks, introduce, scale, patch, batch, seed)
+        rain = np.array(layers, np.uint8).reshape(count, _RAIN_SIDE, _RAIN_SIDE)
+        return cls(clean, reduced, rain, tasks, introduce, scale, patch, batch, seed)
 
-    def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, step: int
+    ) -> tuple[Float32[np.ndarray, "n h w c"], Float32[np.ndarray, "n H W c"]]:
         """Degraded and clean patches of one step, float32 [batch, side, side, 3] in [0, 1]."""
         random = np.random.default_rng((self.seed, step))
         learnt = 1 + step // self.introduce if self.introduce else len(self.tasks)
@@ -95,7 +99,7 @@ class TrainingData:
 
     def _pair(
         self, random: np.random.Generator, index: int, tasks: list[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Float[np.ndarray, "h w c"], Float[np.ndarray, "H W c"]]:
         task = tasks[int(random.integers(len(tasks))) if len(tasks) > 1 else 0]
         image, scale = self.clean[index], self.scale
         y = random.integers(image.shape[0] // scale - self.patch + 1)
@@ -112,7 +116,9 @@ class TrainingData:
         turns, mirror = int(random.integers(4)), int(random.integers(2))
         return _turn(degraded, turns, mirror), _turn(clean, turns, mirror)
 
-    def _rain(self, random: np.random.Generator, clean: np.ndarray) -> np.ndarray:
+    def _rain(
+        self, random: np.random.Generator, clean: Float[np.ndarray, "h w c"]
+    ) -> Float[np.ndarray, "h w c"]:
         layer = self.layers[random.integers(len(self.layers))]
         y, x = random.integers(_RAIN_SIDE - self.patch + 1, size=2)
         streaks = layer[y : y + self.patch, x : x + self.patch, None] / 255
@@ -130,12 +136,14 @@ def ahead(make: Callable[[int], Batch], steps: Iterable[int]) -> Iterator[Batch]
             yield batch
 
 
-def cut(image: np.ndarray, multiple: int) -> np.ndarray:
+def cut(image: Shaped[np.ndarray, "H W c"], multiple: int) -> Shaped[np.ndarray, "h w c"]:
     """The image without the rows and columns beyond a multiple."""
     h, w = (side // multiple * multiple for side in image.shape[:2])
     return image[:h, :w]
 
 
-def _turn(image: np.ndarray, turns: int, mirror: int) -> np.ndarray:
+def _turn(
+    image: Shaped[np.ndarray, "h w c"], turns: int, mirror: int
+) -> Shaped[np.ndarray, "rows columns c"]:
     image = np.rot90(image, turns)
     return image[:, ::-1] if mirror else image

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -48,7 +49,7 @@ class ADNet(nnx.Module):
         self.conv1_16 = Conv(width, channels, use_bias=False, init_scale=0.1, rngs=rngs)
         self.conv3 = Conv(2 * channels, channels, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, channels] -> the same shape."""
         x = x[..., ::-1] if self.turned else x
         y = x

@@ -9,6 +9,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import ESA, CALayer, Conv, PixelShuffle, Sequential, global_contrast
@@ -42,7 +43,7 @@ class BSConvU(nnx.Module):
             rngs=rngs,
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.dw(self.pw(x))
 
 
@@ -59,7 +60,7 @@ class ESDB(nnx.Module):
         self.esa = ESA(width, max(width // 4, 16), conv=BSConvU, activation=_gelu, rngs=rngs)
         self.cca = CALayer(width, statistic=global_contrast, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         kept, y = [], x
         for narrow, wide in (
             (self.c1_d, self.c1_r),
@@ -80,7 +81,7 @@ class OneStep(nnx.Module):
             Conv(width, out_channels * factor**2, rngs=rngs), PixelShuffle(factor)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.upsampleOneStep(x)
 
 
@@ -116,7 +117,7 @@ class BSRN(nnx.Module):
         self.c2 = BSConvU(num_feat, num_feat, init_scale=0.1, rngs=rngs)
         self.upsampler = OneStep(num_feat, num_out_ch, upscale, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         shallow = y = self.fea_conv(jnp.concatenate([x] * _COPIES, axis=-1))
         outputs = []

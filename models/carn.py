@@ -8,6 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -38,7 +39,7 @@ class Shift(nnx.Module):
     def __init__(self, sign: int):
         self.shifter = MeanShift(sign)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.shifter(x)
 
 
@@ -54,7 +55,7 @@ class EResidualBlock(nnx.Module):
             Conv(width, width, 1, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return jax.nn.relu(x + self.body(x))
 
 
@@ -71,7 +72,7 @@ class CascadingBlock(nnx.Module):
         self.b1 = EResidualBlock(width, group, rngs=rngs)
         _merges(self, width, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         gathered = [x]
         for merge in (self.c1, self.c2, self.c3):
             gathered.append(self.b1(x))
@@ -89,7 +90,7 @@ class Enlarge(nnx.Module):
             layers += [conv, ReLU(), PixelShuffle(step)]
         self.body = Sequential(*layers)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -101,7 +102,7 @@ class Branches(nnx.Module):
         for branch in _SCALES:
             setattr(self, f"up{branch}", Enlarge(branch, width, group, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return getattr(self, f"up{self.factor}")(x)
 
 
@@ -134,7 +135,7 @@ class CARNM(nnx.Module):
         self.upsample = Branches(scale, width, group, rngs=rngs)
         self.exit = Conv(width, 3, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, 3] -> [n, h * scale, w * scale, 3]."""
         y = self.entry(self.sub_mean(x))
         gathered = [y]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -32,14 +33,22 @@ _STRIP = (4, 16)
 _MULTIPLE = 16
 
 
-def _split(x: jax.Array, rows: int, columns: int) -> jax.Array:
+def _split(
+    x: Float[jax.Array, "n h w c"], rows: int, columns: int
+) -> Float[jax.Array, "n windows {rows}*{columns} c"]:
     """[n, h, w, c] -> [n, windows, rows * columns, c]."""
     n, h, w, c = x.shape
     x = x.reshape(n, h // rows, rows, w // columns, columns, c)
     return x.swapaxes(2, 3).reshape(n, -1, rows * columns, c)
 
 
-def _merge(windows: jax.Array, rows: int, columns: int, height: int, width: int) -> jax.Array:
+def _merge(
+    windows: Float[jax.Array, "n windows {rows}*{columns} c"],
+    rows: int,
+    columns: int,
+    height: int,
+    width: int,
+) -> Float[jax.Array, "n {height} {width} c"]:
     """[n, windows, rows * columns, c] -> [n, height, width, c], the inverse of `_split`."""
     n, _, _, c = windows.shape
     x = windows.reshape(n, height // rows, width // columns, rows, columns, c)
@@ -79,7 +88,13 @@ class StripAttention(nnx.Module):
         self.shifts = shifts
         self.pos = DynamicPosBias(dim, num_heads, rngs=rngs)
 
-    def __call__(self, q: jax.Array, k: jax.Array, v: jax.Array, offset: jax.Array) -> jax.Array:
+    def __call__(
+        self,
+        q: Float[jax.Array, "n h w c"],
+        k: Float[jax.Array, "n h w c"],
+        v: Float[jax.Array, "n h w c"],
+        offset: Float[jax.Array, "offsets 2"],
+    ) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, dim] each and the windows' offsets [offsets, 2] -> [n, h, w, dim]."""
         (_, h, w, _), (dy, dx) = v.shape, self.shifts
         bias = jnp.take(self.pos(offset), _position_index(*self.sides), 0)
@@ -120,7 +135,9 @@ class SRWABlock(nnx.Module):
         self.norm2 = LayerNorm(dim)
         self.mlp = Mlp(dim, round(dim * mlp_ratio), rngs=rngs)
 
-    def __call__(self, x: jax.Array, offset: tuple[jax.Array, jax.Array]) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], offset: tuple[jax.Array, jax.Array]
+    ) -> Float[jax.Array, "n h w c"]:
         q, k, v = jnp.split(self.qkv(self.norm1(x)), 3, axis=-1)
         halves = zip(*(jnp.split(t, 2, axis=-1) for t in (q, k, v)), offset, strict=True)
         parts = [getattr(self.attns, str(i))(*half) for i, half in enumerate(halves)]
@@ -137,7 +154,7 @@ class HFERB(nnx.Module):
         self.fc = Conv(half, half, 1, rngs=rngs)
         self.last_fc = Conv(dim, dim, 1, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         first, second = jnp.split(x, 2, axis=-1)
         parts = [self.conv(first), self.fc(max_pool(second, 3, 1, 1))]
         both = jax.nn.gelu(jnp.concatenate(parts, axis=-1), approximate=False)
@@ -158,7 +175,9 @@ class CrossAttention(nnx.Module):
         self.kv_dwconv = depthwise(2 * dim)
         self.project_out = Conv(dim, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, low: jax.Array, high: jax.Array) -> jax.Array:
+    def __call__(
+        self, low: Float[jax.Array, "n h w c"], high: Float[jax.Array, "n h w c"]
+    ) -> Float[jax.Array, "n h w c"]:
         q = self.q_dwconv(self.q(high))
         k, v = jnp.split(self.kv_dwconv(self.kv(low)), 2, axis=-1)
         return self.project_out(attend_channels(q, k, v, self.temperature[...]))
@@ -173,7 +192,9 @@ class HFB(nnx.Module):
         self.norm2 = Norm(dim, "WithBias")
         self.ffn = FeedForward(dim, expansion, rngs=rngs)
 
-    def __call__(self, low: jax.Array, high: jax.Array) -> jax.Array:
+    def __call__(
+        self, low: Float[jax.Array, "n h w c"], high: Float[jax.Array, "n h w c"]
+    ) -> Float[jax.Array, "n h w c"]:
         x = low + self.attn(self.norm1(low), high)
         return x + self.ffn(self.norm2(x))
 
@@ -203,7 +224,9 @@ class CRFB(nnx.Module):
             *(HFB(dim, num_heads, expansion, rngs=rngs) for _ in range(depth))
         )
 
-    def __call__(self, x: jax.Array, offset: tuple[jax.Array, jax.Array]) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], offset: tuple[jax.Array, jax.Array]
+    ) -> Float[jax.Array, "n h w c"]:
         for step in range(self.hf_blocks.length):
             plain, shifted = (getattr(self.srwa_blocks, str(2 * step + i)) for i in (0, 1))
             low, high = shifted(plain(x, offset), offset), getattr(self.hfer_blocks, str(step))(x)
@@ -227,7 +250,9 @@ class RCRFG(nnx.Module):
         self.residual_group = CRFB(dim, depth, num_heads, mlp_ratio, expansion, rngs=rngs)
         self.conv = Conv(dim, dim, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array, offset: tuple[jax.Array, jax.Array]) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], offset: tuple[jax.Array, jax.Array]
+    ) -> Float[jax.Array, "n h w c"]:
         return x + self.conv(self.residual_group(x, offset))
 
 
@@ -277,7 +302,7 @@ class CRAFT(nnx.Module):
             Conv(embed_dim, in_chans * upscale**2, rngs=rngs), PixelShuffle(upscale)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         first = features = self.conv_first(x - mean)

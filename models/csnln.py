@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .entry import Entry, OtherVariant
 from .layers import (
@@ -65,7 +66,7 @@ class InScaleAttention(nnx.Module):
         self.conv_match2 = _block(channel, channel // 2, 1, rngs)
         self.conv_assembly = _block(channel, channel, 1, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return non_local(self.conv_match1(x), self.conv_match2(x), self.conv_assembly(x))
 
 
@@ -81,7 +82,7 @@ class CrossScaleAttention(nnx.Module):
         self.conv_match_2 = _block(channel, channel // 2, 1, rngs)
         self.conv_assembly = _block(channel, channel, 1, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, channel] -> [n, 2 h, 2 w, channel], h and w even."""
         n, h, w, channels = x.shape
         places = h * w // 4
@@ -114,7 +115,7 @@ class ResBlock(nnx.Module):
             Conv(width, width, rngs=rngs), PReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return x + self.body(x)
 
 
@@ -127,7 +128,7 @@ class MultiSourceProjection(nnx.Module):
         self.upsample = _up(width, 6, 2, rngs)
         self.encoder = ResBlock(width, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         in_scale = self.upsample(self.down_attention(x))
         return in_scale + self.encoder(self.up_attention(x) - in_scale)
 
@@ -145,7 +146,9 @@ class SelfExemplarMining(nnx.Module):
         self.down_sample_4 = _down(width, 8, 4, rngs)
         self.error_encode_2 = _up(width, 8, 4, rngs)
 
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"]
+    ) -> tuple[Float[jax.Array, "n h w c"], Float[jax.Array, "n H W c"]]:
         """[n, h, w, width] -> the same and [n, 4 h, 4 w, width]."""
         double = self.multi_source_projection(x)
         double = double + self.error_encode(x - self.down_sample_1(double))
@@ -188,7 +191,7 @@ class CSNLN(nnx.Module):
         self.SEM = SelfExemplarMining(n_feats, rngs=rngs)
         self.tail = Sequential(Conv(n_feats * depth, n_colors, init_scale=0.1, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, n_colors] -> [n, 4 h, 4 w, n_colors]."""
         x = self.head(self.sub_mean(to_range(x, self.value_range)))
         _, estimates = lax.scan(lambda y, _: self.SEM(y), x, length=self.depth)

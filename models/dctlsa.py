@@ -8,6 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -16,12 +17,12 @@ from .layers import (
     LeakyReLU,
     Linear,
     Mlp,
+    PatchEmbed,
     PixelShuffle,
     Sequential,
     merge_windows,
     split_windows,
 )
-from .swinir import PatchEmbed
 
 _WINDOW = 16
 _HEADS = 5
@@ -37,7 +38,7 @@ class LocalModule(nnx.Module):
         self.pointwise_prenorm_1 = BatchNorm(dim)
         self.pointwise_conv_1 = Conv(dim, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = self.depthwise_conv(self.pointwise_conv_0(self.pointwise_prenorm_0(x)))
         return self.pointwise_conv_1(self.pointwise_prenorm_1(y))
 
@@ -57,7 +58,7 @@ class LinearAttention(nnx.Module):
         self.qkv = Linear(dim, 3 * dim, rngs=rngs)
         self.proj = Linear(dim, dim, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, dim] -> the same shape; the window's side divides h and w."""
         _, h, w, dim = x.shape
         local = x + self.local(x)
@@ -78,7 +79,7 @@ class Block(nnx.Module):
         self.attn = LinearAttention(dim, num_heads, rngs=rngs)
         self.mlp = Mlp(dim, hidden, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         rolled = jnp.roll(x, (-self.shift, -self.shift), (1, 2))
         x = jnp.roll(self.attn(rolled), (self.shift, self.shift), (1, 2))
         return x + self.mlp(x)
@@ -93,7 +94,7 @@ class BasicLayer(nnx.Module):
             *(Block(dim, num_heads, shift, hidden, rngs=rngs) for shift in (0, _WINDOW // 2))
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.blocks(self.patch_embed(x))
 
 
@@ -103,7 +104,7 @@ class PaddedLayer(nnx.Module):
     def __init__(self, dim: int, num_heads: int, hidden: int, *, rngs: nnx.Rngs):
         self.transformer_body = Sequential(BasicLayer(dim, num_heads, hidden, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         _, h, w, _ = x.shape
         padding = [(0, -side % _WINDOW) for side in (h, w)]
         full = jnp.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect")
@@ -116,7 +117,7 @@ class Pair(nnx.Module):
     def __init__(self, dim: int, num_heads: int, hidden: int, *, rngs: nnx.Rngs):
         self.body = Sequential(*(PaddedLayer(dim, num_heads, hidden, rngs=rngs) for _ in range(2)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.body(x)
 
 
@@ -160,7 +161,7 @@ class DCTLSA(nnx.Module):
         self.LR_conv = Conv(nf, nf, init_scale=0.1, rngs=rngs)
         self.upsampler = Sequential(Conv(nf, out_nc * upscale**2, rngs=rngs), PixelShuffle(upscale))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h * upscale, w * upscale, out_nc]."""
         shallow = y = self.fea_conv(x)
         gathered = [shallow]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -27,7 +28,7 @@ class ConvBlock(nnx.Module):
         self.conv = conv
         self.act = PReLU()
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.act(self.conv(x))
 
 
@@ -38,7 +39,7 @@ class DeconvBlock(nnx.Module):
         self.deconv = deconv
         self.act = PReLU()
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
         return self.act(self.deconv(x))
 
 
@@ -73,7 +74,7 @@ class DownBlock(nnx.Module):
         self.down_conv2 = _enlarge(width, scale, rngs=rngs)
         self.down_conv3 = _shrink(width, scale, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         x = x if self.conv is None else self.conv(x)
         low = self.down_conv1(x)
         return self.down_conv3(self.down_conv2(low) - x) + low
@@ -95,7 +96,7 @@ class UpBlock(nnx.Module):
         self.up_conv2 = _shrink(width, scale, rngs=rngs)
         self.up_conv3 = _enlarge(width, scale, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         x = x if self.conv is None else self.conv(x)
         high = self.up_conv1(x)
         return self.up_conv3(self.up_conv2(high) - x) + high
@@ -107,7 +108,7 @@ class Reconstruction(nnx.Module):
     def __init__(self, conv: Conv):
         self.conv = conv
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return self.conv(x)
 
 
@@ -167,7 +168,7 @@ class DDBPN(nnx.Module):
             Conv(results * base_filter, num_channels, init_scale=0.1, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * scale_factor, w * scale_factor, num_channels]."""
         features, high, results = self.feat1(self.feat0(x)), [], []
         for _ in range(self.passes):

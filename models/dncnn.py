@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import NoiseLevel
 from .entry import Entry, OtherVariant
@@ -90,7 +91,7 @@ class DnCNN(nnx.Module):
     ):
         self.model = _plain_stack(in_nc, out_nc, nc, nb, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, out_nc]."""
         return x - self.model(x)
 
@@ -139,7 +140,7 @@ class FDnCNN(nnx.Module):
         self.noise_level = Told(jnp.float32(noise_level))
         self.model = _plain_stack(in_nc + 1, out_nc, nc, nb, rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, out_nc]."""
         level = jnp.broadcast_to(self.noise_level[...].astype(x.dtype), (*x.shape[:3], 1))
         return self.model(jnp.concatenate([x, level], -1))

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -40,7 +41,7 @@ class LaplacianAttention(nnx.Module):
         self.c3 = BasicBlock(channel, hidden, dilation=7, rngs=rngs)
         self.c4 = BasicBlock(3 * hidden, channel, activation=Sigmoid, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         mean = global_mean(x)
         views = [self.c1(mean), self.c2(mean), self.c3(mean)]
         return x * self.c4(jnp.concatenate(views, axis=-1))
@@ -56,7 +57,7 @@ class DenseResidualLaplacian(nnx.Module):
         self.g = BasicBlock(8 * width, width, 1, rngs=rngs)
         self.ca = LaplacianAttention(width, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         for block in (self.r1, self.r2, self.r3):
             x = jnp.concatenate([x, block(x)], axis=-1)
         return self.ca(self.g(x))
@@ -68,7 +69,7 @@ class Shift(nnx.Module):
     def __init__(self, sign: int):
         self.shifter = MeanShift(sign)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.shifter(x)
 
 
@@ -82,7 +83,7 @@ class Steps(nnx.Module):
             layers += [Conv(width, width * step**2, rngs=rngs), ReLU(), PixelShuffle(step)]
         self.body = Sequential(*layers)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -92,7 +93,7 @@ class RectifiedUpsampler(nnx.Module):
     def __init__(self, factor: int, width: int, *, rngs: nnx.Rngs):
         self.up = Steps(factor, width, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.up(x)
 
 
@@ -123,7 +124,7 @@ class DRLN(nnx.Module):
         self.upsample = RectifiedUpsampler(factor, width, rngs=rngs)
         self.tail = Conv(width, 3, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, 3] -> [n, h * factor, w * factor, 3]."""
         shallow = compressed = skip = self.head(self.sub_mean(to_range(x, self.value_range)))
         number = 0

@@ -3,6 +3,7 @@
 import jax
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -42,12 +43,14 @@ class DRRN(nnx.Module):
         self.conv2 = Conv(128, 128, use_bias=False, init_scale=0.1, rngs=rngs)
         self.output = Conv(128, num_channels, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factors, w * factors, num_channels]."""
         enlarged = jax.nn.relu(resize_bicubic_align_corners(x, self.factors))
         features = jax.nn.relu(self.input(enlarged))
 
-        def block(y: jax.Array, _: None) -> tuple[jax.Array, None]:
+        def block(
+            y: Float[jax.Array, "n h w c"], _: None
+        ) -> tuple[Float[jax.Array, "n h w c"], None]:
             y = self.conv1(jax.nn.relu(y))
             return self.conv2(jax.nn.relu(y)) + features, None
 

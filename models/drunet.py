@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import NoiseLevel
 from .entry import Entry, OtherVariant
@@ -29,7 +30,7 @@ class ResBlock(nnx.Module):
             Conv(width, width, init_scale=0.1, use_bias=False, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.res(x)
 
 
@@ -79,7 +80,7 @@ class DRUNet(nnx.Module):
         self.m_up1 = up(nc[1], nc[0])
         self.m_tail = Conv(nc[0], out_nc, use_bias=False, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, out_nc]; h and w are multiples of 8."""
         level = jnp.broadcast_to(self.noise_level[...].astype(x.dtype), (*x.shape[:3], 1))
         x1 = self.m_head(jnp.concatenate([x, level], -1))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
@@ -60,7 +61,7 @@ class EDSR(nnx.Module):
             Conv(width, num_channels, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
         x = self.head(self.sub_mean(to_range(x, self.value_range)))
         y = self.add_mean(self.tail(x + self.body(x)))

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import Conv, PixelShuffle, Sequential
@@ -13,7 +14,7 @@ from .layers import Conv, PixelShuffle, Sequential
 class Tanh(nnx.Module):
     """Hyperbolic tangent."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return jnp.tanh(x)
 
 
@@ -45,7 +46,7 @@ class ESPCN(nnx.Module):
             Conv(width, num_channels * scale_factor**2, rngs=rngs), PixelShuffle(scale_factor)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * scale_factor, w * scale_factor, num_channels]."""
         return self.last_part(self.first_part(x))
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import NoiseLevel
 from .dncnn import stack_config
@@ -40,7 +41,7 @@ class FFDNet(nnx.Module):
             layers += [Conv(nc, nc, rngs=rngs), ReLU()]
         self.model = Sequential(*layers, Conv(nc, 4 * out_nc, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, out_nc]; odd sides are continued by their last pixel."""
         h, w = x.shape[1:3]
         x = jnp.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")

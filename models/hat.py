@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -21,10 +22,12 @@ from .layers import (
     Linear,
     Mlp,
     Pairs,
+    PatchEmbed,
     Sequential,
     Upsampler,
     WindowAttention,
     attend,
+    depths_of,
     from_range,
     merge_windows,
     relative_position_index,
@@ -32,7 +35,6 @@ from .layers import (
     split_windows,
     to_range,
 )
-from .swinir import PatchEmbed, depths_of
 from .value_range import RANGE
 
 _TAIL_WIDTH = 64
@@ -62,7 +64,7 @@ class CAB(nnx.Module):
             ChannelAttention(dim, squeeze_factor, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.cab(x)
 
 
@@ -89,7 +91,7 @@ class HAB(nnx.Module):
         self.norm2 = LayerNorm(dim)
         self.mlp = Mlp(dim, round(dim * mlp_ratio), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = self.norm1(x)
         x = x + self.attn(y) + self.conv_scale * self.conv_block(y)
         return x + self.mlp(self.norm2(x))
@@ -122,11 +124,11 @@ class OCAB(nnx.Module):
         self.norm2 = LayerNorm(dim)
         self.mlp = Mlp(dim, round(dim * mlp_ratio), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.proj(self._attend(self.qkv(self.norm1(x))))
         return x + self.mlp(self.norm2(x))
 
-    def _attend(self, qkv: jax.Array) -> jax.Array:
+    def _attend(self, qkv: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         """[n, h, w, 3 * dim] -> [n, h, w, dim]."""
         _, h, w, channels = qkv.shape
         q, kv = jnp.split(qkv, [channels // 3], axis=-1)
@@ -166,7 +168,7 @@ class AttenBlocks(nnx.Module):
         )
         self.overlap_attn = OCAB(dim, num_heads, window_size, overlap_ratio, mlp_ratio, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.overlap_attn(self.blocks(x))
 
 
@@ -177,7 +179,7 @@ class RHAG(nnx.Module):
         self.residual_group = AttenBlocks(dim, *arguments, rngs=rngs)
         self.conv = Conv(dim, dim, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.conv(self.residual_group(x))
 
 
@@ -243,7 +245,7 @@ class HAT(nnx.Module):
         self.upsample = Upsampler(upscale, _TAIL_WIDTH, rngs=rngs)
         self.conv_last = Conv(_TAIL_WIDTH, in_chans, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         first = self.conv_first(to_range(x - mean, self.value_range))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -35,7 +36,7 @@ class ConvBlock(nnx.Module):
         self.conv_2 = Conv(out_size, out_size, init_scale=0.1, rngs=rngs)
         self.norm = InstanceNorm(out_size // 2) if normalise else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         y = self.conv_1(x)
         if self.norm is not None:
             first, second = jnp.split(y, 2, axis=-1)
@@ -63,7 +64,9 @@ class DownBlock(ConvBlock):
             out_size, out_size, 4, stride=2, padding=1, use_bias=False, rngs=rngs
         )
 
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"]
+    ) -> tuple[Float[jax.Array, "n H W C"], Float[jax.Array, "n h w C"]]:
         """The output at half size and at full size."""
         y = super().__call__(x)
         return self.downsample(y), y
@@ -88,8 +91,11 @@ class FusingDownBlock(DownBlock):
         self.csff_dec = Conv(out_size, out_size, init_scale=0.1, rngs=rngs)
 
     def __call__(
-        self, x: jax.Array, encoded: jax.Array, decoded: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+        self,
+        x: Float[jax.Array, "n h w c"],
+        encoded: Float[jax.Array, "n h w C"],
+        decoded: Float[jax.Array, "n h w C"],
+    ) -> tuple[Float[jax.Array, "n H W C"], Float[jax.Array, "n h w C"]]:
         """The output at half size and at full size."""
         y = ConvBlock.__call__(self, x) + self.csff_enc(encoded) + self.csff_dec(decoded)
         return self.downsample(y), y
@@ -102,7 +108,9 @@ class UpBlock(nnx.Module):
         self.up = ConvTranspose(in_size, out_size, 2, stride=2, rngs=rngs)
         self.conv_block = ConvBlock(in_size, out_size, relu_slope, rngs=rngs)
 
-    def __call__(self, x: jax.Array, bridge: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], bridge: Float[jax.Array, "n H W C"]
+    ) -> Float[jax.Array, "n H W C"]:
         return self.conv_block(jnp.concatenate([self.up(x), bridge], -1))
 
 
@@ -171,7 +179,7 @@ class HINet(nnx.Module):
         self.cat12 = Conv(2 * wf, wf, 1, rngs=rngs)
         self.last = Conv(wf, in_chn, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chn] -> [n, h, w, in_chn]; h and w are multiples of 2**(depth - 1)."""
         y = self.conv_01(x)
         *down, lowest = self.down_path_1

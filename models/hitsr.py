@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -19,9 +20,11 @@ from .layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    PatchEmbed,
     PixelShuffle,
     Sequential,
     Stage,
+    depths_of,
     merge_windows,
     neighbours,
     offsets,
@@ -29,7 +32,6 @@ from .layers import (
     split_windows,
     windows,
 )
-from .swinir import PatchEmbed, depths_of
 
 _BASE = 8
 """Positions along a side of a window, at most, that values are gathered to."""
@@ -52,7 +54,7 @@ class DFE(nnx.Module):
         )
         self.linear = Conv(dim, dim, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.conv(x) * self.linear(x)
 
 
@@ -78,14 +80,16 @@ class SCC(nnx.Module):
         self.spatial_linear = Linear(self.cell**2, 1, rngs=rngs)
         self.pos = DynamicPosBias(dim, num_heads, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, dim] -> the same shape; `window_size` divides h and w."""
         _, h, w, _ = x.shape
         q, v = jnp.split(split_windows(self.qv(x), self.window_size), 2, axis=-1)
         both = jnp.concatenate([self._over_positions(q, v), self._over_channels(q, v)], axis=-1)
         return self.proj(merge_windows(both, self.window_size, h, w))
 
-    def _over_positions(self, q: jax.Array, v: jax.Array) -> jax.Array:
+    def _over_positions(
+        self, q: Float[jax.Array, "n windows pixels c"], v: Float[jax.Array, "n windows pixels c"]
+    ) -> Float[jax.Array, "n windows pixels c"]:
         """[n, windows, pixels, c] each -> [n, windows, pixels, c]."""
         gathered = self._gathered(v)
         q, gathered = (t.reshape(*t.shape[:3], self.num_heads, -1) for t in (q, gathered))
@@ -93,12 +97,16 @@ class SCC(nnx.Module):
         y = jnp.einsum("nwhqk,nwkhc->nwqhc", correlation + self._bias(q.dtype), gathered)
         return y.reshape(*y.shape[:3], -1)
 
-    def _over_channels(self, q: jax.Array, v: jax.Array) -> jax.Array:
+    def _over_channels(
+        self, q: Float[jax.Array, "n windows pixels c"], v: Float[jax.Array, "n windows pixels c"]
+    ) -> Float[jax.Array, "n windows pixels c"]:
         """[n, windows, pixels, c] each -> [n, windows, pixels, c]."""
         correlation = jnp.einsum("nwpi,nwpj->nwij", q, v) / q.shape[2]
         return jnp.einsum("nwij,nwpj->nwpi", correlation, v)
 
-    def _gathered(self, v: jax.Array) -> jax.Array:
+    def _gathered(
+        self, v: Float[jax.Array, "n windows pixels c"]
+    ) -> Float[jax.Array, "n windows gathered c"]:
         """A weighted sum over every cell of a window: [n, windows, pixels, c] to fewer pixels."""
         n, count, _, c = v.shape
         cell, base = self.cell, self.window_size // self.cell
@@ -106,7 +114,7 @@ class SCC(nnx.Module):
         cells = jnp.transpose(cells, (0, 1, 2, 4, 6, 3, 5))
         return self.spatial_linear(cells.reshape(n, count, base**2, c, cell**2))[..., 0]
 
-    def _bias(self, dtype: jnp.dtype) -> jax.Array:
+    def _bias(self, dtype: jnp.dtype) -> Float[jax.Array, "1 1 heads pixels gathered"]:
         """Means over every cell of the offsets' bias, [1, 1, heads, pixels, gathered pixels]."""
         side, cell, base = self.window_size, self.cell, self.window_size // self.cell
         bias = self.pos(jnp.asarray(offsets(side, side), dtype))
@@ -125,7 +133,7 @@ class DepthwiseConv(nnx.Module):
     def __init__(self, width: int, *, rngs: nnx.Rngs):
         self.depthwise_conv = Sequential(Conv(width, width, 5, groups=width, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return jax.nn.gelu(self.depthwise_conv(x), approximate=False)
 
 
@@ -137,7 +145,7 @@ class ConvFFN(nnx.Module):
         self.dwconv = DepthwiseConv(hidden, rngs=rngs)
         self.fc2 = Linear(hidden, dim, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = jax.nn.gelu(self.fc1(x), approximate=False)
         return self.fc2(y + self.dwconv(y))
 
@@ -158,7 +166,7 @@ class HierarchicalBlock(nnx.Module):
         self.norm2 = LayerNorm(dim)
         self.mlp = ConvFFN(dim, round(dim * mlp_ratio), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         _, h, w, _ = x.shape
         padding = [(0, -side % self.window_size) for side in (h, w)]
         full = jnp.pad(x, ((0, 0), *padding, (0, 0)), mode="reflect")
@@ -175,7 +183,7 @@ class BasicLayer(nnx.Module):
               for side in _SIDES[:depth])
         )  # fmt: skip
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.blocks(x)
 
 
@@ -186,7 +194,7 @@ class RHTB(nnx.Module):
         self.residual_group = BasicLayer(dim, depth, num_heads, mlp_ratio, rngs=rngs)
         self.conv = Conv(dim, dim, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.conv(self.residual_group(x))
 
 
@@ -231,7 +239,7 @@ class HiTSRF(nnx.Module):
             Conv(embed_dim, in_chans * upscale**2, rngs=rngs), PixelShuffle(upscale)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         first = self.conv_first(x - mean)

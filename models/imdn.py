@@ -8,12 +8,13 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import CALayer, Conv, LeakyReLU, PixelShuffle, Sequential, global_contrast
 
 
-def _lrelu(x: jax.Array) -> jax.Array:
+def _lrelu(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     return jax.nn.leaky_relu(x, 0.05)
 
 
@@ -31,7 +32,7 @@ class IMDModule(nnx.Module):
         self.c5 = Conv(gathered, in_channels, 1, init_scale=0.1, rngs=rngs)
         self.cca = CALayer(gathered, statistic=global_contrast, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         kept, y = [], x
         for conv in (self.c1, self.c2, self.c3):
             distilled, y = jnp.split(_lrelu(conv(y)), [self.distilled], axis=-1)
@@ -70,7 +71,7 @@ class IMDN(nnx.Module):
         self.LR_conv = Conv(nf, nf, init_scale=0.1, rngs=rngs)
         self.upsampler = Sequential(Conv(nf, out_nc * upscale**2, rngs=rngs), PixelShuffle(upscale))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h * upscale, w * upscale, out_nc]."""
         shallow = y = self.fea_conv(x)
         outputs = []

@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry, OtherVariant
 from .layers import Conv, ReLU, Sequential
@@ -27,7 +28,7 @@ class IRCNN(nnx.Module):
         tail = Conv(nc, out_nc, dilation=last, init_scale=0.1, rngs=rngs)
         self.model = Sequential(*layers, tail)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, out_nc]."""
         return x - self.model(x)
 

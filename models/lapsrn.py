@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import Conv, ConvTranspose, LeakyReLU, Sequential, neighbours, reach, transposed
@@ -20,7 +21,7 @@ class FeatureBlock(nnx.Module):
         layers += [_double(_WIDTH, rngs=rngs), LeakyReLU(0.2)]
         self.cov_block = Sequential(*layers)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
         return self.cov_block(x)
 
 
@@ -46,7 +47,7 @@ class LapSRN(nnx.Module):
         self.convt_R2 = Conv(_WIDTH, num_channels, **residual)
         self.convt_F2 = Sequential(FeatureBlock(rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * 4, w * 4, num_channels]."""
         features = self.convt_F1(jax.nn.leaky_relu(self.conv_input(x), 0.2))
         x = self.convt_I1(x) + self.convt_R1(features)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -18,11 +19,11 @@ def _conv(in_features: int, out_features: int, kernel_size: int, rngs: nnx.Rngs)
     return Conv(in_features, out_features, kernel_size, use_bias=False, rngs=rngs)
 
 
-def _halve(x: jax.Array) -> jax.Array:
+def _halve(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     return avg_pool(x, 2, 2)
 
 
-def _double(x: jax.Array) -> jax.Array:
+def _double(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     return upsample_bilinear(x, 2)
 
 
@@ -39,7 +40,9 @@ class SKFF(nnx.Module):
         self.conv_du = Sequential(_conv(width, hidden, 1, rngs), LeakyReLU(_SLOPE))
         self.fcs = nnx.List(_conv(hidden, width, 1, rngs) for _ in range(2))
 
-    def __call__(self, first: jax.Array, second: jax.Array) -> jax.Array:
+    def __call__(
+        self, first: Float[jax.Array, "n h w c"], second: Float[jax.Array, "n h w c"]
+    ) -> Float[jax.Array, "n h w c"]:
         hidden = self.conv_du(global_mean(first + second))
         logits = jnp.stack([fc(hidden) for fc in self.fcs])
         weights = jax.nn.softmax(logits, axis=0)
@@ -55,7 +58,7 @@ class ContextBlock(nnx.Module):
             _conv(width, width, 1, rngs), LeakyReLU(_SLOPE), _conv(width, width, 1, rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         weights = jax.nn.softmax(self.conv_mask(x), axis=(1, 2))
         context = jnp.sum(x * weights, axis=(1, 2), keepdims=True)
         return x + self.channel_add_conv(context)
@@ -78,7 +81,7 @@ class RCB(nnx.Module):
         self.body = Sequential(first, LeakyReLU(_SLOPE), second)
         self.gcnet = ContextBlock(width, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + jax.nn.leaky_relu(self.gcnet(self.body(x)), _SLOPE)
 
 
@@ -88,7 +91,7 @@ class Down(nnx.Module):
     def __init__(self, width: int, out: int, *, rngs: nnx.Rngs):
         self.bot = Sequential(_halve, _conv(width, out, 1, rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.bot(x)
 
 
@@ -98,7 +101,7 @@ class Up(nnx.Module):
     def __init__(self, width: int, out: int, *, rngs: nnx.Rngs):
         self.bot = Sequential(_conv(width, out, 1, rngs), _double)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.bot(x)
 
 
@@ -108,7 +111,7 @@ class Resize(nnx.Module):
     def __init__(self, step: Down | Up):
         self.body = Sequential(step)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -135,7 +138,7 @@ class MRB(nnx.Module):
         self.conv_out = _conv(top, top, 1, rngs)
         self.skff_top, self.skff_mid = SKFF(top, rngs=rngs), SKFF(mid, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         top, mid, bot = x, self.down2(x), self.down4(x)
         for up32, up21 in ((self.up32_1, self.up21_1), (self.up32_2, self.up21_2)):
             top, mid, bot = self.dau_top(top), self.dau_mid(mid), self.dau_bot(bot)
@@ -151,7 +154,7 @@ class RRG(nnx.Module):
         blocks = [MRB(widths, groups, rngs=rngs) for _ in range(depth)]
         self.body = Sequential(*blocks, _conv(widths[0], widths[0], 3, rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.body(x)
 
 
@@ -196,7 +199,7 @@ class MIRNetV2(nnx.Module):
         self.body = Sequential(*(RRG(widths, n_MRB, count, rngs=rngs) for count in groups))
         self.conv_out = Conv(widths[0], out_channels, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, inp_channels] -> [n, h, w, out_channels]; h and w are multiples of 4."""
         first = self.conv_in(x)
         if self.corrects:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -25,11 +26,11 @@ Levels = list[jax.Array]
 _STORED_SLOPE = "shallow_feat1.1.body.1.weight"
 
 
-def _halve(x: jax.Array) -> jax.Array:
+def _halve(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     return downsample_bilinear(x, 2)
 
 
-def _double(x: jax.Array) -> jax.Array:
+def _double(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     return upsample_bilinear(x, 2)
 
 
@@ -37,12 +38,12 @@ def _conv(in_features: int, out_features: int, kernel_size: int, rngs: nnx.Rngs)
     return Conv(in_features, out_features, kernel_size, use_bias=False, rngs=rngs)
 
 
-def _split(x: jax.Array, axis: int) -> jax.Array:
+def _split(x: Float[jax.Array, "n h w c"], axis: int) -> Float[jax.Array, "halves H W c"]:
     """The two halves of every image as images of their own, all first halves before the second."""
     return jnp.concatenate(jnp.split(x, 2, axis), 0)
 
 
-def _join(x: jax.Array, axis: int) -> jax.Array:
+def _join(x: Float[jax.Array, "n h w c"], axis: int) -> Float[jax.Array, "halves H W c"]:
     """Undoes `_split`."""
     return jnp.concatenate(jnp.split(x, 2, 0), axis)
 
@@ -64,7 +65,9 @@ class CAB(nnx.Module):
             Conv(width, width, init_scale=0.1, use_bias=False, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array, slope: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], slope: Float[jax.Array, "..."]
+    ) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, width], [1, 1, 1, 1] -> [n, h, w, width]."""
         y = getattr(self.body, "0")(x)
         y = getattr(self.body, "2")(jnp.where(y > 0, y, slope * y))
@@ -83,7 +86,9 @@ class CABs(Sequential):
     def __init__(self, width: int, depth: int = 2, *, rngs: nnx.Rngs):
         super().__init__(*(CAB(width, rngs=rngs) for _ in range(depth)))
 
-    def __call__(self, x: jax.Array, slope: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], slope: Float[jax.Array, "..."]
+    ) -> Float[jax.Array, "n h w c"]:
         for index in range(self.length):
             x = getattr(self, str(index))(x, slope)
         return x
@@ -96,7 +101,9 @@ class ShallowFeatures(nnx.Module):
         setattr(self, "0", _conv(3, width, 3, rngs))
         setattr(self, "1", CAB(width, stores_slope=stores_slope, rngs=rngs))
 
-    def __call__(self, x: jax.Array, slope: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], slope: Float[jax.Array, "..."]
+    ) -> Float[jax.Array, "n h w C"]:
         return getattr(self, "1")(getattr(self, "0")(x), slope)
 
 
@@ -106,7 +113,7 @@ class DownSample(nnx.Module):
     def __init__(self, width: int, more: int, *, rngs: nnx.Rngs):
         self.down = Sequential(_halve, _conv(width, width + more, 1, rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.down(x)
 
 
@@ -116,7 +123,7 @@ class UpSample(nnx.Module):
     def __init__(self, width: int, more: int, *, rngs: nnx.Rngs):
         self.up = Sequential(_double, _conv(width + more, width, 1, rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.up(x)
 
 
@@ -136,13 +143,15 @@ class Encoder(nnx.Module):
         self.down12 = DownSample(width, more, rngs=rngs)
         self.down23 = DownSample(width + more, more, rngs=rngs)
 
-    def __call__(self, x: jax.Array, slope: jax.Array, *before: Levels) -> Levels:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], slope: Float[jax.Array, "..."], *before: Levels
+    ) -> Levels:
         level1 = self.fuse(1, self.encoder_level1(x, slope), *before)
         level2 = self.fuse(2, self.encoder_level2(self.down12(level1), slope), *before)
         level3 = self.fuse(3, self.encoder_level3(self.down23(level2), slope), *before)
         return [level1, level2, level3]
 
-    def fuse(self, level: int, x: jax.Array) -> jax.Array:
+    def fuse(self, level: int, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """The features unchanged: there is no stage before."""
         return x
 
@@ -162,7 +171,9 @@ class FusingEncoder(Encoder):
             setattr(self, f"csff_enc{level}", _conv(channels, channels, 1, rngs))
             setattr(self, f"csff_dec{level}", _conv(channels, channels, 1, rngs))
 
-    def fuse(self, level: int, x: jax.Array, encoded: Levels, decoded: Levels) -> jax.Array:
+    def fuse(
+        self, level: int, x: Float[jax.Array, "n h w c"], encoded: Levels, decoded: Levels
+    ) -> Float[jax.Array, "n h w c"]:
         """Adds the features of that level of the stage before."""
         x = x + getattr(self, f"csff_enc{level}")(encoded[level - 1])
         return x + getattr(self, f"csff_dec{level}")(decoded[level - 1])
@@ -186,7 +197,7 @@ class Decoder(nnx.Module):
         self.up21 = UpSample(width, more, rngs=rngs)
         self.up32 = UpSample(width + more, more, rngs=rngs)
 
-    def __call__(self, encoded: Levels, slope: jax.Array) -> Levels:
+    def __call__(self, encoded: Levels, slope: Float[jax.Array, "n h w c"]) -> Levels:
         level3 = self.decoder_level3(encoded[2], slope)
         x = self.up32(level3) + self.skip_attn2(encoded[1], slope)
         level2 = self.decoder_level2(x, slope)
@@ -201,7 +212,9 @@ class ORB(nnx.Module):
         self.body = CABs(width, depth, rngs=rngs)
         setattr(self.body, str(depth), Conv(width, width, use_bias=False, rngs=rngs))
 
-    def __call__(self, x: jax.Array, slope: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], slope: Float[jax.Array, "..."]
+    ) -> Float[jax.Array, "n h w c"]:
         return x + getattr(self.body, str(self.body.length))(self.body(x, slope))
 
 
@@ -228,8 +241,12 @@ class ORSNet(nnx.Module):
             setattr(self, f"up_{part}2", Sequential(first, twice))
 
     def __call__(
-        self, x: jax.Array, encoded: Levels, decoded: Levels, slope: jax.Array
-    ) -> jax.Array:
+        self,
+        x: Float[jax.Array, "n h w c"],
+        encoded: Levels,
+        decoded: Levels,
+        slope: Float[jax.Array, "..."],
+    ) -> Float[jax.Array, "n h w c"]:
         encoded = [encoded[0], self.up_enc1(encoded[1]), self.up_enc2(encoded[2])]
         decoded = [decoded[0], self.up_dec1(decoded[1]), self.up_dec2(decoded[2])]
         for level in (1, 2, 3):
@@ -277,7 +294,7 @@ class MPRNet(nnx.Module):
         self.concat23 = _conv(2 * n_feat, inner, 3, rngs)
         self.tail = Conv(inner, 3, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, 3] -> [n, h, w, 3]; h and w are multiples of 8."""
         stored = getattr(getattr(self.shallow_feat1, "1").body, "1").weight
         slope = jnp.reshape(stored[...], (1, 1, 1, 1))

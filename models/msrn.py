@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -28,7 +29,7 @@ class MSRB(nnx.Module):
         self.conv_5_2 = Conv(2 * width, 2 * width, 5, rngs=rngs)
         self.confusion = Conv(4 * width, width, 1, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         y = jnp.concatenate([self.conv_3_1(x), self.conv_5_1(x)], -1)
         y = jax.nn.relu(y)
         y = jnp.concatenate([self.conv_3_2(y), self.conv_5_2(y)], -1)
@@ -69,7 +70,7 @@ class MSRN(nnx.Module):
             Conv(_WIDTH, num_channels, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
         # Inside, colours run from 0 to 255, but the mean that is subtracted is one in [0, 1].
         head = x = self.head(self.sub_mean(to_range(x, self.value_range)))

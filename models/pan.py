@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -20,7 +21,7 @@ from .layers import (
 )
 
 
-def _lrelu(x: jax.Array) -> jax.Array:
+def _lrelu(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     return jax.nn.leaky_relu(x, 0.2)
 
 
@@ -30,7 +31,7 @@ class PA(nnx.Module):
     def __init__(self, nf: int, *, rngs: nnx.Rngs):
         self.conv = Conv(nf, nf, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x * jax.nn.sigmoid(self.conv(x))
 
 
@@ -42,7 +43,7 @@ class PAConv(nnx.Module):
         self.k3 = Conv(nf, nf, use_bias=False, rngs=rngs)
         self.k4 = Conv(nf, nf, use_bias=False, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.k4(self.k3(x) * jax.nn.sigmoid(self.k2(x)))
 
 
@@ -57,7 +58,7 @@ class SCPA(nnx.Module):
         self.PAConv = PAConv(half, rngs=rngs)
         self.conv3 = Conv(2 * half, nf, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         a = _lrelu(self.k1(_lrelu(self.conv1_a(x))))
         b = _lrelu(self.PAConv(_lrelu(self.conv1_b(x))))
         return x + self.conv3(jnp.concatenate([a, b], axis=-1))
@@ -111,7 +112,7 @@ class PAN(nnx.Module):
             self.HRconv2 = Conv(unf, unf, rngs=rngs)
         self.conv_last = Conv(unf, out_nc, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h * scale, w * scale, out_nc]."""
         first = 2 if self.scale == 4 else self.scale
         y = self.conv_first(x)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
@@ -59,7 +60,7 @@ class PReNet(nnx.Module):
         )
         self.conv = Sequential(Conv(_WIDTH, 3, init_scale=0.1, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, 3] -> [n, h, w, 3]."""
         empty = jnp.zeros((*x.shape[:3], _WIDTH), x.dtype)
 

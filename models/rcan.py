@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
@@ -28,7 +29,9 @@ from .value_range import FOUND_RANGE, found_range, mean_of
 _FLICKR_MEAN = (0.4690, 0.4490, 0.4036)
 
 
-def _run(module: nnx.Module, stages: Iterable[str], x: jax.Array) -> jax.Array:
+def _run(
+    module: nnx.Module, stages: Iterable[str], x: Float[jax.Array, "n h w c"]
+) -> Float[jax.Array, "n H W C"]:
     for stage in stages:
         x = getattr(module, stage)(x)
     return x
@@ -48,7 +51,7 @@ class Residual(nnx.Module):
         for name, stage in stages.items():
             setattr(self, name, stage)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = _run(self, self.stages, x)
         return x + (y if self.scale == 1 else self.scale * y)
 
@@ -59,7 +62,7 @@ class Offset(nnx.Module):
     def __init__(self, sign: int, value_range: int):
         self.offset = tuple(sign * float(value_range) * value for value in DIV2K_MEAN)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + jnp.asarray(self.offset, x.dtype).reshape(1, 1, 1, 3)
 
 
@@ -167,7 +170,7 @@ class RCAN(nnx.Module):
             for name, stage in part.items():
                 setattr(self, name, stage)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         x = _run(self, self.entry, to_range(x, self.value_range))
         x = x + _run(self, self.trunk, x)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import Chain, Conv, LayerNorm, Sequential, pixel_shuffle, pixel_unshuffle
@@ -19,7 +20,7 @@ class BiasFreeLayerNorm(nnx.Module):
     def __init__(self, num_features: int):
         self.scale = nnx.Param(jnp.ones(num_features))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         scale = jnp.reshape(self.scale[...], (1,) * (x.ndim - 1) + (-1,))
         return x / jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + 1e-5) * scale
 
@@ -30,7 +31,7 @@ class Norm(nnx.Module):
     def __init__(self, dim: int, kind: str):
         self.body = {"WithBias": LayerNorm, "BiasFree": BiasFreeLayerNorm}[kind](dim)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.body(x)
 
 
@@ -44,17 +45,22 @@ class FeedForward(nnx.Module):
         self.dwconv = Conv(wide, wide, groups=wide, use_bias=False, rngs=rngs)
         self.project_out = Conv(hidden, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         gate, y = jnp.split(self.dwconv(self.project_in(x)), 2, axis=-1)
         return self.project_out(jax.nn.gelu(gate, approximate=False) * y)
 
 
-def _unit(x: jax.Array) -> jax.Array:
+def _unit(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     """X / max(norm, 1e-12) over the pixels, axis 1; differentiable at zero."""
     return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x * x, axis=1, keepdims=True), 1e-24))
 
 
-def attend_channels(q: jax.Array, k: jax.Array, v: jax.Array, temperature: jax.Array) -> jax.Array:
+def attend_channels(
+    q: Float[jax.Array, "n h w c"],
+    k: Float[jax.Array, "n h w c"],
+    v: Float[jax.Array, "n h w c"],
+    temperature: Float[jax.Array, "heads 1 1"],
+) -> Float[jax.Array, "n h w c"]:
     """Multi-head attention among channels, whose similarity is taken over all pixels.
 
     Args:
@@ -82,7 +88,7 @@ class ChannelAttention(nnx.Module):
         self.qkv_dwconv = Conv(3 * dim, 3 * dim, groups=3 * dim, use_bias=False, rngs=rngs)
         self.project_out = Conv(dim, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         q, k, v = jnp.split(self.qkv_dwconv(self.qkv(x)), 3, axis=-1)
         return self.project_out(attend_channels(q, k, v, self.temperature[...]))
 
@@ -104,7 +110,7 @@ class TransformerBlock(nnx.Module):
         self.norm2 = Norm(dim, layer_norm)
         self.ffn = FeedForward(dim, ffn_expansion_factor, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.attn(self.norm1(x))
         return x + self.ffn(self.norm2(x))
 
@@ -115,7 +121,7 @@ class PatchEmbed(nnx.Module):
     def __init__(self, in_c: int, embed_dim: int, *, rngs: nnx.Rngs):
         self.proj = Conv(in_c, embed_dim, use_bias=False, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return self.proj(x)
 
 
@@ -125,7 +131,7 @@ class Downsample(nnx.Module):
     def __init__(self, n_feat: int, *, rngs: nnx.Rngs):
         self.body = Sequential(Conv(n_feat, n_feat // 2, use_bias=False, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return pixel_unshuffle(self.body(x), 2)
 
 
@@ -135,7 +141,7 @@ class Upsample(nnx.Module):
     def __init__(self, n_feat: int, *, rngs: nnx.Rngs):
         self.body = Sequential(Conv(n_feat, 2 * n_feat, use_bias=False, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return pixel_shuffle(self.body(x), 2)
 
 
@@ -193,7 +199,7 @@ class TransformerUNet(nnx.Module):
         self.skip_conv = pointwise(dim, 2 * dim) if dual_pixel_task else None
         self.output = Conv(2 * dim, out_channels, use_bias=False, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, inp_channels] -> [n, h, w, out_channels]; 8 divides h and w."""
         first = self.patch_embed(x)
         level1 = self.encoder_level1(first)

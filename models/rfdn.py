@@ -8,13 +8,14 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import ESA, Conv, LeakyReLU, PixelShuffle, Sequential, from_range, to_range
 from .value_range import RANGE
 
 
-def _lrelu(x: jax.Array) -> jax.Array:
+def _lrelu(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     return jax.nn.leaky_relu(x, 0.05)
 
 
@@ -30,7 +31,7 @@ class RFDB(nnx.Module):
         self.c5 = Conv(4 * half, in_channels, 1, rngs=rngs)
         self.esa = ESA(in_channels, in_channels // 4, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         kept = []
         for narrow, wide in (
             (self.c1_d, self.c1_r),
@@ -80,7 +81,7 @@ class RFDN(nnx.Module):
         self.LR_conv = Conv(nf, nf, init_scale=0.1, rngs=rngs)
         self.upsampler = Sequential(Conv(nf, out_nc * upscale**2, rngs=rngs), PixelShuffle(upscale))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h * upscale, w * upscale, out_nc]."""
         shallow = y = self.fea_conv(to_range(x, self.value_range))
         outputs = []

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -36,7 +37,7 @@ class MergeRunDual(nnx.Module):
         self.body2 = branch(3, 4)
         self.body3 = Sequential(Conv(2 * width, width, init_scale=0.1, rngs=rngs), ReLU())
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return x + self.body3(jnp.concatenate([self.body1(x), self.body2(x)], axis=-1))
 
 
@@ -48,7 +49,7 @@ class FeatureAttention(nnx.Module):
         self.c1 = BasicBlock(channel, hidden, 1, rngs=rngs)
         self.c2 = BasicBlock(hidden, channel, 1, activation=Sigmoid, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return x * self.c2(self.c1(global_mean(x)))
 
 
@@ -61,7 +62,7 @@ class EnhancementAttentionModule(nnx.Module):
         self.r3 = RectifiedResBlock(width, mixing=True, rngs=rngs)
         self.ca = FeatureAttention(width, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.ca(self.r3(self.r2(self.r1(x))))
 
 
@@ -90,7 +91,7 @@ class RIDNet(nnx.Module):
             setattr(self, name, EnhancementAttentionModule(n_feats, rngs=rngs))
         self.tail = Conv(n_feats, 3, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, 3] -> [n, h, w, 3]."""
         x = to_range(x, self.value_range)
         y = repeat([getattr(self, name) for name in self.blocks], self.head(self.sub_mean(x)))

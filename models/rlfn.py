@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -29,7 +30,7 @@ class RLFB(nnx.Module):
         self.c5 = Conv(width, width, 1, rngs=rngs)
         self.esa = ESA(width, hidden, steps=("conv3",), rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = x
         for conv in (self.c1_r, self.c2_r, self.c3_r):
             y = jax.nn.leaky_relu(conv(y), 0.05)
@@ -79,7 +80,7 @@ class RLFN(nnx.Module):
             Conv(width, out_channels * upscale**2, rngs=rngs), PixelShuffle(upscale)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_channels] -> [n, h * upscale, w * upscale, out_channels]."""
         shallow = y = self.conv_1(to_range(x, self.value_range))
         for name in self.blocks:

@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -28,7 +29,7 @@ class NonLocal(nnx.Module):
         self.theta = Conv(width, hidden, 1, rngs=rngs)
         self.phi = Conv(width, hidden, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         mixed = non_local(self.theta(x), self.phi(x), self.g(x), softmax_axis=1)
         return x + self.W(mixed)
 
@@ -39,7 +40,7 @@ class TrunkBranch(nnx.Module):
     def __init__(self, width: int, *, rngs: nnx.Rngs):
         self.body = Sequential(*(ResBlock(width, rngs=rngs) for _ in range(2)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -63,7 +64,7 @@ class MaskBranch(nnx.Module):
         self.MB_RB3 = Sequential(*blocks(1))
         self.MB_1x1conv = Sequential(Conv(width, width, 1, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         x = self.MB_RB1(x)
         x = x + self.MB_Up(self.MB_RB2(self.MB_Down(x)))
         return jax.nn.sigmoid(self.MB_1x1conv(self.MB_RB3(x)))
@@ -78,7 +79,7 @@ class ResidualAttention(nnx.Module):
         self.RA_MB = Sequential(MaskBranch(width, *attention, rngs=rngs))
         self.RA_tail = Sequential(*(ResBlock(width, rngs=rngs) for _ in range(2)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         x = self.RA_RB1(x)
         return self.RA_tail(x + self.RA_TB(x) * self.RA_MB(x))
 
@@ -91,7 +92,7 @@ class Group(nnx.Module):
             ResidualAttention(width, *attention, rngs=rngs), Conv(width, width, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -139,7 +140,7 @@ class RNAN(nnx.Module):
             Conv(n_feats, num_channels, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
         x = self.head(self.sub_mean(to_range(x, self.value_range)))
         x = x + self.body_nl_high(self.body(self.body_nl_low(x)))

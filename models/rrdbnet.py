@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry, OtherVariant
 from .layers import (
@@ -29,7 +30,7 @@ _NAMES = {"trunk_conv": "conv_body", "HRconv": "conv_hr"} | {
 }
 
 
-def _activate(x: jax.Array) -> jax.Array:
+def _activate(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     return jax.nn.leaky_relu(x, 0.2)
 
 
@@ -52,7 +53,7 @@ class ResidualDenseBlock(nnx.Module):
         self.conv4 = conv(3, num_grow_ch)
         self.conv5 = conv(4, num_feat)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         features = x
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             features = jnp.concatenate([features, _activate(conv(features))], -1)
@@ -67,7 +68,7 @@ class RRDB(nnx.Module):
         self.rdb2 = ResidualDenseBlock(num_feat, num_grow_ch, rngs=rngs)
         self.rdb3 = ResidualDenseBlock(num_feat, num_grow_ch, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + 0.2 * self.rdb3(self.rdb2(self.rdb1(x)))
 
 
@@ -141,7 +142,7 @@ class RRDBNet(nnx.Module):
         self.conv_hr = Conv(num_feat, num_feat, rngs=rngs)
         self.conv_last = Conv(num_feat, num_out_ch, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * scale, w * scale, num_out_ch]."""
         _, h, w, _ = x.shape
         if self.unshuffle > 1:

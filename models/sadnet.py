@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -14,7 +15,7 @@ _DEFORMABLE_GROUPS = 8
 _LEVELS = (1, 2, 3, 4)
 
 
-def _rectify(x: jax.Array) -> jax.Array:
+def _rectify(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
     return jax.nn.leaky_relu(x, 0.2)
 
 
@@ -30,7 +31,7 @@ class ResBlock(nnx.Module):
         self.conv1 = Conv(width, width, rngs=rngs)
         self.conv2 = Conv(width, width, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.conv2(_rectify(self.conv1(x)))
 
 
@@ -47,7 +48,7 @@ class WideningResBlock(ResBlock):
         super().__init__(width, rngs=rngs)
         self.conv0 = Conv(in_features, width, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return super().__call__(self.conv0(x))
 
 
@@ -70,7 +71,7 @@ class ContextBlock(nnx.Module):
         self.branches = tuple(names)
         self.fusion = Conv(len(names) * inner, width, 1, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         y = self.conv0(x)
         found = [_rectify(getattr(self, name)(y)) for name in self.branches]
         return x + self.fusion(jnp.concatenate(found, -1))
@@ -89,7 +90,7 @@ class OffsetBlock(nnx.Module):
         self.offset_conv1 = Conv(width, out, rngs=rngs)
         self.offset_conv3 = Conv(out, out, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return _rectify(self.offset_conv3(_rectify(self.offset_conv1(x))))
 
 
@@ -106,7 +107,9 @@ class RefiningOffsetBlock(OffsetBlock):
         super().__init__(width, out, rngs=rngs)
         self.offset_conv2 = Conv(2 * out, out, rngs=rngs)
 
-    def __call__(self, x: jax.Array, coarse: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], coarse: Float[jax.Array, "n H W C"]
+    ) -> Float[jax.Array, "n h w C"]:
         y = _rectify(self.offset_conv1(x))
         # An offset of one pixel is one of two pixels at twice the size.
         y = jnp.concatenate([y, 2.0 * upsample_bilinear(coarse, 2)], -1)
@@ -128,7 +131,9 @@ class RSABlock(nnx.Module):
         )
         self.conv1 = Conv(width, width, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array, guide: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], guide: Float[jax.Array, "n h w C"]
+    ) -> Float[jax.Array, "n h w c"]:
         return x + self.conv1(_rectify(self.dcnpack(x, guide)))
 
 
@@ -182,7 +187,7 @@ class SADNet(nnx.Module):
         self.offset4 = OffsetBlock(widths[4], offset_channel, rngs=rngs)
         self.out = Conv(n_channel, output_channel, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, input_channel] -> [n, h, w, output_channel]; h and w are multiples of 8."""
         y = self.res1(x)
         skips = {}

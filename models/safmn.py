@@ -8,6 +8,7 @@ import math
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -42,7 +43,7 @@ class SAFM(nnx.Module):
         )
         self.aggr = Conv(dim, dim, 1, use_bias=use_bias, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         _, h, w, _ = x.shape
         maps = []
         for level, part in enumerate(jnp.split(x, _LEVELS, axis=-1)):
@@ -66,7 +67,7 @@ class CCM(nnx.Module):
             Conv(hidden, dim, 1, use_bias=use_bias, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return self.ccm(x)
 
 
@@ -78,7 +79,7 @@ class AttBlock(nnx.Module):
         self.safm = SAFM(dim, (1, 2, 4, 8), True, rngs=rngs)
         self.ccm = CCM(dim, hidden, True, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.safm(self.norm1(x))
         return x + self.ccm(self.norm2(x))
 
@@ -90,7 +91,7 @@ class ChallengeBlock(nnx.Module):
         self.safm = SAFM(dim, (1, 4, 8, 16), False, rngs=rngs)
         self.ccm = CCM(dim, hidden, False, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.safm(x)
         return x + self.ccm(x)
 
@@ -102,7 +103,7 @@ class GRN(nnx.Module):
         self.gamma = nnx.Param(jnp.zeros((1, dim, 1, 1)))
         self.beta = nnx.Param(jnp.zeros((1, dim, 1, 1)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         gamma, beta = (jnp.reshape(p[...], (1, 1, 1, -1)) for p in (self.gamma, self.beta))
         norm = jnp.sqrt(jnp.sum(jnp.square(x), axis=(1, 2), keepdims=True))
         relative = norm / (jnp.mean(norm, axis=-1, keepdims=True) + 1e-6)
@@ -150,7 +151,7 @@ class SAFMN(nnx.Module):
             Conv(dim, colours * upscaling_factor**2, rngs=rngs), PixelShuffle(upscaling_factor)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, colours] -> [n, h * factor, w * factor, colours]."""
         shallow = self.to_feat(x)
         return self.to_img(shallow + self.feats(shallow))
@@ -204,7 +205,7 @@ class SAFMNChallenge(nnx.Module):
             PixelShuffle(upscaling_factor),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, colours] -> [n, h * factor, w * factor, colours]."""
         correction = self.to_img(self.feats(self.norm(self.to_feat(x))))
         return correction + upsample_bilinear(x, self.factor)

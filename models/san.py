@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry, OtherVariant
 from .layers import (
@@ -61,7 +62,7 @@ def _second_order_attention(width: int, reduction: int, rngs: nnx.Rngs) -> CALay
 class MaxPool(nnx.Module):
     """Maximum over 2 x 2 pixels."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return max_pool(x, 2, 2)
 
 
@@ -74,7 +75,7 @@ class NonLocal(nnx.Module):
         self.theta = Conv(width, hidden, 1, rngs=rngs)
         self.phi = Sequential(Conv(width, hidden, 1, rngs=rngs), MaxPool())
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return x + self.W(non_local(self.theta(x), self.phi(x), self.g(x)))
 
 
@@ -85,7 +86,7 @@ class RegionNonLocal(nnx.Module):
         self.soca = _second_order_attention(width, 8, rngs)
         self.non_local = NonLocal(width, hidden, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         rows = []
         for half in jnp.split(x, [x.shape[1] // 2], axis=1):
             quarters = jnp.split(half, [x.shape[2] // 2], axis=2)
@@ -101,7 +102,7 @@ class ResBlock(nnx.Module):
             Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return x + self.conv_first(x)
 
 
@@ -164,7 +165,7 @@ class SAN(nnx.Module):
             Conv(n_feats, num_channels, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factor, w * factor, num_channels]."""
         x = self.head(self.sub_mean(to_range(x, self.value_range)))
         y = self.non_local(x)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -42,7 +43,7 @@ class WMSA(nnx.Module):
         self.relative_position_params = nnx.Param(init(rngs.params(), shape))
         self.linear = Linear(dim, dim, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         table = self.relative_position_params[...]
         bias = table.reshape(table.shape[0], -1)[:, relative_position_index(_WINDOW)]
         return self.linear(attend_in_windows(self.embedding_layer(x), bias, _WINDOW, self.shift))
@@ -59,7 +60,7 @@ class Block(nnx.Module):
             Linear(dim, 4 * dim, rngs=rngs), GELU(), Linear(4 * dim, dim, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.msa(self.ln1(x))
         return x + self.mlp(self.ln2(x))
 
@@ -78,7 +79,7 @@ class ConvTransBlock(nnx.Module):
             Conv(half, half, use_bias=False, init_scale=0.1, rngs=rngs),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         local, wide = jnp.split(self.conv1_1(x), 2, axis=-1)
         branches = [local + self.conv_block(local), self.trans_block(wide)]
         return x + self.conv1_2(jnp.concatenate(branches, axis=-1))
@@ -87,7 +88,7 @@ class ConvTransBlock(nnx.Module):
 class Up(Sequential):
     """A transposed convolution that doubles the size, then blocks in pairs."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         doubling, *blocks = (getattr(self, str(index)) for index in range(self.length))
         return Pairs(*blocks)(doubling(x))
 
@@ -138,7 +139,7 @@ class SCUNet(nnx.Module):
         self.m_up1 = up(dim, depths[6])
         self.m_tail = Sequential(Conv(dim, in_nc, use_bias=False, init_scale=0.1, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_nc] -> [n, h, w, in_nc]."""
         _, h, w, _ = x.shape
         padding = [(0, -side % _MULTIPLE) for side in (h, w)]

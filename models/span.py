@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import (
@@ -53,7 +54,7 @@ class Conv3XC(nnx.Module):
     def __init__(self, c_in: int, c_out: int, *, init_scale: float = 1.0, rngs: nnx.Rngs):
         self.eval_conv = Conv(c_in, c_out, init_scale=init_scale, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return self.eval_conv(x)
 
 
@@ -64,7 +65,9 @@ class SPAB(nnx.Module):
         for step in (1, 2, 3):
             setattr(self, f"c{step}_r", Conv3XC(width, width, rngs=rngs))
 
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"]
+    ) -> tuple[Float[jax.Array, "n h w c"], Float[jax.Array, "n h w c"]]:
         """[n, h, w, width] -> the block's result and its first activation, of the same shape."""
         first = jax.nn.silu(self.c1_r(x))
         y = self.c3_r(jax.nn.silu(self.c2_r(first)))
@@ -111,7 +114,7 @@ class SPAN(nnx.Module):
             Conv(width, num_out_ch * upscale**2, init_scale=0.1, rngs=rngs), PixelShuffle(upscale)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         mean = jnp.asarray(self.mean, x.dtype).reshape(1, 1, 1, -1)
         shallow = y = self.conv_1(to_range(x - mean, self.value_range))

@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -35,7 +36,7 @@ class SRCNN(nnx.Module):
         self.conv2 = Conv(64, 32, 5, rngs=rngs)
         self.conv3 = Conv(32, num_channels, 5, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * factors, w * factors, num_channels]."""
         x = resize_bicubic_align_corners(x, self.factors)
         x = jax.nn.relu(self.conv1(x))

@@ -6,6 +6,7 @@ Two networks of this paper are in use; they differ in what a dense block keeps o
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import Conv, ConvTranspose, ReLU, Sequential, neighbours, reach, transposed
@@ -17,14 +18,14 @@ class ConvLayer(nnx.Module):
     def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
         self.conv = Conv(in_features, out_features, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return jax.nn.relu(self.conv(x))
 
 
 class DenseLayer(ConvLayer):
     """The input, and behind it relu(conv(x))."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return jnp.concatenate([x, super().__call__(x)], -1)
 
 
@@ -36,7 +37,7 @@ class GrowingBlock(nnx.Module):
             *(DenseLayer(in_features + i * growth, growth, rngs=rngs) for i in range(depth))
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return self.block(x)
 
 
@@ -49,7 +50,7 @@ class RestartingBlock(nnx.Module):
             *(DenseLayer(i * growth, growth, rngs=rngs) for i in range(1, depth)),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w C"]:
         return jnp.concatenate([x, self.block(x)], -1)
 
 
@@ -92,7 +93,7 @@ class SRDenseNet(nnx.Module):
         self.convt2 = ConvTranspose(128, 128, 4, stride=2, padding=1, rngs=rngs)
         self.conv2 = Conv(128, num_channels, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * 4, w * 4, num_channels]."""
         x = self.denseblock(jax.nn.relu(self.conv1(x)))
         return self.conv2(self.convt2(self.convt1(self.Bottleneck(x))))
@@ -155,7 +156,7 @@ class SRDenseNet17(nnx.Module):
         )
         self.reconstruction = Conv(256, num_channels, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_channels] -> [n, h * 4, w * 4, num_channels]."""
         x = self.dense_blocks(self.conv(x))
         return self.reconstruction(self.deconv(self.bottleneck(x)))

@@ -8,6 +8,7 @@ import math
 import jax
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry
 from .layers import Conv, ResidualBlockNoBN, Sequential, pixel_shuffle, upsample_bilinear
@@ -49,7 +50,7 @@ class SRResNet(nnx.Module):
         """Factors of the upsampling layers."""
         return {1: (), 4: (2, 2)}.get(self.upscale, (self.upscale,))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         features = self.body(jax.nn.leaky_relu(self.conv_first(x), 0.1))
         for index, step in enumerate(self._steps):

@@ -4,6 +4,7 @@ import math
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .entry import Entry, OtherVariant
 from .layers import Conv, PReLU, Sequential, pixel_shuffle, upsample_nearest
@@ -38,7 +39,7 @@ class SRVGGNetCompact(nnx.Module):
         last = Conv(num_feat, num_out_ch * upscale**2, init_scale=0.1, rngs=rngs)
         self.body = Sequential(*layers, last)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, num_in_ch] -> [n, h * upscale, w * upscale, num_out_ch]."""
         return pixel_shuffle(self.body(x), self.upscale) + upsample_nearest(x, self.upscale)
 

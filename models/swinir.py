@@ -7,21 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry, OtherVariant
 from .layers import (
     DIV2K_MEAN,
+    RSTB,
     Chain,
     Conv,
     LayerNorm,
     LeakyReLU,
-    Mlp,
-    Pairs,
+    PatchEmbed,
     Sequential,
     Stage,
     Upsampler,
-    WindowAttention,
+    closing,
+    depths_of,
     enlarged,
     from_range,
     neighbours,
@@ -36,110 +38,6 @@ from .layers import (
 
 _JPEG_WINDOW = 7
 """Side of the windows of the networks for JPEG, whose blocks of 8 pixels no grid should repeat."""
-
-
-def depths_of(shapes: dict[str, tuple[int, ...]], end: str = ".attn.qkv.weight") -> tuple[int, ...]:
-    """Number of blocks in every group, from the shapes of a torch state dict.
-
-    Args:
-        shapes: by torch key.
-        end: of a key that every block has once.
-    """
-    groups = [int(key.split(".")[1]) for key in shapes if key.endswith(end)]
-    return tuple(groups.count(group) for group in range(max(groups) + 1))
-
-
-class PatchEmbed(nnx.Module):
-    """Normalisation of the first features; patches are single pixels."""
-
-    def __init__(self, embed_dim: int):
-        self.norm = LayerNorm(embed_dim)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.norm(x)
-
-
-class SwinTransformerBlock(nnx.Module):
-    """Window attention and feed-forward part, each around a skip."""
-
-    def __init__(
-        self,
-        dim: int,
-        num_heads: int,
-        window_size: int,
-        shift: int,
-        mlp_ratio: float,
-        *,
-        rngs: nnx.Rngs,
-    ):
-        self.norm1 = LayerNorm(dim)
-        self.attn = WindowAttention(dim, window_size, num_heads, shift, rngs=rngs)
-        self.norm2 = LayerNorm(dim)
-        self.mlp = Mlp(dim, round(dim * mlp_ratio), rngs=rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class BasicLayer(nnx.Module):
-    """Swin blocks whose windows are plain and shifted by half in turn."""
-
-    def __init__(
-        self,
-        dim: int,
-        depth: int,
-        num_heads: int,
-        window_size: int,
-        mlp_ratio: float,
-        *,
-        rngs: nnx.Rngs,
-    ):
-        shifts = [0 if i % 2 == 0 else window_size // 2 for i in range(depth)]
-        self.blocks = Pairs(
-            *(
-                SwinTransformerBlock(dim, num_heads, window_size, shift, mlp_ratio, rngs=rngs)
-                for shift in shifts
-            )
-        )
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return self.blocks(x)
-
-
-def _closing(dim: int, resi_connection: str, rngs: nnx.Rngs) -> Conv | Sequential:
-    """What stands at the end of a skip: one convolution, or three with a bottleneck."""
-    if resi_connection == "1conv":
-        return Conv(dim, dim, init_scale=0.1, rngs=rngs)
-    hidden = dim // 4
-    return Sequential(
-        Conv(dim, hidden, rngs=rngs),
-        LeakyReLU(0.2),
-        Conv(hidden, hidden, 1, rngs=rngs),
-        LeakyReLU(0.2),
-        Conv(hidden, dim, init_scale=0.1, rngs=rngs),
-    )
-
-
-class RSTB(nnx.Module):
-    """x + conv(swin blocks(x))."""
-
-    def __init__(
-        self,
-        dim: int,
-        depth: int,
-        num_heads: int,
-        window_size: int,
-        mlp_ratio: float,
-        resi_connection: str,
-        *,
-        rngs: nnx.Rngs,
-    ):
-        self.residual_group = BasicLayer(dim, depth, num_heads, window_size, mlp_ratio, rngs=rngs)
-        self.conv = _closing(dim, resi_connection, rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x + self.conv(self.residual_group(x))
 
 
 class SwinIR(nnx.Module):
@@ -207,7 +105,7 @@ class SwinIR(nnx.Module):
             )
         )
         self.norm = LayerNorm(embed_dim)
-        self.conv_after_body = _closing(embed_dim, resi_connection, rngs)
+        self.conv_after_body = closing(embed_dim, resi_connection, rngs)
         if upsampler == "pixelshuffledirect":
             self.upsample = Sequential(Conv(embed_dim, in_chans * upscale**2, rngs=rngs))
             return
@@ -223,7 +121,7 @@ class SwinIR(nnx.Module):
             self.conv_hr = Conv(width, width, rngs=rngs)
         self.conv_last = Conv(width, in_chans, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in_chans] -> [n, h * upscale, w * upscale, in_chans]."""
         _, h, w, _ = x.shape
         padding = [(0, -side % self.window_size) for side in (h, w)]
@@ -236,7 +134,9 @@ class SwinIR(nnx.Module):
         y = from_range(y, self.value_range) + mean
         return y[:, : h * self.upscale, : w * self.upscale]
 
-    def _to_image(self, x: jax.Array, features: jax.Array) -> jax.Array:
+    def _to_image(
+        self, x: Float[jax.Array, "n h w c"], features: Float[jax.Array, "n h w C"]
+    ) -> Float[jax.Array, "n H W c"]:
         """The image without its mean, from the input image without its mean and the features."""
         if self.upsampler == "":
             return x + self.conv_last(features)

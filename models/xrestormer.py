@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .argument import Argument
 from .entry import Entry
@@ -38,7 +39,9 @@ class RelPosEmb(nnx.Module):
         self.rel_height = nnx.Param(init(rngs.params(), (2 * rel_size - 1, dim_head)))
         self.rel_width = nnx.Param(init(rngs.params(), (2 * rel_size - 1, dim_head)))
 
-    def __call__(self, q: jax.Array) -> jax.Array:
+    def __call__(
+        self, q: Float[jax.Array, "n windows queries heads c"]
+    ) -> Float[jax.Array, "n windows heads queries keys"]:
         """[n, windows, queries, heads, dim_head] -> [n, windows, heads, queries, keys]."""
         n, windows, _, heads, channels = q.shape
         size, keys = self.block_size, self.rel_size
@@ -74,7 +77,7 @@ class OCAB(nnx.Module):
         self.project_out = Conv(inner, dim, 1, use_bias=False, init_scale=0.1, rngs=rngs)
         self.rel_pos_emb = RelPosEmb(window_size, self.overlapping_size, dim_head, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         _, h, w, _ = x.shape
         qkv = self.qkv(x)
         q, kv = jnp.split(qkv, [qkv.shape[-1] // 3], axis=-1)
@@ -113,7 +116,7 @@ class TransformerBlock(nnx.Module):
         self.channel_ffn = FeedForward(dim, ffn_expansion_factor, rngs=rngs)
         self.spatial_ffn = FeedForward(dim, ffn_expansion_factor, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         x = x + self.channel_attn(self.norm1(x))
         x = x + self.channel_ffn(self.norm2(x))
         x = x + self.spatial_attn(self.norm3(x))
@@ -188,7 +191,7 @@ class XRestormer(TransformerUNet):
         )
         self.scale = scale
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
         """[n, h, w, inp_channels] -> [n, h * scale, w * scale, out_channels].
 
         8 * window_size divides h * scale and w * scale.

@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 from html import escape
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ORDER = (
 """Folders from the ground up: each imports only from those before it."""
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Every module of the package, by its name as it is imported."""
     found = {}
@@ -32,9 +34,21 @@ def modules() -> dict[str, Path]:
 
 def imports_of(name: str, path: Path, known: set[str]) -> set[str]:
     """The modules of ours that a module imports, anywhere in its text."""
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    return imports_in(path.read_text(), name, path.name == "__init__.py", known)
+
+
+def imports_in(text: str, name: str, is_folder: bool, known: set[str]) -> set[str]:
+    """The modules of ours that a text imports, also by their names as strings.
+
+    Args:
+        text: of the module.
+        name: of the module, as it is imported.
+        is_folder: whether it is the `__init__` of a folder.
+        known: names of all modules.
+    """
+    package = name.split(".") if is_folder else name.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -42,9 +56,12 @@ def imports_of(name: str, path: Path, known: set[str]) -> set[str]:
             source = ".".join([*base, *(node.module.split(".") if node.module else [])])
             inner = {f"{source}.{alias.name}" for alias in node.names}
             found.update((inner & known) or {source})
+        elif isinstance(node, ast.Constant) and node.value in known:  # for `import_module`
+            found.add(node.value)
     return {module for module in found if module.split(".")[0] == "cem_jax"} - {name}
 
 
+@functools.cache
 def graph() -> dict[str, set[str]]:
     """What each module imports of ours."""
     known = modules()
@@ -57,6 +74,7 @@ def folder_of(module: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in (*ORDER, "experiments") else "root"
 
 
+@functools.cache
 def folders() -> dict[str, set[str]]:
     """What each folder imports of the others."""
     found: dict[str, set[str]] = {folder: set() for folder in ORDER}

@@ -1,4 +1,4 @@
-"""Two virtual CPU devices, strict broadcasting and checked arrays for every test."""
+"""Two virtual CPU devices, strict broadcasting and types, and checked arrays for every test."""
 
 import os
 import sys
@@ -17,6 +17,7 @@ from cem_jax.network.host import OnHost
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 assert not set(CHECKED) & set(sys.modules)  # what is imported already would not be checked
 jaxtyping.install_import_hook(CHECKED, "shapes.checked")

@@ -13,7 +13,8 @@ import numpy as np
 
 CHECKED = (
     "cem_jax.outcome", "cem_jax.grid", "cem_jax.plans", "cem_jax.map", "cem_jax.pool",
-    "cem_jax.scene", "cem_jax.sweep", "cem_jax.effects", "cem_jax.attribution",
+    "cem_jax.scene", "cem_jax.sweep", "cem_jax.effects", "cem_jax.attribution", "cem_jax.held",
+    "cem_jax.inside", "cem_jax.view", "cem_jax.jobs", "cem_jax.experiments", "cem_jax.models",
     *(f"cem_jax.cone.{name}" for name in ("analyse", "baseline", "classes", "counts", "execute",
                                           "reach", "regions", "transform", "windows")),
 )  # fmt: skip

@@ -10,9 +10,9 @@ from jaxtyping import Float, Float64
 
 from cem_jax.arguments import whole_number
 from cem_jax.arrays import AnyArray
-from cem_jax.attribution.integral import Region
+from cem_jax.attribution.integral import RegionOutcome
 from cem_jax.attribution.path import (
-    Path,
+    ImagePath,
     Sharpening,
     brightening,
     fading_from_black,
@@ -92,7 +92,7 @@ def local_attribution_map(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    region = Region(network, scene, roi, _raw, outcome)
+    region = RegionOutcome(network, scene, roi, _raw, outcome)
     most = (min(scene.degraded.shape[:2]) - 1) / 3
     if not (np.isfinite(sigma) and sigma > 0 and kernel_radius(sigma) <= 3 * most):
         raise ValueError(
@@ -135,7 +135,7 @@ def integrated_gradients(
     """
     if start not in _STRAIGHT:
         raise ValueError(f"start={start!r}: expected one of {', '.join(_STRAIGHT)}")
-    region = Region(network, scene, roi, clip, outcome)
+    region = RegionOutcome(network, scene, roi, clip, outcome)
     return _integral("integrated gradients", region, _STRAIGHT[start], steps, chunk, start=start)
 
 
@@ -159,7 +159,7 @@ def gradient_map(
     Raises:
         ValueError: arguments that do not fit; the message names them.
     """
-    region = Region(network, scene, roi, clip, outcome)
+    region = RegionOutcome(network, scene, roi, clip, outcome)
     return _record("gradient", region, region.mean_rate(brightening, np.zeros(1), 1), math.nan)
 
 
@@ -168,7 +168,12 @@ def _raw(restored: Float[jax.Array, "h w c"]) -> Float[jax.Array, "h w c"]:
 
 
 def _integral(
-    method: str, region: Region, path: Path, steps: int, chunk: int | None, **parameters: Any
+    method: str,
+    region: RegionOutcome,
+    path: ImagePath,
+    steps: int,
+    chunk: int | None,
+    **parameters: Any,
 ) -> Attribution:
     """The integral along a path, by the midpoint rule."""
     steps = whole_number("steps", steps, 1)
@@ -181,7 +186,7 @@ def _integral(
 
 def _record(
     method: str,
-    region: Region,
+    region: RegionOutcome,
     attribution: Float64[np.ndarray, "h w"],
     at_start: float,
     **parameters: Any,

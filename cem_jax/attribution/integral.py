@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float, Float64
 
-from cem_jax.attribution.path import Path
+from cem_jax.attribution.path import ImagePath
 from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
@@ -30,7 +30,7 @@ _ALL = PartitionSpec()
 
 
 @dataclasses.dataclass(frozen=True)
-class Program:
+class Integrand:
     """What is compiled: everything about a gradient but the numbers.
 
     Args:
@@ -43,7 +43,7 @@ class Program:
 
     apply: Apply
     crop: Crop
-    path: Path
+    path: ImagePath
     finish: Callable[[jax.Array], jax.Array]
     outcome: Outcome
 
@@ -64,7 +64,7 @@ class Program:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _rates(
-    program: Program,
+    program: Integrand,
     mesh: Mesh,
     params: Any,
     image: Float[jax.Array, "h w c"],
@@ -91,7 +91,7 @@ def _rates(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _outcome(
-    program: Program,
+    program: Integrand,
     params: Any,
     image: Float[jax.Array, "h w c"],
     target: Float[jax.Array, "H W c"],
@@ -109,7 +109,7 @@ def _steps_at_once(devices: int, chunk: int | None) -> int:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Region:
+class RegionOutcome:
     """The outcome of a region as a differentiable function of the input.
 
     Args:
@@ -153,8 +153,8 @@ class Region:
         network = self.network
         return Crop.make(h, w, self.roi, self.scene.scale, network.receptive_radius, network.anchor)
 
-    def _program(self, path: Path) -> Program:
-        return Program(self.network.apply, self._crop, path, self.finish, self.outcome)
+    def _program(self, path: ImagePath) -> Integrand:
+        return Integrand(self.network.apply, self._crop, path, self.finish, self.outcome)
 
     @property
     def _arrays(self) -> tuple[Any, Float[jax.Array, "h w c"], Float[jax.Array, "H W c"]]:
@@ -163,7 +163,7 @@ class Region:
         target = self.scene.clean[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
         return self.network.params, jnp.asarray(self.scene.degraded), jnp.asarray(target)
 
-    def outcome_at(self, path: Path, alpha: float) -> float:
+    def outcome_at(self, path: ImagePath, alpha: float) -> float:
         """The outcome at one point of a path.
 
         Raises:
@@ -177,7 +177,7 @@ class Region:
         return found
 
     def mean_rate(
-        self, path: Path, alphas: Float[np.ndarray, " n"], chunk: int | None
+        self, path: ImagePath, alphas: Float[np.ndarray, " n"], chunk: int | None
     ) -> Float64[np.ndarray, "h w"]:
         """The mean over points of a path of what each pixel adds to d outcome / d alpha.
 

@@ -16,7 +16,7 @@ _SMALLEST_SIGMA = 1e-3
 
 
 @runtime_checkable
-class Path(Protocol):
+class ImagePath(Protocol):
     """A differentiable path of images, hashable: it is a static part of a program."""
 
     def __call__(self, image: Image, alpha: Alpha) -> Image:

@@ -23,8 +23,9 @@ from cem_jax.plans.plan import Plan
 from cem_jax.pool.pool import PatchPool
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath
+from cem_jax.store.record import holds
 from cem_jax.store.resume import open_directory
-from cem_jax.store.store import Log, ObjectLog, holds
+from cem_jax.store.store import Log, ObjectLog
 
 
 class Options(TypedDict, total=False):

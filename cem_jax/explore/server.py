@@ -38,7 +38,7 @@ def page(session: Session) -> tuple[str, str]:
     Args:
         session: whose networks and photographs can be chosen.
     """
-    folder = resources.files("cem_jax.explore")
+    folder = resources.files(__package__)
     own = {name: (folder / name).read_text("utf-8") for name in ("page.html", "explore.js")}
     style = part("style.css") + (folder / "explore.css").read_text("utf-8")
     script = as_script([*map(part, PARTS), own["explore.js"]])

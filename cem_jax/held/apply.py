@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Shaped
 
 from cem_jax.cone.graph import Graph, Known
 
-Values = Mapping[int, Sequence[jax.Array]]
+Values = Mapping[int, Sequence[Shaped[jax.Array, "..."]]]
 """What operations give, by their first outputs."""
 
 
@@ -37,7 +38,7 @@ class Held:
     inside: frozenset[int] = dataclasses.field(compare=False, repr=False)
     exits: tuple[int, ...] = dataclasses.field(compare=False, repr=False)
 
-    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+    def __call__(self, params: Any, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself.
 
         Raises:
@@ -47,12 +48,12 @@ class Held:
         self.check(x)
         values = dict(zip(self.exits, held, strict=True))
 
-        def one(image: jax.Array) -> jax.Array:
+        def one(image: Float[jax.Array, "h w c"]) -> Float[jax.Array, "1 H W C"]:
             return evaluate(self.graph, own, image[None], values, self.inside)[0]
 
         return one(x[0]) if len(x) == 1 else jax.vmap(one)(x)[:, 0]
 
-    def check(self, x: jax.Array) -> None:
+    def check(self, x: Float[jax.Array, "n h w c"]) -> None:
         """Refuses images of another size than the one whose values are held."""
         if tuple(x.shape[1:]) != tuple(self.shape):
             raise ValueError(
@@ -84,11 +85,11 @@ class Held:
 def evaluate(
     graph: Graph,
     params: Any,
-    x: jax.Array,
+    x: Float[jax.Array, "1 h w c"],
     held: Values,
     inside: frozenset[int],
     wanted: Sequence[int] = (),
-) -> tuple[jax.Array, dict[int, Sequence[jax.Array]]]:
+) -> tuple[Float[jax.Array, "1 H W C"], dict[int, Sequence[Shaped[jax.Array, "..."]]]]:
     """A graph, operation by operation.
 
     Args:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Shaped
 
 from cem_jax.held.apply import Held, evaluate, leaving
 from cem_jax.held.operations import selected, traced_on
@@ -99,8 +100,8 @@ def held_at_input(network: Network, scene: Scene, held: Held) -> Network:
 
 
 def given(
-    held: Held, before: Held | None, params: Any, kept: Any, x: jax.Array
-) -> tuple[jax.Array, tuple[Sequence[jax.Array], ...]]:
+    held: Held, before: Held | None, params: Any, kept: Any, x: Float[jax.Array, "1 h w c"]
+) -> tuple[Float[jax.Array, "1 H W C"], tuple[Sequence[Shaped[jax.Array, "..."]], ...]]:
     """A network's output, and what the operations give that are to be held.
 
     Args:

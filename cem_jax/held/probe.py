@@ -14,6 +14,7 @@ import math
 from collections.abc import Generator
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from cem_jax.cone.analyse import forward, image_boxes
 from cem_jax.cone.factors import apart
@@ -105,6 +106,9 @@ def probe(network: Network, height: int, width: int, channels: int) -> Probe:
     return found
 
 
+Shares = Float[np.ndarray, " positions"]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Walk:
     """A network on one virtual image.
@@ -117,7 +121,7 @@ class _Walk:
 
     traced: Traced
     sides: tuple[int, int]
-    pixels: np.ndarray
+    pixels: Int[np.ndarray, "positions 2"]
 
     @classmethod
     def make(cls, network: Network, sides: list[int], channels: int, period: int) -> "_Walk":
@@ -126,7 +130,7 @@ class _Walk:
         traced = Traced.make(network, sides[0], sides[1], channels)
         return cls(traced, (sides[0], sides[1]), pixels)
 
-    def follow(self) -> Generator[tuple[Equation, str, np.ndarray, np.ndarray], bool, None]:
+    def follow(self) -> Generator[tuple[Equation, str, Shares, Shares], bool, None]:
         """The operations in order, each with the shares of what it takes and gives that change.
 
         Sent back is whether the operation is held.
@@ -153,7 +157,7 @@ class _Walk:
                 boxes[number] = box
 
 
-def _shares(box: Boxes | None, shape: tuple[int, ...]) -> np.ndarray:
+def _shares(box: Boxes | None, shape: tuple[int, ...]) -> Shares:
     """How much of a value can change, for each of the pixels; 0 where nothing is known to."""
     if box is None:
         return np.zeros(len(_PLACES) ** 2)
@@ -187,7 +191,7 @@ def _compared(small: _Walk, large: _Walk) -> tuple[Probe, bool]:
         reach[name] = None if share == 1 else math.ceil((side - 1) / 2)
 
 
-def _falls(small: np.ndarray, large: np.ndarray, ratio: float) -> np.ndarray:
+def _falls(small: Shares, large: Shares, ratio: float) -> Shares:
     """How shares fall as sides grow, for each pixel: by the power 2 where all is local."""
     some = (small > 0) & (large > 0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int, Integer
 
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import Grid
@@ -68,11 +69,11 @@ class Curve(NamedTuple):
         draws: in each part.
     """
 
-    feature: np.ndarray
-    effect: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    draws: np.ndarray
+    feature: Float[np.ndarray, " parts"]
+    effect: Float[np.ndarray, " parts"]
+    low: Float[np.ndarray, " parts"]
+    high: Float[np.ndarray, " parts"]
+    draws: Int[np.ndarray, " parts"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,10 +146,10 @@ class _Draws:
         features: by name.
     """
 
-    block: np.ndarray
-    distance: np.ndarray
-    effect: np.ndarray
-    features: Mapping[str, np.ndarray]
+    block: Integer[np.ndarray, " draws"]
+    distance: Integer[np.ndarray, " draws"]
+    effect: Float[np.ndarray, " draws"]
+    features: Mapping[str, Float[np.ndarray, " draws"]]
 
 
 def dose(
@@ -255,7 +256,7 @@ def _drawn(effect_map: EffectMap, scene: Scene | None, pool: PatchPool, blocks: 
     return _Draws(cells, _distances(effect_map)[cells], effect, features)
 
 
-def _replaced(effect_map: EffectMap, scene: Scene | None) -> np.ndarray:
+def _replaced(effect_map: EffectMap, scene: Scene | None) -> Float[np.ndarray, "cells side side c"]:
     """What stands at each block, float64 [cells, side, side, c]; beyond the border it repeats."""
     side = effect_map.block
     if scene is None:
@@ -272,7 +273,7 @@ def _replaced(effect_map: EffectMap, scene: Scene | None) -> np.ndarray:
     return parts.reshape(rows * columns, side, side, image.shape[2])
 
 
-def _distances(effect_map: EffectMap) -> np.ndarray:
+def _distances(effect_map: EffectMap) -> Int[np.ndarray, " cells"]:
     """Whole blocks that lie between each block and the region, [cells]."""
     height, width = effect_map.degraded.shape[:2]
     grid = Grid(height, width, effect_map.block)
@@ -286,7 +287,9 @@ def _distances(effect_map: EffectMap) -> np.ndarray:
     return found.reshape(-1)
 
 
-def _centred(block: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _centred(
+    block: Integer[np.ndarray, " draws"], values: Float[np.ndarray, " draws"]
+) -> tuple[Float[np.ndarray, " draws"], Int[np.ndarray, " draws"]]:
     """Values less their block's mean, and each draw's block as a number from 0 on."""
     _, number = np.unique(block, return_inverse=True)
     means = np.bincount(number, values) / np.bincount(number)
@@ -294,9 +297,12 @@ def _centred(block: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _slope(
-    name: str, distance: tuple[int, int] | None, block: np.ndarray, feature: np.ndarray,
-    effect: np.ndarray,
-) -> Slope | None:  # fmt: skip
+    name: str,
+    distance: tuple[int, int] | None,
+    block: Integer[np.ndarray, " draws"],
+    feature: Float[np.ndarray, " draws"],
+    effect: Float[np.ndarray, " draws"],
+) -> Slope | None:
     """The slope within blocks; None where fewer than two blocks tell it."""
     if not len(block):
         return None
@@ -317,7 +323,11 @@ def _slope(
     )  # fmt: skip
 
 
-def _curve(block: np.ndarray, feature: np.ndarray, effect: np.ndarray) -> Curve:
+def _curve(
+    block: Integer[np.ndarray, " draws"],
+    feature: Float[np.ndarray, " draws"],
+    effect: Float[np.ndarray, " draws"],
+) -> Curve:
     """Mean effects in parts of equal numbers of draws."""
     y, number = _centred(block, effect)
     edges = np.quantile(feature, np.arange(1, _BINS) / _BINS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from cem_jax.arguments import as_json_value, whole_number
 from cem_jax.by_shape import by_shape
@@ -19,7 +20,7 @@ from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import Means, interval, sign_probability
+from cem_jax.plans.estimate import Means, sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -57,12 +58,12 @@ class Interactions:
         provenance: network, scene, pool, seed, outcome.
     """
 
-    blocks: np.ndarray
-    others: np.ndarray
-    effect: np.ndarray
-    standard_error: np.ndarray
-    own: np.ndarray
-    own_error: np.ndarray
+    blocks: Int[np.ndarray, "k 2"]
+    others: Int[np.ndarray, "m 2"]
+    effect: Float[np.ndarray, "k m"]
+    standard_error: Float[np.ndarray, "k m"]
+    own: Float[np.ndarray, " k+m"]
+    own_error: Float[np.ndarray, " k+m"]
     samples: int
     baseline: float
     unit: str
@@ -74,7 +75,7 @@ class Interactions:
         keep_read_only(self)
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "k m"]:
         """Probability that the sign is right, [k, m], as for a map."""
         degrees = np.full(self.effect.shape, self.samples - 1.0)
         return sign_probability(self.effect, self.standard_error, degrees)
@@ -93,10 +94,8 @@ class Interactions:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
         degrees = np.full(self.effect.shape, self.samples - 1.0)
-        return Interval(*interval(self.effect, self.standard_error, degrees, confidence))
+        return Interval.around(self.effect, self.standard_error, degrees, confidence)
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.
@@ -162,7 +161,9 @@ class JointEffect(NamedTuple):
     members: tuple[Estimated, ...]
 
 
-def strongest_blocks(effect_map: EffectMap, count: int, sign: str = "any") -> np.ndarray:
+def strongest_blocks(
+    effect_map: EffectMap, count: int, sign: str = "any"
+) -> Int[np.ndarray, "n 2"]:
     """The blocks with the largest effects.
 
     Args:
@@ -327,17 +328,19 @@ def cells_of(name: str, request: Request, roi: ROI, blocks: Any) -> list[int]:
     return cells
 
 
-def places_of(request: Request, cells: Sequence[int]) -> np.ndarray:
+def places_of(request: Request, cells: Sequence[int]) -> Int[np.ndarray, "n 2"]:
     """Row and column of numbered blocks, int [n, 2]."""
     return np.stack(np.divmod(np.asarray(cells), request.grid.columns), axis=1)
 
 
-def _beyond_rounding(drawn: np.ndarray, baseline: float) -> np.ndarray:
+def _beyond_rounding(
+    drawn: Float[np.ndarray, "cells samples"], baseline: float
+) -> Float[np.ndarray, "cells samples"]:
     """The draws, or zeros where none of them is more than rounding."""
     return drawn if np.abs(drawn).max(initial=0) > rounding(baseline) else np.zeros_like(drawn)
 
 
-def _estimated(drawn: np.ndarray) -> Means:
+def _estimated(drawn: Float[np.ndarray, "cells samples"]) -> Means:
     return RandomDraws().means(drawn, np.ones(drawn.shape, bool))
 
 

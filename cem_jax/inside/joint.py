@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32, Float64, Int, Integer
 
 from cem_jax import cone as cones
 from cem_jax.effects.request import Request
@@ -40,7 +41,7 @@ class Joint:
     request: Request
     roi: ROI
     samples: int
-    patches: dict[int, np.ndarray]
+    patches: dict[int, Float32[np.ndarray, "samples side side c"]]
 
     @classmethod
     def make(cls, request: Request, roi: ROI, cells: Sequence[int], samples: int) -> "Joint":
@@ -96,7 +97,7 @@ class Joint:
                         "blocks further apart"
                     )
 
-    def changes(self, sets: Sequence[tuple[int, ...]]) -> np.ndarray:
+    def changes(self, sets: Sequence[tuple[int, ...]]) -> Float64[np.ndarray, "sets samples"]:
         """What replacing all blocks of a set takes from the outcome.
 
         Args:
@@ -126,7 +127,7 @@ class Joint:
             )
         return found
 
-    def _hull(self, cells: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def _hull(self, cells: Sequence[int]) -> tuple[Int[np.ndarray, "2"], Int[np.ndarray, "2"]]:
         """First row and column of all that is written, and those behind it."""
         corners = np.array([self.corner(cell) for cell in cells])
         return corners.min(axis=0), corners.max(axis=0) + self.side
@@ -139,7 +140,9 @@ class Joint:
             side += max(side // 2, 1)
         return side if side <= _MOST * min(self.request.scene.degraded.shape[:2]) else None
 
-    def _pasted(self, cells: Sequence[int], lo: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    def _pasted(
+        self, cells: Sequence[int], lo: Int[np.ndarray, "2"], shape: Sequence[int]
+    ) -> Float32[np.ndarray, "samples h w c"]:
         """A part of the input that begins at `lo`, with the blocks replaced, for each draw."""
         image = self.request.scene.degraded
         canvas = np.zeros((*shape, image.shape[2]), np.float32)
@@ -158,7 +161,9 @@ class Joint:
             room[...] = part[:, : room.shape[1], : room.shape[2]]
         return found
 
-    def _by_cones(self, sets: Sequence[tuple[int, ...]], side: int) -> np.ndarray | None:
+    def _by_cones(
+        self, sets: Sequence[tuple[int, ...]], side: int
+    ) -> Float64[np.ndarray, "sets samples"] | None:
         """The changes by cones of squares around the sets; None where they do not pay."""
         request, size = self.request, self.request.scene.degraded.shape[:2]
         origins = []
@@ -187,13 +192,13 @@ class Joint:
             found[number] = start - np.asarray(_scored(score, regions, target), np.float64)
         return found
 
-    def _whole(self, sets: Sequence[tuple[int, ...]]) -> np.ndarray:
+    def _whole(self, sets: Sequence[tuple[int, ...]]) -> Float64[np.ndarray, "sets samples"]:
         """The changes by the network on every changed image."""
         request = self.request
         image, network = request.scene.degraded, request.network
         score, target = self._scoring
 
-        def values(images: np.ndarray) -> np.ndarray:
+        def values(images: Float32[np.ndarray, "n h w c"]) -> Float64[np.ndarray, " n"]:
             found = []
             for start in range(0, len(images), _TOGETHER):
                 index = np.minimum(np.arange(start, start + _TOGETHER), len(images) - 1)
@@ -242,16 +247,22 @@ def _with_params(apply: Apply, params: Any) -> Any:
     return functools.partial(apply, None) if params is None else apply
 
 
-def _region(apply: Apply, roi: ROI, params: Any, images: jax.Array) -> jax.Array:
+def _region(
+    apply: Apply, roi: ROI, params: Any, images: Float[jax.Array, "n h w c"]
+) -> Float[jax.Array, "n H W C"]:
     restored = apply(params, images)
     return restored[:, roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _scored(score: Score, regions: jax.Array, target: Target) -> jax.Array:
+def _scored(
+    score: Score, regions: Float[jax.Array, "n h w c"], target: Target
+) -> Float[jax.Array, " n"]:
     return score(regions, target)[0][:, 0]
 
 
 @jax.jit
-def _made(source: Source, y: jax.Array, x: jax.Array, items: Any) -> jax.Array:
+def _made(
+    source: Source, y: Integer[jax.Array, " n"], x: Integer[jax.Array, " n"], items: Any
+) -> Float[jax.Array, "n side side c"]:
     return jax.vmap(source)(y, x, items)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from cem_jax.arguments import whole_number
 from cem_jax.by_shape import by_shape
@@ -18,7 +19,7 @@ from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, unit
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
@@ -50,15 +51,15 @@ class Layers:
     """
 
     layers: tuple[str, ...]
-    blocks: np.ndarray
-    distance: np.ndarray
-    effect: np.ndarray
-    passes: np.ndarray
-    standard_error: np.ndarray
-    mean: np.ndarray
-    mean_error: np.ndarray
+    blocks: Int[np.ndarray, "k 2"]
+    distance: Float[np.ndarray, " k"]
+    effect: Float[np.ndarray, " k"]
+    passes: Float[np.ndarray, "layers k"]
+    standard_error: Float[np.ndarray, "layers k"]
+    mean: Float[np.ndarray, " layers"]
+    mean_error: Float[np.ndarray, " layers"]
     samples: int
-    work: np.ndarray
+    work: Float[np.ndarray, " layers+1"]
     unit: str
     provenance: Mapping[str, Any]
 
@@ -68,7 +69,7 @@ class Layers:
         keep_read_only(self)
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "layers k"]:
         """Probability that the sign of `passes` is right, [layers, k]."""
         degrees = np.full(self.passes.shape, self.samples - 1.0)
         return sign_probability(self.passes, self.standard_error, degrees)
@@ -87,12 +88,10 @@ class Layers:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
         degrees = np.full(self.mean.shape, self.samples - 1.0)
-        return Interval(*interval(self.mean, self.mean_error, degrees, confidence))
+        return Interval.around(self.mean, self.mean_error, degrees, confidence)
 
-    def by_distance(self, edges: Sequence[float]) -> np.ndarray:
+    def by_distance(self, edges: Sequence[float]) -> Float[np.ndarray, "layers classes"]:
         """Mean of `passes` over the blocks of each class of distance.
 
         Args:
@@ -225,7 +224,7 @@ def _level(network: Network, found: Sequence[Operation], modules: Sequence[str])
 
 def _changes(
     request: Request, roi: ROI, network: Network, cells: Sequence[int], samples: int
-) -> tuple[np.ndarray, float, float]:
+) -> tuple[Float[np.ndarray, "cells samples"], float, float]:
     """What draws take from the outcome, [cells, samples]; the baseline; multiply-adds."""
     wanted = np.zeros(request.grid.shape, bool)
     wanted.flat[list(cells)] = True
@@ -249,7 +248,7 @@ def _changes(
     return (start - values).reshape(len(cells), samples), start, layout.cost * samples
 
 
-def _distances(request: Request, roi: ROI, cells: Sequence[int]) -> np.ndarray:
+def _distances(request: Request, roi: ROI, cells: Sequence[int]) -> Float[np.ndarray, " k"]:
     """Input pixels between blocks and the region, [k]."""
     place = places_of(request, cells) * request.grid.block
     inner = roi.in_input(request.scene.scale)

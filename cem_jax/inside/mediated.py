@@ -25,8 +25,9 @@ from cem_jax.outcome import Outcome, psnr
 from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.store.record import as_record, differences, holds
 from cem_jax.store.resume import open_directory
-from cem_jax.store.store import Log, ObjectLog, as_record, differences, holds
+from cem_jax.store.store import Log, ObjectLog
 
 _GRAIN = 2.0**-40
 """Effects are multiples of it, in the outcome's unit, so that their sums are exact in float64."""

@@ -3,10 +3,11 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Bool, Float, Integer, Real
 
 from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, Interval
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.read_only import keep_read_only
 
 
@@ -27,12 +28,12 @@ class PathEffects:
         unit: of the outcome.
     """
 
-    effect: np.ndarray
-    standard_error: np.ndarray
-    samples: np.ndarray
-    degrees: np.ndarray
-    selected: np.ndarray
-    inside_roi: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    standard_error: Float[np.ndarray, "rows columns"]
+    samples: Integer[np.ndarray, "rows columns"]
+    degrees: Real[np.ndarray, "rows columns"]
+    selected: Bool[np.ndarray, "rows columns"]
+    inside_roi: Bool[np.ndarray, "rows columns"]
     tolerance: float
     unit: str
 
@@ -42,7 +43,7 @@ class PathEffects:
         keep_read_only(self)
 
     @property
-    def sign_probability(self) -> np.ndarray:
+    def sign_probability(self) -> Float[np.ndarray, "rows columns"]:
         """Probability that the sign is right, [rows, columns], as for a map."""
         found = sign_probability(self.effect, self.standard_error, self.degrees)
         return np.where(self.selected, np.nan, found)
@@ -59,7 +60,5 @@ class PathEffects:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
-        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        ends = Interval.around(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))

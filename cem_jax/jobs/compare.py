@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from cem_jax.jobs.table import read_table
 from cem_jax.plans.estimate import CONFIDENCE
+from cem_jax.plans.student import quantile
 from cem_jax.store.objects import AnyPath
 
 NUMBERS = ("psnr_out", "positive", "negative", "zero", "min", "max")
@@ -126,7 +128,7 @@ def _compared(
     return means + pairs
 
 
-def _scene_means(values: Mapping[tuple[Any, ...], float]) -> np.ndarray:
+def _scene_means(values: Mapping[tuple[Any, ...], float]) -> Float64[np.ndarray, " scenes"]:
     by_scene: dict[Any, list[float]] = {}
     for place, value in values.items():
         by_scene.setdefault(place[0], []).append(value)
@@ -135,14 +137,12 @@ def _scene_means(values: Mapping[tuple[Any, ...], float]) -> np.ndarray:
 
 def _over_scenes(values: Mapping[tuple[Any, ...], float]) -> tuple[float, float, float, int]:
     """Mean of the scenes' means, the ends of its interval, and how many scenes there are."""
-    from scipy.special import stdtrit
-
     means = _scene_means(values)
     if len(means) < 2:
         mean = float(means[0]) if len(means) else math.nan
         return mean, math.nan, math.nan, len(means)
     mean, error = float(means.mean()), float(means.std(ddof=1)) / math.sqrt(len(means))
-    half = float(stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2)) * error
+    half = float(quantile(np.asarray(len(means) - 1), (1 + CONFIDENCE) / 2)) * error
     return mean, mean - half, mean + half, len(means)
 
 

@@ -65,30 +65,56 @@ def gather(out: str | AnyPath, path: str | AnyPath, outcome: str | None = None) 
     scenes = list(dict.fromkeys(one.scene for one in maps))
     regions = {scene: list(dict.fromkeys(one.roi for one in maps if one.scene == scene))
                for scene in scenes}  # fmt: skip
-    sides = [EffectMap.load(file).effect.shape for file in _one_a_scene(there)]
-    rows, columns = np.max(sides, axis=0).tolist()
+    grids = [EffectMap.load(file).effect.shape for file in _one_a_scene(there)]
+    rows, columns = np.max(grids, axis=0).tolist()
     most = max(map(len, regions.values()))
-    written = _Zarr(store, {"network": len(networks), "scene": len(scenes), "region": most,
-                            "row": rows, "column": columns})  # fmt: skip
-    shared: dict[str, Any] | None = None
-    numbers = {key: np.full((len(networks), len(scenes), most), _empty(kind), kind)
-               for key, kind in _NUMBERS.items()}  # fmt: skip
-    digests = {"parameters": [""] * len(networks), "images": [""] * len(scenes)}
+    sides = (len(networks), len(scenes), most, rows, columns)
+    written = _Zarr(store, dict(zip((*_MAPS, "row", "column"), sides, strict=True)))
+    files_at = {
+        (networks.index(one.network), scenes.index(one.scene), regions[one.scene].index(one.roi)):
+        file for one, file in there.items()
+    }  # fmt: skip
+    shared, unit = _write_maps(written, files_at, sides)
+    written.array("network", ("network",), np.array(networks))
+    written.array("scene", ("scene",), np.array(scenes))
+    corners = np.full((4, len(scenes), most), -1, "<i4")
+    for n, scene in enumerate(scenes):
+        for k, roi in enumerate(regions[scene]):
+            corners[:, n, k] = roi.y, roi.x, roi.height, roi.width
+    for key, values in zip(("y", "x", "height", "width"), corners, strict=True):
+        written.array(f"roi_{key}", ("scene", "region"), values, {"units": "output pixel"})
+    for key in ("effect", "standard_error", "baseline", "tolerance"):
+        written.attributes(key, {"units": unit})
+    written.close({"outcome": name, "provenance": json.dumps(shared)})
+    return len(there)
+
+
+def _write_maps(
+    written: "_Zarr", files_at: Mapping[tuple[int, ...], AnyPath], sides: tuple[int, ...]
+) -> tuple[dict[str, Any] | None, str]:
+    """Writes what maps hold, by their places.
+
+    Args:
+        written: the store.
+        files_at: files of the maps that are there, by number of network, scene and region.
+        sides: networks, scenes, regions, rows and columns.
+
+    Returns:
+        What the maps' records have in common, and the unit of the effects.
+    """
+    *maps, rows, columns = sides
+    numbers = {key: np.full(maps, _empty(kind), kind) for key, kind in _NUMBERS.items()}
+    digests = {"parameters": [""] * maps[0], "images": [""] * maps[1]}
     for key, kind in _CELLS.items():
         written.declare(key, (*_MAPS, "row", "column"), kind, chunk=(1, 1, 1, rows, columns))
-    places = {
-        (networks.index(one.network), scenes.index(one.scene), regions[one.scene].index(one.roi))
-        for one in there
-    }
-    for place in set(np.ndindex(len(networks), len(scenes), most)) - places:
+    for place in set(np.ndindex(*maps)) - set(files_at):
         for key, kind in _CELLS.items():
             if np.dtype(kind).kind != "f":
                 written.put(key, (*place, 0, 0), np.full((rows, columns), _empty(kind), kind))
+    shared: dict[str, Any] | None = None
     unit = ""
-    for one, file in there.items():
+    for place, file in files_at.items():
         found = EffectMap.load(file)
-        place = (networks.index(one.network), scenes.index(one.scene),
-                 regions[one.scene].index(one.roi))  # fmt: skip
         for key, kind in _CELLS.items():
             cells = np.full((rows, columns), _empty(kind), kind)
             height, width = found.effect.shape
@@ -107,18 +133,7 @@ def gather(out: str | AnyPath, path: str | AnyPath, outcome: str | None = None) 
         written.array(key, _MAPS, values, {"units": "s"} if key == "seconds" else {})
     written.array("parameters", ("network",), np.array(digests["parameters"]))
     written.array("images", ("scene",), np.array(digests["images"]))
-    written.array("network", ("network",), np.array(networks))
-    written.array("scene", ("scene",), np.array(scenes))
-    corners = np.full((4, len(scenes), most), -1, "<i4")
-    for n, scene in enumerate(scenes):
-        for k, roi in enumerate(regions[scene]):
-            corners[:, n, k] = roi.y, roi.x, roi.height, roi.width
-    for key, values in zip(("y", "x", "height", "width"), corners, strict=True):
-        written.array(f"roi_{key}", ("scene", "region"), values, {"units": "output pixel"})
-    for key in ("effect", "standard_error", "baseline", "tolerance"):
-        written.attributes(key, {"units": unit})
-    written.close({"outcome": name, "provenance": json.dumps(shared)})
-    return len(there)
+    return shared, unit
 
 
 def _one_a_scene(there: Mapping[MapOf, AnyPath]) -> Iterator[AnyPath]:

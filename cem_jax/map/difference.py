@@ -12,7 +12,7 @@ from cem_jax.by_shape import by_shape
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.drawing import RandomDraws
-from cem_jax.plans.estimate import interval, sign_probability
+from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.names import plan_text
 from cem_jax.read_only import keep_read_only
 from cem_jax.show import html, plot
@@ -110,9 +110,7 @@ class Difference:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
-        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        ends = Interval.around(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer, UInt8
+from jaxtyping import Bool, Float, Integer, Real, UInt8
 
 from cem_jax.by_shape import by_shape
 from cem_jax.grid import ROI
@@ -40,12 +40,35 @@ class Range(NamedTuple):
 class Interval(NamedTuple):
     """Lower and upper ends of the effects' intervals, [rows, columns] in the outcome's unit."""
 
-    low: Float[np.ndarray, "rows columns"]
-    high: Float[np.ndarray, "rows columns"]
+    low: Float[np.ndarray, "*blocks"]
+    high: Float[np.ndarray, "*blocks"]
 
     # As other records of arrays, it equals itself alone; tuples would compare arrays.
     __eq__, __ne__ = object.__eq__, object.__ne__
     __hash__ = object.__hash__
+
+    @classmethod
+    def around(
+        cls,
+        effect: Float[np.ndarray, "*blocks"],
+        standard_error: Float[np.ndarray, "*blocks"],
+        degrees: Real[np.ndarray, "*blocks"],
+        confidence: float,
+    ) -> "Interval":
+        """The t intervals of effects, each by itself.
+
+        Args:
+            effect: in the outcome's unit.
+            standard_error: of the effect, in its unit.
+            degrees: of freedom, of the standard error.
+            confidence: between 0 and 1.
+
+        Raises:
+            ValueError: another confidence.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        return cls(*interval(effect, standard_error, degrees, confidence))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,9 +189,7 @@ class EffectMap:
         Raises:
             ValueError: another confidence.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
-        ends = interval(self.effect, self.standard_error, self.degrees, confidence)
+        ends = Interval.around(self.effect, self.standard_error, self.degrees, confidence)
         return Interval(*(np.where(self.selected, np.nan, end) for end in ends))
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.store.objects import AnyPath
-from cem_jax.store.store import as_record, differences
+from cem_jax.store.record import as_record, differences
 
 
 def map_paths(folder: AnyPath, names: list[str]) -> dict[str, AnyPath]:

@@ -114,7 +114,9 @@ class _Function:
     module: Any
     name: str
     least: int
-    programs: dict[tuple[int, ...], aten.Program | None] = dataclasses.field(default_factory=dict)
+    programs: dict[tuple[int, ...], aten.ExportedModule | None] = dataclasses.field(
+        default_factory=dict
+    )
     reasons: dict[tuple[int, ...], str] = dataclasses.field(default_factory=dict)
     lock: Any = dataclasses.field(default_factory=threading.RLock)
 
@@ -144,7 +146,10 @@ class _Function:
                 f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
                 "no counterpart in JAX"
             )
-        return "a function of JAX, from torch.export"
+        text = "a function of JAX, from torch.export"
+        if any(p is not None and p.has_open_order for p in self.programs.values()):
+            text += "; torch.sort leaves the order of equal elements open, here they keep theirs"
+        return text
 
     def _probe(self) -> None:
         side = -(-max(_SIDE, self.least) // self.least) * self.least
@@ -159,7 +164,7 @@ class _Function:
         for other in [s for s in self.reasons if s != size]:  # channels that it does not take
             del self.programs[other], self.reasons[other]
 
-    def program(self, size: tuple[int, ...]) -> aten.Program | None:
+    def program(self, size: tuple[int, ...]) -> aten.ExportedModule | None:
         """The export for one size of image; None if the module is called on the host."""
         with self.lock:
             if size not in self.programs:
@@ -175,7 +180,7 @@ class _Function:
                         )
             return self.programs[size]
 
-    def _exported(self, size: tuple[int, ...]) -> aten.Program:
+    def _exported(self, size: tuple[int, ...]) -> aten.ExportedModule:
         from cem_jax.network.aten.export import export
 
         height, width, channels = size

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from cem_jax.attribution.contribution import area_of_contribution
 from cem_jax.attribution.record import Attribution
@@ -23,10 +24,12 @@ _LEAST = 2.2
 """Inches that small print needs."""
 
 
-def _over_input(found: Attribution, rgb: np.ndarray, ax: "Axes") -> None:
+def _over_input(found: Attribution, rgb: Float[np.ndarray, "rows columns 3"], ax: "Axes") -> None:
     """Draws colours of cells over the input, the region's outline, in output pixels."""
 
-    def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
+    def enlarge(
+        image: Shaped[np.ndarray, "h w c"], factor: int
+    ) -> Shaped[np.ndarray, "h*{factor} w*{factor} c"]:
         return image.repeat(factor, 0).repeat(factor, 1)
 
     image = enlarge(found.degraded, found.scale) / 255
@@ -41,7 +44,7 @@ def _figure(
     found: Attribution,
     name: str,
     draw: Callable[["Axes"], None],
-    numbers: np.ndarray,
+    numbers: Float[np.ndarray, "rows columns"],
     limit: float,
     colour_map: str | None,
     sides: Sequence[str],

@@ -4,6 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from cem_jax.map.effect_map import EffectMap
 
@@ -110,7 +111,7 @@ def colour_limit(effect_map: EffectMap) -> float:
     return min(largest, limits.get(effect_map.task, largest)) or 1.0
 
 
-def bend(share: np.ndarray) -> np.ndarray:
+def bend(share: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     """sign(v) |v|^(1/1.2), as the paper's code colours effects.
 
     Args:
@@ -119,7 +120,7 @@ def bend(share: np.ndarray) -> np.ndarray:
     return np.sign(share) * np.abs(share) ** _EXPONENT
 
 
-def straighten(level: np.ndarray) -> np.ndarray:
+def straighten(level: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     """What `bend` undoes.
 
     Args:
@@ -128,7 +129,9 @@ def straighten(level: np.ndarray) -> np.ndarray:
     return np.sign(level) * np.abs(level) ** (1 / _EXPONENT)
 
 
-def colours(effect: np.ndarray, limit: float, colour_map: str | None = None) -> np.ndarray:
+def colours(
+    effect: Float[np.ndarray, "*axes"], limit: float, colour_map: str | None = None
+) -> Float[np.ndarray, "*axes 3"]:
     """Colours of effects: a colour map over sign(v) |v|^(1/1.2), v the effect over the limit.
 
     Args:

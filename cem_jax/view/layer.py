@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
 from cem_jax.grid import ROI
 from cem_jax.map.difference import Difference
@@ -48,17 +49,17 @@ class Layer:
         scale: output pixels per input pixel.
     """
 
-    effect: np.ndarray
-    uncertain: np.ndarray
-    inside: np.ndarray
-    reached: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    uncertain: Bool[np.ndarray, "rows columns"]
+    inside: Bool[np.ndarray, "rows columns"]
+    reached: Bool[np.ndarray, "rows columns"]
     rois: tuple[ROI, ...]
-    image: np.ndarray
+    image: UInt8[np.ndarray, "h w c"]
     block: int
     scale: int
 
     @property
-    def unknown(self) -> np.ndarray:
+    def unknown(self) -> Bool[np.ndarray, "rows columns"]:
         """Blocks outside the regions of which there is no number, bool [rows, columns]."""
         return np.isnan(self.effect) & ~self.inside
 
@@ -74,7 +75,7 @@ class Layer:
         return Part(0, 0, height, width)
 
 
-def sign_uncertain(found: EffectMap | Difference) -> np.ndarray:
+def sign_uncertain(found: EffectMap | Difference) -> Bool[np.ndarray, "rows columns"]:
     """Blocks that count as helping or harming, though their 95 % interval holds 0.
 
     Args:

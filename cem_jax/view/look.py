@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float32
 
 from cem_jax.grid import ROI
 from cem_jax.scene.image import in_colour
@@ -18,7 +19,7 @@ _WIDTH = 9.0
 """Inches of the longer side."""
 
 
-def plot_regions(image: np.ndarray, regions: Mapping[str, ROI]) -> "Figure":
+def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]) -> "Figure":
     """Draws a photograph with a grid whose ticks are pixels, and regions by their names.
 
     Args:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
@@ -65,7 +66,7 @@ class Shown:
         return unit_of(self.first)
 
     @property
-    def numbers(self) -> np.ndarray:
+    def numbers(self) -> Float[np.ndarray, " known"]:
         """The effects or differences outside the regions that are known."""
         return self.found.effect[np.isfinite(self.found.effect)]
 
@@ -146,7 +147,9 @@ def map_panel(shown: Shown, look: Look, width: float, height: float) -> Box:
     return picture(*fitted(shown.part, width, height), draw)
 
 
-def region_panel(image: np.ndarray, caption: str, width: float, height: float) -> Box:
+def region_panel(
+    image: UInt8[np.ndarray, "h w c"], caption: str, width: float, height: float
+) -> Box:
     """A picture of the region under its caption.
 
     Args:
@@ -182,7 +185,7 @@ def scale_panel(shown: Shown, look: Look, width: float) -> Box:
 
 
 def ramp(
-    numbers: np.ndarray,
+    numbers: Float[np.ndarray, "*axes"],
     limit: float,
     colour_map: str | None,
     ticks: Sequence[str],
@@ -272,7 +275,7 @@ def _uncertain(shown: Shown) -> str:
     return "; ".join(told)
 
 
-def counts_of(found: EffectMap | Difference) -> np.ndarray:
+def counts_of(found: EffectMap | Difference) -> Int[np.ndarray, "3"]:
     """Blocks outside the regions whose number is positive, negative, and too small to count.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from cem_jax.grid import ROI
 from cem_jax.map.effect_map import EffectMap
@@ -104,7 +105,7 @@ def frame(part: Part, ax: "Axes") -> None:
         )  # fmt: skip
 
 
-def show_image(image: np.ndarray, scale: int, ax: "Axes") -> None:
+def show_image(image: UInt8[np.ndarray, "h w c"], scale: int, ax: "Axes") -> None:
     """Draws an image whose pixels are as many output pixels wide.
 
     Args:
@@ -170,7 +171,7 @@ def draw_layer(layer: Layer, ax: "Axes", limit: float, look: Look, part: Part) -
         outline(roi, ax, 1.0 if look.filled else 2.0)
 
 
-def hatch(cells: np.ndarray, side: int, ax: "Axes", part: Part) -> None:
+def hatch(cells: Bool[np.ndarray, "rows columns"], side: int, ax: "Axes", part: Part) -> None:
     """Draws dark lines over blocks, from edge to edge of each.
 
     Args:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxtyping import Bool, Float, Float32, Float64, Int, Key
 
 import cem_jax as cem
 from cem_jax.experiments.figures.measures import distance, halves
@@ -23,13 +24,21 @@ _BATCH = 8
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _written(treedef: Any, leaves: Any, patches: jax.Array, corners: jax.Array, keys: jax.Array):
+def _written(
+    treedef: Any,
+    leaves: Any,
+    patches: Float32[jax.Array, "n block block c"],
+    corners: Int[jax.Array, "n 2"],
+    keys: Key[jax.Array, " n"],
+) -> Float[jax.Array, "n side side c"]:
     """Input pixels of patches [n, side, side, 3] at corners [n, 2]."""
     intervene = jax.tree.unflatten(treedef, leaves)
     return jax.vmap(intervene)(patches, corners[:, 0], corners[:, 1], keys)
 
 
-def replacement(scene: cem.Scene, side: int, pool: cem.PatchPool, key: jax.Array) -> np.ndarray:
+def replacement(
+    scene: cem.Scene, side: int, pool: cem.PatchPool, key: Key[jax.Array, ""]
+) -> Float32[np.ndarray, "h w c"]:
     """The input with every block replaced by a patch of its own, float32 [h, w, 3].
 
     Args:
@@ -51,7 +60,12 @@ def replacement(scene: cem.Scene, side: int, pool: cem.PatchPool, key: jax.Array
     return image.reshape(rows * side, columns * side, 3)[:height, :width]
 
 
-def replaced(scene: cem.Scene, blocks: np.ndarray, side: int, by: np.ndarray) -> np.ndarray:
+def replaced(
+    scene: cem.Scene,
+    blocks: Bool[np.ndarray, "rows columns"],
+    side: int,
+    by: Float32[np.ndarray, "h w c"],
+) -> Float32[np.ndarray, "h w c"]:
     """The input with some blocks taken from another image, float32 [h, w, 3].
 
     Args:
@@ -66,8 +80,11 @@ def replaced(scene: cem.Scene, blocks: np.ndarray, side: int, by: np.ndarray) ->
 
 
 def region_psnr(
-    network: cem.Network, scene: cem.Scene, roi: cem.ROI, inputs: Sequence[np.ndarray]
-) -> np.ndarray:
+    network: cem.Network,
+    scene: cem.Scene,
+    roi: cem.ROI,
+    inputs: Sequence[Float32[np.ndarray, "h w c"]],
+) -> Float64[np.ndarray, " n"]:
     """PSNR of the region for each of the inputs, [n] in dB."""
     rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
     target = jnp.asarray(scene.clean[rows, columns])

@@ -3,11 +3,14 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 import cem_jax as cem
 
 
-def halves(effect_map: cem.EffectMap) -> tuple[np.ndarray, np.ndarray]:
+def halves(
+    effect_map: cem.EffectMap,
+) -> tuple[Float64[np.ndarray, "rows columns"], Float64[np.ndarray, "rows columns"]]:
     """Effects by the first and by the second half of the draws of a `Fixed` plan.
 
     Returns:
@@ -24,7 +27,7 @@ def halves(effect_map: cem.EffectMap) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def distance(effect_map: cem.EffectMap) -> np.ndarray:
+def distance(effect_map: cem.EffectMap) -> Float64[np.ndarray, "rows columns"]:
     """From each block's centre to the region's border, in output pixels, [rows, columns]."""
     side, roi = effect_map.block * effect_map.scale, effect_map.roi
     y, x = (np.indices(effect_map.effect.shape) + 0.5) * side

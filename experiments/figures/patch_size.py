@@ -11,6 +11,7 @@ Numbers: docs/results/patch-size.json (preset compact, 128 s on 1 cpu).
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 import cem_jax as cem
 from cem_jax.experiments.figures import galleries
@@ -27,7 +28,7 @@ SIDES = (32, 8, 4)
 _MIDDLE = 8
 
 
-def _coarsened(effect_map: cem.EffectMap, times: int) -> np.ndarray:
+def _coarsened(effect_map: cem.EffectMap, times: int) -> Float[np.ndarray, "rows columns"]:
     """Sums of effects over squares of blocks, [rows, columns]; NaN where the region is touched."""
     rows, columns = (side // times for side in effect_map.effect.shape)
     squares = effect_map.effect[: rows * times, : columns * times]

@@ -3,11 +3,14 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float
 
 import cem_jax as cem
 
 
-def replay(plan: cem.Plan, recorded: cem.EffectMap) -> tuple[np.ndarray, int]:
+def replay(
+    plan: cem.Plan, recorded: cem.EffectMap
+) -> tuple[Float[np.ndarray, "rows columns"], int]:
     """What a plan would have found with the draws of a `Fixed` map, and what it would have cost.
 
     Args:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Bool, Float
 from matplotlib.ticker import LogLocator, NullFormatter
 
 import cem_jax as cem
@@ -81,10 +82,10 @@ class _Truth:
         sure: those whose effect is clear.
     """
 
-    effect: np.ndarray
-    variance: np.ndarray
-    outside: np.ndarray
-    sure: np.ndarray
+    effect: Float[np.ndarray, "rows columns"]
+    variance: Float[np.ndarray, "rows columns"]
+    outside: Bool[np.ndarray, "rows columns"]
+    sure: Bool[np.ndarray, "rows columns"]
 
     @classmethod
     def of(cls, recorded: cem.EffectMap, draws: int) -> "_Truth":
@@ -97,7 +98,7 @@ class _Truth:
         clear = np.abs(effect) > np.maximum(3 * np.sqrt(variance), recorded.tolerance)
         return cls(effect, variance, outside, outside & clear)
 
-    def judge(self, effect: np.ndarray, evaluations: int) -> "_Judged":
+    def judge(self, effect: Float[np.ndarray, "rows columns"], evaluations: int) -> "_Judged":
         """A plan's cost, its squared errors in dB squared, and whether clear signs are wrong."""
         squared = ((effect - self.effect) ** 2 - self.variance)[self.outside]
         wrong = (np.sign(effect) != np.sign(self.effect))[self.sure]
@@ -108,8 +109,8 @@ class _Judged(NamedTuple):
     """What a plan cost at one place, and its errors there."""
 
     evaluations: int
-    squared: np.ndarray
-    wrong: np.ndarray
+    squared: Float[np.ndarray, " blocks"]
+    wrong: Bool[np.ndarray, " sure"]
 
 
 def _point(label: str, judged: Sequence[_Judged]) -> dict[str, Any]:

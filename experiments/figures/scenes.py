@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+from jaxtyping import UInt8
 
 import cem_jax as cem
 
@@ -19,14 +20,14 @@ def names(count: int) -> tuple[str, ...]:
     return (*_FIRST, *(name for name in cem.example_names() if name not in _FIRST))[:count]
 
 
-def photograph(name: str, side: int) -> np.ndarray:
+def photograph(name: str, side: int) -> UInt8[np.ndarray, "side side c"]:
     """The centre of a bundled photograph, uint8 [side, side, 3]."""
     image = cem.example_image(name)
     y, x = ((length - side) // 2 for length in image.shape[:2])
     return image[y : y + side, x : x + side]
 
 
-def regions(image: np.ndarray, count: int) -> tuple[cem.ROI, ...]:
+def regions(image: UInt8[np.ndarray, "side side c"], count: int) -> tuple[cem.ROI, ...]:
     """Regions with much, middling and little structure, an eighth of the image's side each.
 
     Candidates lie on a grid of their own size, away from the border by half of it or more; they are

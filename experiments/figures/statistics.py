@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 from scipy.stats import t
 
 CONFIDENCE = 0.95
 
 
-def _scene_means(values: Mapping[str, Sequence[float]]) -> np.ndarray:
+def _scene_means(values: Mapping[str, Sequence[float]]) -> Float64[np.ndarray, " scenes"]:
     """The mean of each scene's finite values; scenes without one are left out."""
     finite = [[v for v in each if np.isfinite(v)] for each in values.values()]
     return np.array([np.mean(each) for each in finite if each])

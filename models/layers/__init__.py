@@ -53,6 +53,10 @@ from .sequential import Sequential as Sequential
 from .shuffle import pixel_shuffle as pixel_shuffle
 from .spatial_attention import ESA as ESA
 from .supervised_attention import SupervisedAttention as SupervisedAttention
+from .swin import RSTB as RSTB
+from .swin import PatchEmbed as PatchEmbed
+from .swin import closing as closing
+from .swin import depths_of as depths_of
 from .unshuffle import pixel_unshuffle as pixel_unshuffle
 from .upsampler import PixelShuffle as PixelShuffle
 from .upsampler import Upsampler as Upsampler

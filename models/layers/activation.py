@@ -4,12 +4,13 @@ import dataclasses
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 
 class ReLU(nnx.Module):
     """max(x, 0)."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes c"]:
         return jax.nn.relu(x)
 
 
@@ -19,5 +20,5 @@ class LeakyReLU(nnx.Module):
 
     slope: float = 0.01
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes c"]:
         return jax.nn.leaky_relu(x, self.slope)

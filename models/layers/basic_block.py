@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .activation import ReLU
 from .conv import Conv
@@ -36,7 +37,7 @@ class BasicBlock(nnx.Module):
             Conv(in_channels, out_channels, ksize, dilation=dilation, rngs=rngs), activation()
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return self.body(x)
 
 
@@ -57,5 +58,5 @@ class RectifiedResBlock(nnx.Module):
             layers += [ReLU(), Conv(width, width, size, init_scale=scale, rngs=rngs)]
         self.body = Sequential(*layers)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return jax.nn.relu(x + self.body(x))

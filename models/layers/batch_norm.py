@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .variable import Counter, Statistic
 
@@ -24,7 +25,7 @@ class BatchNorm(nnx.Module):
         self.var = Statistic(jnp.ones(num_features))
         self.num_batches_tracked = Counter(jnp.zeros(()))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """[..., num_features] -> the same shape."""
         factor = self.scale[...] * lax.rsqrt(self.var[...] + self.eps)
         offset = self.bias[...] - self.mean[...] * factor

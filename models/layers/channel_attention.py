@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .activation import ReLU
 from .conv import Conv
@@ -13,12 +14,12 @@ from .pooling import adaptive_avg_pool, avg_pool
 from .sequential import Sequential
 
 
-def global_mean(x: jax.Array) -> jax.Array:
+def global_mean(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     """[n, h, w, c] -> [n, 1, 1, c]."""
     return jnp.mean(x, axis=(1, 2), keepdims=True)
 
 
-def global_contrast(x: jax.Array) -> jax.Array:
+def global_contrast(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
     """Standard deviation plus mean of every channel: [n, h, w, c] -> [n, 1, 1, c]."""
     mean = global_mean(x)
     return jnp.sqrt(global_mean((x - mean) ** 2)) + mean
@@ -27,11 +28,11 @@ def global_contrast(x: jax.Array) -> jax.Array:
 class Sigmoid(nnx.Module):
     """1 / (1 + exp(-x))."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return jax.nn.sigmoid(x)
 
 
-class Pool(nnx.Module):
+class Pooling(nnx.Module):
     """Means over parts of the image.
 
     Args:
@@ -43,14 +44,14 @@ class Pool(nnx.Module):
         self.bins = bins
         self.cell = cell
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W c"]:
         """[n, h, w, c] -> [n, parts, parts, c]."""
         if self.cell is not None:
             return avg_pool(x, self.cell, self.cell)
         return global_mean(x) if self.bins == 1 else adaptive_avg_pool(x, self.bins, self.bins)
 
 
-def _spread(x: jax.Array, size: int, axis: int) -> jax.Array:
+def _spread(x: Float[jax.Array, "n h w c"], size: int, axis: int) -> Float[jax.Array, "n H W c"]:
     """Nearest neighbour along one axis; in single precision, as torch finds the neighbour."""
     parts = x.shape[axis]
     nearest = np.floor(np.arange(size, dtype=np.float32) * (np.float32(parts) / np.float32(size)))
@@ -86,14 +87,14 @@ class ChannelAttention(nnx.Module):
     ):
         hidden = num_feat // squeeze_factor
         self.attention = Sequential(
-            Pool(bins, cell),
+            Pooling(bins, cell),
             Conv(num_feat, hidden, 1, rngs=rngs),
             ReLU(),
             Conv(hidden, num_feat, 1, rngs=rngs),
             Sigmoid(),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         weight = self.attention(x)
         if weight.shape[1:3] != (1, 1):
             weight = _spread(_spread(weight, x.shape[1], axis=1), x.shape[2], axis=2)
@@ -129,5 +130,5 @@ class CALayer(nnx.Module):
             Sigmoid(),
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x * self.conv_du(self.statistic(x))

@@ -12,13 +12,20 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 def _convolve(
-    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, dilation: int, groups: int = 1
-) -> jax.Array:
+    x: Float[jax.Array, "n h w c"],
+    kernel: Float[jax.Array, "kh kw inner out"],
+    *,
+    stride: int,
+    padding: int,
+    dilation: int,
+    groups: int = 1,
+) -> Float[jax.Array, "n H W out"]:
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -31,8 +38,13 @@ def _convolve(
 
 
 def _sum_of_shifts(
-    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, dilation: int
-) -> jax.Array:
+    x: Float[jax.Array, "n h w c"],
+    kernel: Float[jax.Array, "kh kw 1 c"],
+    *,
+    stride: int,
+    padding: int,
+    dilation: int,
+) -> Float[jax.Array, "n H W c"]:
     """Every channel by itself: the shifted images, each times its tap of `kernel` [k, k, 1, c]."""
     x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     n, h, w, c = x.shape
@@ -46,7 +58,13 @@ def _sum_of_shifts(
     return functools.reduce(operator.add, terms)
 
 
-def _side_by_side(x: jax.Array, kernel: jax.Array, *, groups: int, **geometry: int) -> jax.Array:
+def _side_by_side(
+    x: Float[jax.Array, "n h w c"],
+    kernel: Float[jax.Array, "kh kw inner out"],
+    *,
+    groups: int,
+    **geometry: int,
+) -> Float[jax.Array, "n H W out"]:
     """One convolution for each group of channels."""
     parts = zip(jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True)
     return jnp.concatenate([_convolve(*part, **geometry) for part in parts], axis=-1)
@@ -91,7 +109,7 @@ class Conv(nnx.Module):
         self.kernel = nnx.Param(init(rngs.params(), shape))
         self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in] -> [n, h', w', out]."""
         kernel, groups = self.kernel[...], self.groups
         geometry = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .reach import Interval, Stage
 
@@ -26,8 +27,13 @@ def transposed(kernel_size: int, stride: int, padding: int) -> Stage:
 
 
 def _through_zeros(
-    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, output_padding: int
-) -> jax.Array:
+    x: Float[jax.Array, "n h w c"],
+    kernel: Float[jax.Array, "kh kw out inner"],
+    *,
+    stride: int,
+    padding: int,
+    output_padding: int,
+) -> Float[jax.Array, "n H W out"]:
     """A convolution of the image with zeros between its pixels."""
     before = kernel.shape[0] - 1 - padding
     return lax.conv_general_dilated(
@@ -41,8 +47,13 @@ def _through_zeros(
 
 
 def _through_depth(
-    x: jax.Array, kernel: jax.Array, *, stride: int, padding: int, output_padding: int
-) -> jax.Array:
+    x: Float[jax.Array, "n h w c"],
+    kernel: Float[jax.Array, "kh kw out inner"],
+    *,
+    stride: int,
+    padding: int,
+    output_padding: int,
+) -> Float[jax.Array, "n H W out"]:
     """A convolution for each of the stride**2 phases of the output; stride divides the side.
 
     Output pixel o + padding = stride * cell + phase sums kernel[stride * tap + phase] times
@@ -107,7 +118,7 @@ class ConvTranspose(nnx.Module):
         self.kernel = nnx.Param(init(rngs.params(), shape))
         self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         """[n, h, w, in] -> [n, h', w', out], h' = (h - 1) * stride - 2 * padding + k + added."""
         kernel = self.kernel[...]
         geometry = {

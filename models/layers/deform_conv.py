@@ -4,11 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .conv import Conv
 
 
-def sample_bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+def sample_bilinear(
+    x: Float[jax.Array, "n h w groups c"],
+    rows: Float[jax.Array, "n H W groups points"],
+    columns: Float[jax.Array, "n H W groups points"],
+) -> Float[jax.Array, "n H W groups points c"]:
     """Values between the pixels, for each group of channels; all outside the image is zero.
 
     The layout of the result is the one that the taps are summed in, so that nothing is transposed.
@@ -26,7 +31,7 @@ def sample_bilinear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Ar
     image = np.arange(n).reshape(n, 1, 1, 1, 1)
     group = np.arange(groups).reshape(1, 1, 1, groups, 1)
 
-    def corners(position: jax.Array, size: int):
+    def corners(position: Float[jax.Array, "n H W groups points"], size: int):
         """The two pixels around each position along one axis, with their weights."""
         # Clipped before the cast: any position this far out has no pixel of the image beside it.
         position = jnp.clip(position, -2.0, size + 1.0)
@@ -81,7 +86,9 @@ class ModulatedDeformConv(nnx.Module):
             guide_features, 3 * taps * deformable_groups, kernel_size, init_scale=0.0, rngs=rngs
         )
 
-    def __call__(self, x: jax.Array, guide: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], guide: Float[jax.Array, "n h w guide"]
+    ) -> Float[jax.Array, "n h w out"]:
         """[n, h, w, in], [n, h, w, guide] -> [n, h, w, out]."""
         n, h, w, channels = x.shape
         groups, taps = self.deformable_groups, self.kernel_size**2

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float
 
 
 class Linear(nnx.Module):
@@ -22,7 +23,7 @@ class Linear(nnx.Module):
         self.kernel = nnx.Param(init(rngs.params(), (in_features, out_features)))
         self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes C"]:
         """[..., in] -> [..., out]."""
         y = jnp.matmul(x, self.kernel[...])
         if self.bias is None:

@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .linear import Linear
 
@@ -19,6 +20,6 @@ class Mlp(nnx.Module):
         self.fc1 = Linear(dim, hidden, rngs=rngs)
         self.fc2 = Linear(hidden, dim, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes c"]:
         """[..., dim] -> [..., dim]."""
         return self.fc2(jax.nn.gelu(self.fc1(x), approximate=False))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 
 class LayerNorm(nnx.Module):
@@ -20,7 +21,7 @@ class LayerNorm(nnx.Module):
         self.scale = nnx.Param(jnp.ones(num_features))
         self.bias = nnx.Param(jnp.zeros(num_features)) if use_bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes c"]:
         """[..., num_features] -> the same shape."""
         full_rank = (1,) * (x.ndim - 1) + (-1,)
         centred = x - jnp.mean(x, axis=-1, keepdims=True)

@@ -4,9 +4,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 
-def _cut(x: jax.Array, axis: int, size: int, step: int) -> jax.Array:
+def _cut(x: Float[jax.Array, "..."], axis: int, size: int, step: int) -> Float[jax.Array, "..."]:
     """Splits an axis into [windows, size]; a window starts at every `step`."""
     unit = math.gcd(size, step)
     units = x.shape[axis] // unit
@@ -20,7 +21,9 @@ def _cut(x: jax.Array, axis: int, size: int, step: int) -> jax.Array:
     return windows.reshape(*x.shape[:axis], count, size, *x.shape[axis + 2 :])
 
 
-def split_overlapping_windows(x: jax.Array, size: int, overlapping_size: int) -> jax.Array:
+def split_overlapping_windows(
+    x: Float[jax.Array, "n h w c"], size: int, overlapping_size: int
+) -> Float[jax.Array, "n windows {overlapping_size}*{overlapping_size} c"]:
     """Windows around the cells of a grid; beyond the image they hold zeros.
 
     Args:

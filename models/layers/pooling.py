@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Float
 
 
 def _windows(window: int, stride: int, padding: int) -> tuple:
@@ -13,7 +14,9 @@ def _windows(window: int, stride: int, padding: int) -> tuple:
     return (1, window, window, 1), (1, stride, stride, 1), pads
 
 
-def avg_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
+def avg_pool(
+    x: Float[jax.Array, "n h w c"], window: int, stride: int, padding: int = 0
+) -> Float[jax.Array, "n H W c"]:
     """Mean over square windows; zeros of the padding count, incomplete windows are dropped.
 
     Args:
@@ -28,7 +31,9 @@ def avg_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
     return lax.reduce_window(x, 0.0, lax.add, *_windows(window, stride, padding)) / window**2
 
 
-def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
+def max_pool(
+    x: Float[jax.Array, "n h w c"], window: int, stride: int, padding: int = 0
+) -> Float[jax.Array, "n H W c"]:
     """Maximum over square windows; the padding never wins, incomplete windows are dropped.
 
     Args:
@@ -49,7 +54,7 @@ def _bins(size: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
     return starts, -(-(np.arange(bins) + 1) * size // bins)
 
 
-def _bin_means(x: jax.Array, bins: int, axis: int) -> jax.Array:
+def _bin_means(x: Float[jax.Array, "n h w c"], bins: int, axis: int) -> Float[jax.Array, "n H W c"]:
     starts, ends = _bins(x.shape[axis], bins)
     parts = [
         jnp.mean(lax.slice_in_dim(x, start, end, axis=axis), axis=axis, keepdims=True)
@@ -58,7 +63,9 @@ def _bin_means(x: jax.Array, bins: int, axis: int) -> jax.Array:
     return jnp.concatenate(parts, axis=axis)
 
 
-def adaptive_avg_pool(x: jax.Array, out_h: int, out_w: int) -> jax.Array:
+def adaptive_avg_pool(
+    x: Float[jax.Array, "n h w c"], out_h: int, out_w: int
+) -> Float[jax.Array, "n H W c"]:
     """Mean over a fixed number of bins, which overlap where the size is no multiple of it.
 
     Args:
@@ -73,7 +80,9 @@ def adaptive_avg_pool(x: jax.Array, out_h: int, out_w: int) -> jax.Array:
     return _bin_means(_bin_means(x, out_h, axis=1), out_w, axis=2)
 
 
-def _bin_maxima(x: jax.Array, bins: int, axis: int) -> jax.Array:
+def _bin_maxima(
+    x: Float[jax.Array, "n h w c"], bins: int, axis: int
+) -> Float[jax.Array, "n H W c"]:
     size = x.shape[axis]
     if size % bins == 0:
         window = tuple(size // bins if i == axis else 1 for i in range(x.ndim))
@@ -88,7 +97,9 @@ def _bin_maxima(x: jax.Array, bins: int, axis: int) -> jax.Array:
     return functools.reduce(jnp.maximum, taken)
 
 
-def adaptive_max_pool(x: jax.Array, out_h: int, out_w: int) -> jax.Array:
+def adaptive_max_pool(
+    x: Float[jax.Array, "n h w c"], out_h: int, out_w: int
+) -> Float[jax.Array, "n H W c"]:
     """Maximum over a fixed number of bins, which overlap where the size is no multiple of it.
 
     Args:

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from .activation import ReLU
 from .linear import Linear
@@ -32,6 +33,6 @@ class DynamicPosBias(nnx.Module):
             layers = (LayerNorm(width), ReLU(), Linear(width, out, rngs=rngs))
             setattr(self, f"pos{step}", Sequential(*layers))
 
-    def __call__(self, offsets: jax.Array) -> jax.Array:
+    def __call__(self, offsets: Float[jax.Array, "*axes 2"]) -> Float[jax.Array, "*axes heads"]:
         """[..., 2] -> [..., num_heads]."""
         return self.pos3(self.pos2(self.pos1(self.pos_proj(offsets))))

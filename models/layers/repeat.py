@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jaxtyping import Float
 
 from .sequential import Sequential
 
@@ -23,7 +24,9 @@ def _structure(block: nnx.Module) -> tuple[Any, Any]:
     return graph, jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
 
 
-def repeat(blocks: Sequence[nnx.Module], x: jax.Array, *others: jax.Array) -> jax.Array:
+def repeat(
+    blocks: Sequence[nnx.Module], x: Float[jax.Array, "n h w c"], *others: jax.Array
+) -> Float[jax.Array, "n H W C"]:
     """Applies modules one after the other; many, by a scan over their stacked variables.
 
     Args:
@@ -55,7 +58,7 @@ def repeat(blocks: Sequence[nnx.Module], x: jax.Array, *others: jax.Array) -> ja
 class Chain(Sequential):
     """A `Sequential` whose long runs of equal modules are loops."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         layers = [getattr(self, str(index)) for index in range(self.length)]
         for _, run in itertools.groupby(layers, _structure):
             x = repeat(list(run), x)

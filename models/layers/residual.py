@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .activation import ReLU
 from .conv import Conv
@@ -23,7 +24,7 @@ class ResBlock(nnx.Module):
             Conv(width, width, rngs=rngs), ReLU(), Conv(width, width, init_scale=0.1, rngs=rngs)
         )
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         y = self.body(x)
         return x + (y if self.scale == 1 else self.scale * y)
 
@@ -40,5 +41,5 @@ class ResidualBlockNoBN(nnx.Module):
         self.conv1 = Conv(num_feat, num_feat, rngs=rngs)
         self.conv2 = Conv(num_feat, num_feat, init_scale=0.1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         return x + self.conv2(jax.nn.relu(self.conv1(x)))

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Float
 
 _CUBIC = -0.75
 """Free parameter of the cubic convolution kernel (Keys, 1981) as torch sets it."""
@@ -14,14 +15,16 @@ _PILLOW_CUBIC = -0.5
 """The same as Pillow sets it."""
 
 
-def _interleave(phases: list[jax.Array], axis: int) -> jax.Array:
+def _interleave(phases: list[jax.Array], axis: int) -> Float[jax.Array, "n h w c"]:
     """Arrays of equal shape into one whose index along `axis` is index * len(phases) + phase."""
     shape = list(phases[0].shape)
     shape[axis] *= len(phases)
     return jnp.stack(phases, axis + 1).reshape(shape)
 
 
-def _upsample_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
+def _upsample_axis(
+    x: Float[jax.Array, "n h w c"], axis: int, factor: int
+) -> Float[jax.Array, "n H W c"]:
     """Linear interpolation at half-pixel centres; the border pixel is repeated outwards."""
     if factor == 1:
         return x
@@ -37,7 +40,9 @@ def _upsample_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
     return _interleave(phases, axis)
 
 
-def _downsample_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
+def _downsample_axis(
+    x: Float[jax.Array, "n h w c"], axis: int, factor: int
+) -> Float[jax.Array, "n H W c"]:
     """Linear interpolation at the centre of every `factor` pixels: the middle one or two."""
     end = x.shape[axis] // factor * factor
     low, high = (
@@ -47,7 +52,9 @@ def _downsample_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
     return low if factor % 2 else 0.5 * (low + high)
 
 
-def _blend(x: jax.Array, axis: int, taps: np.ndarray, weights: np.ndarray) -> jax.Array:
+def _blend(
+    x: Float[jax.Array, "n h w c"], axis: int, taps: np.ndarray, weights: np.ndarray
+) -> Float[jax.Array, "n H W c"]:
     """Sum over k of x[taps[:, k]] * weights[:, k] along `axis`."""
     shape = [1] * x.ndim
     shape[axis] = len(taps)
@@ -58,7 +65,9 @@ def _blend(x: jax.Array, axis: int, taps: np.ndarray, weights: np.ndarray) -> ja
     return functools.reduce(operator.add, parts)
 
 
-def _resize_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
+def _resize_axis(
+    x: Float[jax.Array, "n h w c"], axis: int, size: int
+) -> Float[jax.Array, "n H W c"]:
     """Linear interpolation at half-pixel centres to any size, without antialiasing."""
     length = x.shape[axis]
     if size % length == 0:
@@ -92,7 +101,9 @@ def _enlarged_axis(x: jax.Array, axis: int, factor: int) -> jax.Array:
     return _blend(x, axis, np.clip(taps, 0, length - 1), weights)
 
 
-def _cubic_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
+def _cubic_axis(
+    x: Float[jax.Array, "n h w c"], axis: int, size: int
+) -> Float[jax.Array, "n H W c"]:
     """Cubic convolution with the outer pixels' centres aligned; indices stop at the border."""
     length = x.shape[axis]
     step = np.float32((length - 1) / (size - 1)) if size > 1 else np.float32(0)
@@ -104,7 +115,7 @@ def _cubic_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
     return _blend(x, axis, taps, _cubic(distance, _CUBIC))
 
 
-def upsample_bilinear(x: jax.Array, factor: int) -> jax.Array:
+def upsample_bilinear(x: Float[jax.Array, "n h w c"], factor: int) -> Float[jax.Array, "n H W c"]:
     """Bilinear interpolation at half-pixel centres (align_corners=False).
 
     Args:
@@ -117,7 +128,7 @@ def upsample_bilinear(x: jax.Array, factor: int) -> jax.Array:
     return _upsample_axis(_upsample_axis(x, 1, factor), 2, factor)
 
 
-def downsample_bilinear(x: jax.Array, factor: int) -> jax.Array:
+def downsample_bilinear(x: Float[jax.Array, "n h w c"], factor: int) -> Float[jax.Array, "n H W c"]:
     """Bilinear interpolation at half-pixel centres (align_corners=False), not antialiased.
 
     Args:
@@ -130,7 +141,7 @@ def downsample_bilinear(x: jax.Array, factor: int) -> jax.Array:
     return _downsample_axis(_downsample_axis(x, 1, factor), 2, factor)
 
 
-def upsample_nearest(x: jax.Array, factor: int) -> jax.Array:
+def upsample_nearest(x: Float[jax.Array, "n h w c"], factor: int) -> Float[jax.Array, "n H W c"]:
     """Every pixel `factor` times in both directions.
 
     Args:
@@ -145,7 +156,9 @@ def upsample_nearest(x: jax.Array, factor: int) -> jax.Array:
     return x.reshape(n, h * factor, w * factor, c)
 
 
-def _nearest_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
+def _nearest_axis(
+    x: Float[jax.Array, "n h w c"], axis: int, size: int
+) -> Float[jax.Array, "n H W c"]:
     """The element at floor(index * length / size), in single precision, as torch finds it."""
     length = x.shape[axis]
     step = np.float32(length) / np.float32(size)
@@ -157,7 +170,9 @@ def _nearest_axis(x: jax.Array, axis: int, size: int) -> jax.Array:
     return jnp.take(x, nearest, axis, mode="clip", indices_are_sorted=True)
 
 
-def resize_nearest(x: jax.Array, height: int, width: int) -> jax.Array:
+def resize_nearest(
+    x: Float[jax.Array, "n h w c"], height: int, width: int
+) -> Float[jax.Array, "n H W c"]:
     """Nearest neighbour to any size: index i takes floor(i * old / new).
 
     Args:
@@ -171,7 +186,9 @@ def resize_nearest(x: jax.Array, height: int, width: int) -> jax.Array:
     return _nearest_axis(_nearest_axis(x, 1, height), 2, width)
 
 
-def resize_bilinear(x: jax.Array, height: int, width: int) -> jax.Array:
+def resize_bilinear(
+    x: Float[jax.Array, "n h w c"], height: int, width: int
+) -> Float[jax.Array, "n H W c"]:
     """Bilinear interpolation to any size at half-pixel centres (align_corners=False).
 
     Args:
@@ -198,7 +215,9 @@ def upsample_bicubic(x: jax.Array, factor: int) -> jax.Array:
     return _enlarged_axis(_enlarged_axis(x, 1, factor), 2, factor)
 
 
-def resize_bicubic_align_corners(x: jax.Array, factor: int) -> jax.Array:
+def resize_bicubic_align_corners(
+    x: Float[jax.Array, "n h w c"], factor: int
+) -> Float[jax.Array, "n H W c"]:
     """Bicubic interpolation (a=-0.75) with the corner pixels' centres aligned.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 
 class Sequential(nnx.Module):
@@ -18,7 +19,7 @@ class Sequential(nnx.Module):
         for index, layer in enumerate(layers):
             setattr(self, str(index), layer)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "..."]) -> Float[jax.Array, "..."]:
         for index in range(self.length):
             x = getattr(self, str(index))(x)
         return x

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 
-def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
+def pixel_shuffle(x: Float[jax.Array, "n h w c"], factor: int) -> Float[jax.Array, "n H W C"]:
     """Rearranges channels into space (Shi et al., CVPR 2016).
 
     Args:

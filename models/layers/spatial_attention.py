@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .conv import Conv
 from .pooling import max_pool
@@ -43,7 +44,7 @@ class ESA(nnx.Module):
             setattr(self, name, conv(hidden, hidden, rngs=rngs))
         self.conv4 = Conv(hidden, width, 1, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, width] -> the same shape."""
         narrow = self.conv1(x)
         y = max_pool(self.conv2(narrow), 7, 3)

@@ -2,6 +2,7 @@
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .conv import Conv
 
@@ -21,7 +22,9 @@ class SupervisedAttention(nnx.Module):
         self.conv2 = Conv(n_feat, 3, kernel_size, use_bias=use_bias, rngs=rngs)
         self.conv3 = Conv(3, n_feat, kernel_size, use_bias=use_bias, rngs=rngs)
 
-    def __call__(self, x: jax.Array, image: jax.Array) -> jax.Array:
+    def __call__(
+        self, x: Float[jax.Array, "n h w c"], image: Float[jax.Array, "n h w C"]
+    ) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, n_feat] and the network's input [n, h, w, 3] -> [n, h, w, n_feat]."""
         attention = jax.nn.sigmoid(self.conv3(self.conv2(x) + image))
         return self.conv1(x) * attention + x

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 
-def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
+def pixel_unshuffle(x: Float[jax.Array, "n h w c"], factor: int) -> Float[jax.Array, "n H W C"]:
     """Rearranges space into channels: the inverse of `pixel_shuffle`.
 
     Args:

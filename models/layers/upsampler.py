@@ -4,6 +4,7 @@ import math
 
 import jax
 from flax import nnx
+from jaxtyping import Float
 
 from .conv import Conv
 from .sequential import Sequential
@@ -16,7 +17,7 @@ class PixelShuffle(nnx.Module):
     def __init__(self, factor: int):
         self.factor = factor
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n H W C"]:
         return pixel_shuffle(x, self.factor)
 
 

@@ -9,18 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Float, Shaped
 
 from .linear import Linear
 
 
-def split_windows(x: jax.Array, size: int) -> jax.Array:
+def split_windows(
+    x: Shaped[jax.Array, "n h w c"], size: int
+) -> Shaped[jax.Array, "n windows {size}*{size} c"]:
     """[n, h, w, c] -> [n, windows, size * size, c]; `size` divides h and w."""
     n, h, w, c = x.shape
     x = x.reshape(n, h // size, size, w // size, size, c)
     return x.swapaxes(2, 3).reshape(n, -1, size * size, c)
 
 
-def merge_windows(windows: jax.Array, size: int, height: int, width: int) -> jax.Array:
+def merge_windows(
+    windows: Float[jax.Array, "n windows {size}*{size} c"], size: int, height: int, width: int
+) -> Float[jax.Array, "n {height} {width} c"]:
     """[n, windows, size * size, c] -> [n, height, width, c], the inverse of `split_windows`."""
     n, _, _, c = windows.shape
     x = windows.reshape(n, height // size, width // size, size, size, c)
@@ -28,8 +33,12 @@ def merge_windows(windows: jax.Array, size: int, height: int, width: int) -> jax
 
 
 def attend(
-    q: jax.Array, k: jax.Array, v: jax.Array, bias: jax.Array, taking_part: jax.Array | None = None
-) -> jax.Array:
+    q: Float[jax.Array, "n windows queries c"],
+    k: Float[jax.Array, "n windows keys c"],
+    v: Float[jax.Array, "n windows keys c"],
+    bias: Float[jax.Array, "_ _ heads queries keys"],
+    taking_part: Shaped[jax.Array, "..."] | None = None,
+) -> Float[jax.Array, "n windows queries c"]:
     """Multi-head attention in every window.
 
     Args:
@@ -52,7 +61,12 @@ def attend(
     return y.reshape(*y.shape[:3], -1)
 
 
-def attend_in_windows(qkv: jax.Array, bias: jax.Array, size: int, shift: int = 0) -> jax.Array:
+def attend_in_windows(
+    qkv: Float[jax.Array, "n h w c"],
+    bias: Float[jax.Array, "heads pixels pixels"],
+    size: int,
+    shift: int = 0,
+) -> Float[jax.Array, "n h w C"]:
     """Self-attention inside the windows of a grid.
 
     Args:
@@ -125,7 +139,7 @@ class WindowAttention(nnx.Module):
         self.qkv = Linear(dim, 3 * dim, rngs=rngs)
         self.proj = Linear(dim, dim, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, dim] -> [n, h, w, dim]; `window_size` divides h and w."""
         index = relative_position_index(self.window_size)
         bias = self.relative_position_bias_table[...].T[:, index]

@@ -4,7 +4,17 @@ import ast
 import re
 
 import pytest
-from architecture import ORDER, PICTURE, circle, folder_of, folders, graph, modules, picture
+from architecture import (
+    ORDER,
+    PICTURE,
+    circle,
+    folder_of,
+    folders,
+    graph,
+    imports_in,
+    modules,
+    picture,
+)
 
 import cem_jax as cem
 
@@ -29,6 +39,17 @@ def test_no_module_imports_itself_by_a_detour():
 def test_a_circle_is_found_where_there_is_one():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+@pytest.mark.parametrize("text", [
+    "import cem_jax.view.plot", "def f():\n    from cem_jax.view import plot",
+    "from ..view.plot import plot", "from ..view import plot",
+    'importlib.import_module("cem_jax.view.plot")', '__import__("cem_jax.view.plot")',
+    'NAME = "cem_jax.view.plot"\nimport_module(NAME)',
+])  # fmt: skip
+def test_an_import_is_seen_however_it_is_written(text):
+    known = set(modules())
+    assert imports_in(text, "cem_jax.map.extremes", False, known) == {"cem_jax.view.plot"}
 
 
 def test_models_and_the_cone_know_nothing_of_effects():

@@ -31,6 +31,13 @@ from cem_jax.scene.scene import Scene
 from cem_jax.store.lock import Locks
 
 
+@pytest.fixture(autouse=True)
+def mixed_types():
+    """optax's Adam raises a decay, a real number, to the step, a whole one."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
 class Denoiser(nnx.Module):
     """Two convolutions around a skip."""
 

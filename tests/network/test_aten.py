@@ -1,5 +1,7 @@
 """The table of torch's operations: each by itself against torch, however its arrays lie."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from cem_jax.network.aten import TABLE
 from cem_jax.network.aten.layout import Chosen, Laid, aligned
+from cem_jax.network.aten.operation import promoted
 
 torch = pytest.importorskip("torch")
 
@@ -65,6 +68,19 @@ CASES: list[tuple[str, tuple, dict]] = [
     *((name, (yes(3, 4), yes(4)), {}) for name in ("logical_and", "logical_or", "logical_xor")),
     *((f"bitwise_{name}", (whole(3, 4), whole(4)), {}) for name in ("and", "or", "xor")),
     ("bitwise_not", (whole(3, 4),), {}),
+    *((name, (IMAGE, other), {}) for name in ("add", "mul", "sub", "maximum", "lt", "eq")
+      for other in (whole(6, 8), np.asarray(3, np.int32), normal(8).astype(np.float16))),
+    *((name, (IMAGE, yes(6, 8)), {}) for name in ("add", "mul", "ge")),
+    ("add", (whole(3, 4), 0.5), {}),
+    ("mul", (yes(3, 4), 3), {}),
+    ("mul", (whole(3, 4), yes(4)), {}),
+    ("mul", (complex_(3, 4), normal(4)), {}),
+    ("div", (whole(3, 4), np.abs(whole(4)) + 1), {}),
+    ("clamp", (whole(3, 4), 0.5), {}),
+    ("where", (yes(6, 1), IMAGE, np.asarray(2, np.int32)), {}),
+    ("where", (yes(6, 1), whole(4, 1, 8), 0.5), {}),
+    ("cat", ([normal(2, 3), whole(2, 2), yes(2, 1)], 1), {}),
+    ("lerp", (normal(3, 4), normal(4)[None].repeat(3, 0), normal(3, 1)), {}),
     ("add", (IMAGE, normal(1)), {"alpha": 3}),
     ("sub", (IMAGE, VECTOR.reshape(4, 1, 1)), {"alpha": -2}),
     ("div", (IMAGE, positive(6, 1)), {}),
@@ -316,6 +332,26 @@ def test_every_operation_is_torchs(name, args, options):
         )
         compared += 1
     assert compared
+
+
+def test_types_mix_as_torchs_do():
+    names = ("bool", "int8", "uint8", "int32", "float16", "bfloat16", "float32", "complex64")
+    for first, second in itertools.product(names, names):
+        for shapes in itertools.product(((3,), ()), repeat=2):
+            own = [Laid.of(jnp.ones(s, n)) for s, n in zip(shapes, (first, second), strict=True)]
+            pair = [
+                torch.ones(s, dtype=getattr(torch, n))
+                for s, n in zip(shapes, (first, second), strict=True)
+            ]
+            wanted = str(torch.result_type(*pair)).removeprefix("torch.")
+            if "complex64" in (first, second) and wanted != "complex64":
+                continue  # complex numbers of half precision, which JAX does not have
+            assert {str(value.dtype) for value in promoted(own)} == {wanted}, (first, second)
+        for number in (2, 0.5):
+            own = Laid.of(jnp.ones(3, first))
+            wanted = torch.result_type(torch.ones(3, dtype=getattr(torch, first)), number)
+            wanted = str(wanted).removeprefix("torch.").replace("int64", "int32")
+            assert str(promoted([own], [number])[0].dtype) == wanted
 
 
 def test_no_operation_is_left_out():

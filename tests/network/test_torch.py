@@ -251,3 +251,14 @@ def test_a_module_that_writes_its_kernels_at_each_call_is_taken_in_its_inference
     assert "host" not in network.note
     np.testing.assert_array_equal(module.whole.weight.detach(), before)
     np.testing.assert_allclose(found, of_torch(module, random(1, 6, 6, 3)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("stable", "told"), [(False, True), (True, False)])
+def test_the_order_of_equal_elements_is_told_where_torch_leaves_it_open(stable, told):
+    class Sorted(torch.nn.Module):
+        def forward(self, x):
+            return torch.sort(x, dim=-1, stable=stable)[0]
+
+    network = cem.wrap_torch(Sorted())
+    assert ("leaves the order of equal elements open" in network.note) == told
+    assert network.check(np.random.default_rng(0).random((1, 8, 8, 3), np.float32)) == 0

@@ -18,7 +18,8 @@ from conftest import blur, curved
 import cem_jax as cem
 from cem_jax.network.host import OnHost
 from cem_jax.store import lock as locks
-from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store
+from cem_jax.store.record import CONFIGURATION, LOG
+from cem_jax.store.store import Log, open_store
 
 ROI = cem.ROI(24, 32, 16, 16)
 PLAN = cem.Fixed(2)

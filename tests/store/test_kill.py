@@ -18,7 +18,8 @@ import pytest
 import cem_jax as cem
 from cem_jax.store import resume
 from cem_jax.store.atomic import write_atomically
-from cem_jax.store.store import CONFIGURATION, LOG, Log, open_store, read_outcomes
+from cem_jax.store.record import CONFIGURATION, LOG
+from cem_jax.store.store import Log, open_store, read_outcomes
 from cem_jax.sweep.layout import Layout
 
 ROI = cem.ROI(24, 32, 16, 16)

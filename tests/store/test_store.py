@@ -5,7 +5,8 @@ import pytest
 
 import cem_jax as cem
 from cem_jax.store import resume
-from cem_jax.store.store import LOG, Log, open_store, read_outcomes
+from cem_jax.store.record import LOG
+from cem_jax.store.store import Log, open_store, read_outcomes
 from cem_jax.sweep.layout import Layout
 
 ROI = cem.ROI(24, 32, 16, 16)

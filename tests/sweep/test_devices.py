@@ -19,7 +19,7 @@ import pytest
 from jax.sharding import Mesh, PartitionSpec
 
 import cem_jax as cem
-from cem_jax.store.store import LOG
+from cem_jax.store.record import LOG
 from cem_jax.sweep import dense, local
 
 COLLECTIVE = re.compile(r"all-reduce|all-gather|all-to-all|reduce-scatter|collective-")

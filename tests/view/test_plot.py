@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from pathlib import Path
+from importlib import resources
 
 import matplotlib
 import numpy as np
@@ -184,7 +184,7 @@ def seen(rgb: np.ndarray, sight: str) -> np.ndarray:
 
 
 def test_the_colours_are_those_of_the_report():
-    script = (Path(cem.report.__code__.co_filename).parent / "colour.js").read_text()
+    script = (resources.files("cem_jax.view.report") / "colour.js").read_text()
     stops = re.search(r"STOPS = \[(.*?),\s*\];", script, re.S)
     assert stops and json.loads(f"[{stops[1]}]") == [list(stop) for stop in STOPS]
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -227,7 +228,7 @@ def lab(linear):
 
 @pytest.mark.parametrize("vision", VISION)
 def test_the_colours_of_help_and_harm_differ_for_all_eyes(vision):
-    script = (Path(cem.report.__code__.co_filename).parent / "colour.js").read_text()
+    script = (resources.files("cem_jax.view.report") / "colour.js").read_text()
     stops = json.loads("[" + re.search(r"STOPS = \[(.*?),\s*\];", script, re.S)[1] + "]")
     srgb = np.array(stops) / 255
     assert (srgb[5] == 1).all()

@@ -3,8 +3,8 @@
 Imports nothing of ours.
 """
 
-from .program import SEED, NotNative, Program
+from .program import SEED, ExportedModule, NotNative
 from .run import run
 from .table import TABLE
 
-__all__ = ["SEED", "TABLE", "NotNative", "Program", "run"]
+__all__ = ["SEED", "TABLE", "NotNative", "ExportedModule", "run"]

@@ -141,7 +141,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tan": jnp.tan,
     "tanh": jnp.tanh,
     "trunc": jnp.trunc,
-    "where": jnp.where,
 }
 
 OPERATIONS: dict[str, Operation] = {
@@ -156,7 +155,8 @@ OPERATIONS: dict[str, Operation] = {
     "fill": _filled,
     "full_like": _filled,
     "lift_fresh_copy": _as,
-    "masked_fill": elementwise(lambda x, mask, value: jnp.where(mask, value, x)),
+    "masked_fill": elementwise(lambda x, mask, value: jnp.where(mask, value, x), chooses=1),
     "ones_like": lambda like, **_: _filled(like, 1),
+    "where": elementwise(jnp.where, chooses=0),
     "zeros_like": lambda like, **_: _filled(like, 0),
 }

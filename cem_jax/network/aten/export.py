@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import SEED, NotNative, Program, Ref, Step
+from .program import SEED, ExportedModule, NotNative, Ref, Step
 from .table import TABLE
 
 _WHOLE = (
@@ -40,7 +40,7 @@ _IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "
 """Options that say nothing about values: what type a result has is known."""
 
 
-def export(module: Any, shape: Sequence[int], dtype: Any) -> Program:
+def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
     """What a module does with one image.
 
     Args:
@@ -106,7 +106,7 @@ class _Reader:
         self.count += 1
         return Ref(self.count - 1)
 
-    def program(self, dtype: str) -> Program:
+    def program(self, dtype: str) -> ExportedModule:
         exported, signature = self.exported, self.exported.graph_signature
         inputs: list[Any] = []
         image = None
@@ -132,7 +132,7 @@ class _Reader:
         result = self.ref(wanted[0]) if self.is_tensor(wanted[0]) else wanted[0]
         if not isinstance(result, Ref):
             raise NotNative(f"it returned a {type(result).__name__}; expected one tensor")
-        return Program(
+        return ExportedModule(
             tuple(self.live(result.number)), image.number, self.params, self.constants,
             result.number, dtype,
         )  # fmt: skip

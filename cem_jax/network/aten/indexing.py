@@ -129,13 +129,13 @@ def _index_put(x: Laid, indices: Sequence[Any], values: Any, accumulate: bool = 
         elif values.ndim:
             raise NotImplementedError("a mask with values of their own for each element")
         spread = Laid(mask.array, (*mask.axes, *[()] * (x.ndim - mask.ndim)))
-        return elementwise(jnp.where)(spread, values, x)
+        return elementwise(jnp.where, chooses=0)(spread, values, x)
     return plain(_put)(x, indices, values, accumulate)
 
 
 def _put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
     where = tuple(slice(None) if index is None else index for index in indices)
-    spot = jnp.asarray(x).at[where]
+    spot, values = jnp.asarray(x).at[where], jnp.asarray(values, x.dtype)
     return spot.add(values) if accumulate else spot.set(values)
 
 
@@ -146,6 +146,7 @@ def _along(x: Any, axis: int, index: Any, value: Any, *, reduce: str | None = No
     where[axis % ndim] = index
     if not isinstance(value, int | float):
         value = value[tuple(slice(0, n) for n in index.shape)]
+    value = jnp.asarray(value, x.dtype)
     spot = x.at[tuple(where)]
     if reduce is None:
         return spot.set(value)

@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Program:
+class ExportedModule:
     """A network for images of one size.
 
     Args:
@@ -67,3 +67,8 @@ class Program:
     constants: Mapping[int, np.ndarray]
     output: int
     dtype: str
+
+    @property
+    def has_open_order(self) -> bool:
+        """Whether elements are sorted where torch leaves the order of equal ones open."""
+        return any(step.name == "sort" and not step.options.get("stable") for step in self.steps)

@@ -271,15 +271,15 @@ def _grid_sample(
         return images(pick(jnp.round(at[0]), jnp.round(at[1])))
     low = [jnp.floor(position) for position in at]
     if mode == 0:
-        offsets = np.arange(2)
+        offsets = range(2)
         weights = [[1 - (p - q), p - q] for p, q in zip(at, low, strict=True)]
     else:
-        offsets = np.arange(-1, 3)
+        offsets = range(-1, 3)
         weights = [[_keys(p - q - o) for o in offsets] for p, q in zip(at, low, strict=True)]
     terms = [
         pick(low[0] + dx, low[1] + dy) * (weights[0][i] * weights[1][j])[..., None]
-        for j, dy in enumerate(offsets.tolist())
-        for i, dx in enumerate(offsets.tolist())
+        for j, dy in enumerate(offsets)
+        for i, dx in enumerate(offsets)
     ]
     return images(functools.reduce(operator.add, terms))
 

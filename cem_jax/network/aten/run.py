@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from .layout import Laid
-from .program import NotNative, Program, Ref, Step
+from .program import ExportedModule, NotNative, Ref, Step
 from .table import TABLE
 
 _NARROWER = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 """JAX counts in 32 bits unless told otherwise."""
 
 
-def run(program: Program, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
+def run(program: ExportedModule, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
     """A network's output.
 
     Args:

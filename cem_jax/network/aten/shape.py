@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from .layout import Laid, aligned
-from .operation import Operation, channels_last, images, pair, plain
+from .operation import Operation, channels_last, images, pair, plain, promoted
 
 _TO_THE_END = 2**62
 
@@ -68,7 +68,9 @@ def cat(parts: Sequence[Laid], axis: int = 0) -> Laid:
     parts = [part for part in parts if part.shape != (0,)]  # torch leaves these out
     ndim = parts[0].ndim
     axis %= ndim
-    whole = [part.merged(axis) if part.axes[axis] else _with_axis(part, axis) for part in parts]
+    whole = [
+        part.merged(axis) if part.axes[axis] else _with_axis(part, axis) for part in promoted(parts)
+    ]
     leader = max(whole, key=lambda part: (part.array.size, -part.array.ndim))
     labels = {k: (i, n) for i, group in enumerate(leader.axes) for n, k in enumerate(group)}
     arrays = []

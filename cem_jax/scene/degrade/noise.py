@@ -59,7 +59,7 @@ def add_fresh_noise(
         int32 0 .. 255, of the image's shape.
     """
     noise = 255 * sigma * jax.random.normal(key, image.shape)
-    return jnp.floor(jnp.clip(image + noise, 0, 255)).astype(jnp.int32)
+    return jnp.floor(jnp.clip(jnp.asarray(image, jnp.float32) + noise, 0, 255)).astype(jnp.int32)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -180,5 +180,6 @@ def add_rain(
     Returns:
         int32 0 .. 255, of the image's shape.
     """
-    total = jnp.asarray(image) + beta * jnp.asarray(layer, jnp.float32)[..., None]
+    streaks = beta * jnp.asarray(layer, jnp.float32)[..., None]
+    total = jnp.asarray(image, jnp.float32) + streaks
     return jnp.clip(jnp.round(total), 0, 255).astype(jnp.int32)

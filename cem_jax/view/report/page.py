@@ -89,7 +89,7 @@ def part(name: str) -> str:
     Args:
         name: of the file.
     """
-    return (resources.files("cem_jax.view.report") / name).read_text("utf-8")
+    return (resources.files(__package__) / name).read_text("utf-8")
 
 
 def as_script(texts: Iterable[str]) -> str:
