@@ -135,7 +135,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     helping, harming = ([_mean(one, side) for one in networks] for side in ("positive", "negative"))
     ax.bar(range(len(names)), helping, color=helps, label="help")
     ax.bar(range(len(names)), harming, bottom=helping, color=harms, label="harm")
-    ax.legend(frameon=False)
+    ax.margins(y=0.35)  # room for the legend
+    ax.legend(frameon=False, loc="upper left", ncols=2)
     ax.set(ylabel="blocks (%)", title="(a) by reach, short to long")
     for ax, number, label, letter in (
         (axes[0, 1], "psnr", "PSNR of the region (dB)", "b"),
@@ -184,7 +185,8 @@ def _acting_together(ax: "Axes", networks: Sequence[dict[str, Any]]) -> None:
         x = np.arange(len(networks)) + 0.27 * (number - 1)
         ax.bar(x, heights, 0.27, label=label, color=f"{0.3 + 0.25 * number:.2f}")
     ax.axhline(0, color="black", linewidth=0.5)
-    ax.legend(frameon=False, fontsize=5)
+    ax.margins(y=0.35)
+    ax.legend(frameon=False, fontsize=5, loc="upper left")
     ax.set(ylabel="change of PSNR (dB)", title="(f) the six that harm most")
 
 

@@ -127,6 +127,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                 if found["low"] is not None:
                     ax.plot((found["low"], found["high"]), (y, y), color=colour, linewidth=0.8)
         ax.set(xlabel=label)
+        ax.locator_params(axis="x", nbins=3)
         ax.grid(axis="y", linewidth=0.3)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
