@@ -7,7 +7,7 @@ Every claim is a mean over scenes (regions, and networks where several are taken
 averaged within a scene first) with a 95 % interval. It is supported where the whole interval lies
 on the claimed side of its bound, refuted where it lies on the other, else undecided. A finding is
 supported if all claims that its verdict rests on are, refuted if one of them is, else undecided.
-What a verdict rests on, and its bounds, were written down before any result.
+What a verdict rests on, and its bounds, were written down after quick results of two scenes.
 """
 
 import argparse
@@ -20,9 +20,8 @@ from typing import Any
 import cem_jax as cem
 from cem_jax.experiments.claims import Line, channel_attention, more_information, multi_task
 from cem_jax.experiments.figures import Store
-from cem_jax.experiments.figures.statistics import (
-    written,
-)
+from cem_jax.experiments.figures.correction import verdicts
+from cem_jax.experiments.figures.statistics import written
 
 _MARKED = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
@@ -78,9 +77,16 @@ FINDINGS = {
 page."""
 
 
+def corrected(lines: Sequence[Line]) -> list[str]:
+    """Verdicts of a finding's lines; those it rests on are corrected for their number (Holm)."""
+    keys = [line for line in lines if line.key]
+    told = iter(verdicts([(line.found, line.least) for line in keys]))
+    return [next(told) if line.key else line.verdict for line in lines]
+
+
 def judgement(lines: Sequence[Line]) -> str:
     """The verdict on a finding, from the claims that it rests on."""
-    verdicts = {line.verdict for line in lines if line.key}
+    verdicts = {one for line, one in zip(lines, corrected(lines), strict=True) if line.key}
     if verdicts == {"supported"}:
         return "supported"
     return "refuted" if "refuted" in verdicts else "undecided"
@@ -88,16 +94,25 @@ def judgement(lines: Sequence[Line]) -> str:
 
 def sentence(lines: Sequence[Line]) -> str:
     """The claims that a verdict rests on, and those it is not to be read without, in words."""
+    both = list(zip(lines, corrected(lines), strict=True))
 
-    def said(chosen: Sequence[Line]) -> str:
+    def said(chosen: Sequence[tuple[Line, str]]) -> str:
         text = "; ".join(
-            f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {line.verdict}"
-            for line in chosen
+            f"{line.claim} ({line.subject}): {written(line.found, line.unit)}, {verdict}"
+            for line, verdict in chosen
         )
         return text[:1].upper() + text[1:]
 
-    parts = ([line for line in lines if line.key], [line for line in lines if line.beside])
+    parts = ([one for one in both if one[0].key], [one for one in both if one[0].beside])
     return ". Beside it: ".join(said(chosen) for chosen in parts if chosen)
+
+
+def table(lines: Sequence[Line]) -> list[dict[str, str]]:
+    """Rows for `cem.markdown_table`: each line with its role and its verdict."""
+    return [
+        line.row | {"verdict": verdict, "role": "claim" if line.key else "exploratory"}
+        for line, verdict in zip(lines, corrected(lines), strict=True)
+    ]
 
 
 def judged(store: Store) -> dict[str, list[Line]]:
@@ -118,7 +133,7 @@ def sections(store: Store) -> dict[str, str]:
     return {
         name: f"**Verdict at this scale: {judgement(lines)}, preliminary.** It is preliminary "
         f"because {FINDINGS[name].weakness}.\n\n{sentence(lines)}.\n\n"
-        + cem.markdown_table([dict(line.row) for line in lines])
+        + cem.markdown_table(table(lines))
         for name, lines in judged(store).items()
     }
 

@@ -16,12 +16,20 @@ from typing import Any
 
 from PIL import Image
 
-from cem_jax.experiments import figures
+import cem_jax as cem
+from cem_jax.experiments import figures, verdicts
+from cem_jax.experiments.figures import repeat
 from cem_jax.experiments.findings import headlines, sections, with_marked
 
 _PIXELS = (1100, 1300)
 """Width and height of a published picture at most."""
 _LIST = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+_NAMES = {
+    "psnr": ("PSNR", "dB"), "low": ("smallest and largest effect", "dB"),
+    "positive": ("shares of blocks", "%"), "strength": ("strength", "dB"), "reach": ("reach", "px"),
+    "reliability": ("reliability", ""),
+}  # fmt: skip
+"""Of numbers whose tolerances are told, and their units."""
 _NUMBERS = re.compile(r'\n\nNumbers: .*?(?=\n""")', re.DOTALL)
 
 
@@ -29,7 +37,36 @@ def expected(record: dict[str, Any]) -> str:
     """A figure's numbers and time as one paragraph."""
     numbers = figures.find(record["figure"]).expected(record["results"])
     spent = f"{record['seconds']:.0f} s on {record['devices']}"
-    return f"Expected (preset {record['preset']}, {spent}): {numbers}"
+    return f"Expected (preset {record['preset']}, {spent}): {numbers}{tolerances(record)}"
+
+
+def tolerances(record: dict[str, Any]) -> str:
+    """By how much the numbers of single maps may differ elsewhere, in words; "" without such."""
+    rows = list(repeat.published(record["results"]))
+    told = [
+        f"{words} {repeat.TOLERANCES[name]:g} {unit}".rstrip()
+        for name, (words, unit) in _NAMES.items()
+        if any(row.get(name) is not None for row in rows)
+    ]
+    return f" Tolerances, of a single map's numbers: {', '.join(told)}." if told else ""
+
+
+def artifact(records: list[dict[str, Any]]) -> dict[str, str]:
+    """Tables of tolerances and of times, in Markdown, for `with_marked`."""
+    allowed = [
+        {"number": words, "tolerance": f"{repeat.TOLERANCES[name]:g} {unit}".rstrip()}
+        for name, (words, unit) in _NAMES.items()
+    ]
+    times = [
+        {
+            "figure": record["figure"],
+            "preset": record["preset"],
+            "minutes": f"{record['seconds'] / 60:.0f}",
+            "on": record["devices"],
+        }
+        for record in records
+    ]
+    return {"tolerances": cem.markdown_table(allowed), "times": cem.markdown_table(times)}
 
 
 def with_numbers(source: str, record: dict[str, Any]) -> str:
@@ -74,7 +111,8 @@ def write_pages(docs: Path) -> None:
     page.write_text(with_list(page.read_text(), records))
     store = figures.Store(docs / "results")
     for page, found in (
-        (docs / "findings.md", sections(store) | headlines(store, "")),
+        (docs / "findings.md", sections(store) | verdicts.sections(store) | headlines(store, "")),
+        (docs / "artifact.md", artifact(records)),
         (docs.parent / "README.md", headlines(store)),
     ):
         page.write_text(with_marked(page.read_text(), found))

@@ -40,12 +40,26 @@ def figures_command(
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Draw what was computed again; compute nothing.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Repeat a random part of the published numbers.")
+    ] = False,
+    published: Annotated[
+        Path, typer.Option(help="With --check: folder of the published results.")
+    ] = Path("docs/results"),
+    seed: Annotated[int, typer.Option(help="With --check: of the random part.", min=0)] = 0,
+    minutes: Annotated[
+        float, typer.Option(help="With --check: after which no map is begun.", min=0)
+    ] = 10.0,
     json: Json = False,
 ) -> None:
     """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
     from cem_jax.experiments import figures
 
     wanted = list(figures.NAMES) if all else names or []
+    if check:
+        start_jax(context)
+        _check(wanted or list(figures.NAMES), published, weights, seed, minutes, json)
+        return
     if not wanted:
         claims = {name: figures.claim(name) for name in figures.NAMES}
         records = [{"name": name, "claim": claim} for name, claim in claims.items()]
@@ -70,4 +84,25 @@ def figures_command(
     if json:
         show(records, "", json)
     if any(record["problem"] for record in records):
+        raise typer.Exit(2)
+
+
+def _check(
+    names: list[str], published: Path, weights: Path | None, seed: int, minutes: float, json: bool
+) -> None:
+    """Repeats published numbers, and says within what they agree; fails where some do not."""
+    from cem_jax.experiments import figures
+
+    found = []
+    for one in figures.check(
+        published, weights, names=names, seed=seed, seconds=60 * minutes,
+        tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
+    ):  # fmt: skip
+        found.append(one)
+        if not one.agrees or one.problem:
+            told = one.problem or f"differs by {one.differences}"
+            typer.echo(f"cem-jax: {one.figure}: {one.key}: {told}", err=True)
+    records = [dataclasses.asdict(one) | {"agrees": one.agrees} for one in found]
+    show(records, figures.summary(found), json)
+    if not found or any(one.problem or not one.agrees for one in found):
         raise typer.Exit(2)

@@ -1,6 +1,7 @@
 """The figures of the paper: each is computed into a folder, and drawn from there.
 
     cem-jax figures NAME... [--preset quick|compact|full] [--weights DIR] [--out DIR]
+    cem-jax figures --check [NAME...] [--weights DIR] [--seed N] [--minutes M]
 
 A figure is a module with `compute(study) -> results`, `draw(store, results, colour_map) -> Figure`
 and `expected(results) -> str`; its docstring says what the paper claims, and how to make it.
@@ -8,6 +9,9 @@ and `expected(results) -> str`; its docstring says what the paper claims, and ho
 
 from cem_jax.experiments.figures.preset import PRESETS as PRESETS
 from cem_jax.experiments.figures.preset import Preset as Preset
+from cem_jax.experiments.figures.repeat import Repeated as Repeated
+from cem_jax.experiments.figures.repeat import check as check
+from cem_jax.experiments.figures.repeat import summary as summary
 from cem_jax.experiments.figures.run import NAMES as NAMES
 from cem_jax.experiments.figures.run import Made as Made
 from cem_jax.experiments.figures.run import claim as claim

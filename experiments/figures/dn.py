@@ -21,7 +21,7 @@ NETWORKS = (
     "DnCNN", "SRResNet_DN", "RCAN_DN", "SwinIR_DN", "Restormer_DN", "FFDNet", "IRCNN", "RIDNet",
     "DRUNet", "SADNet", "SCUNet", "MIRNetV2", "XRestormer_DN",
 )  # fmt: skip
-"""Those that are there are shown."""
+"""Of the bundled ones, those that are there are shown where no official networks are."""
 
 
 def compute(study: Study) -> dict[str, Any]:

@@ -21,7 +21,7 @@ NETWORKS = (
     "PReNet", "SRResNet_DR", "RCAN_DR", "SwinIR_DR", "MPRNet", "HINet", "Restormer_DR",
     "XRestormer_DR",
 )  # fmt: skip
-"""Those that are there are shown."""
+"""Of the bundled ones, those that are there are shown where no official networks are."""
 
 
 def compute(study: Study) -> dict[str, Any]:

@@ -1,11 +1,18 @@
-"""Galleries: the maps of many networks side by side, for the figures sr, dn and dr."""
+"""Galleries: the maps of many networks side by side, for the figures sr, dn and dr.
+
+Where a folder of weights is given, all official networks of the task in it are shown, and no
+others. Without one the bundled networks are.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+import cem_jax as cem
 from cem_jax.experiments.figures.panels import gallery
 from cem_jax.experiments.figures.store import Store
-from cem_jax.experiments.figures.study import Study
+from cem_jax.experiments.figures.study import Study, load
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,17 +24,19 @@ def make(study: Study, task: str, names: Sequence[str]) -> dict[str, Any]:
     Args:
         study: where.
         task: "SR", "DN" or "DR".
-        names: architectures, in the order of the figure.
+        names: architectures that are shown where there are no official networks of the task.
 
     Returns:
         {"rows": [{"scene", "maps": [{"network", "map", numbers}]}]}.
     """
-    found = study.subjects(names, study.preset.most)
+    found = study.official(task) or study.subjects(names, study.preset.most)
     cells: dict[str, list[dict[str, Any]]] = {place.name: [] for place in study.shown(task)}
     for subject in found.values():  # a network's scenes in turn, so that it is compiled once
         for place in study.shown(task):
             key = study.map(subject, task, place)
-            cells[place.name].append({"network": subject.label, "map": key, **numbers(study, key)})
+            luma = " (luma)" if load(subject).channels == 1 else ""
+            cell = {"network": f"{subject.label}{luma}", "map": key, **numbers(study, key)}
+            cells[place.name].append(cell)
     return {"rows": [{"scene": name, "maps": maps} for name, maps in cells.items()]}
 
 
@@ -42,7 +51,19 @@ def numbers(study: Study, key: str) -> dict[str, Any]:
         "high": span.max,
         "positive": 100 * counts.positive / total,
         "negative": 100 * counts.negative / total,
+        "certain": 100 * sum(certain(effect_map)) / total,
     }
+
+
+def certain(effect_map: cem.EffectMap) -> tuple[int, int]:
+    """How many blocks help, and how many harm, by effects whose 95 % interval does not hold 0.
+
+    Args:
+        effect_map: the map.
+    """
+    low, high = effect_map.interval()
+    large = ~effect_map.inside_roi & (np.abs(effect_map.effect) >= effect_map.tolerance)
+    return int((large & (low > 0)).sum()), int((large & (high < 0)).sum())
 
 
 def show(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":

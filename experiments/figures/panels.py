@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import cem_jax as cem
-from cem_jax.view.colours import colour_limit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,15 +45,6 @@ def cell_height(width: float, effect_map: cem.EffectMap) -> float:
     """
     rows, columns = effect_map.degraded.shape[:2]
     return width * min(rows / columns, _TALLEST)
-
-
-def common_limit(maps: Sequence[cem.EffectMap]) -> float:
-    """Where the colours of maps of one scene end, so that they can be compared, in dB.
-
-    Args:
-        maps: of one scene.
-    """
-    return max(map(colour_limit, maps))
 
 
 def map_cell(
@@ -125,10 +116,23 @@ def _axes(figure: "Figure", x: float, y: float, width: float, height: float) -> 
     return figure.add_axes((x / w, y / h, width / w, height / h))
 
 
+def common_limit(maps: Sequence[cem.EffectMap]) -> float:
+    """The effect at which the colours of several maps end, in dB.
+
+    It is the median of their largest effects, so that one map of huge effects does not make all
+    others pale; what is larger has the last colour.
+
+    Args:
+        maps: of one scene.
+    """
+    largest = [max(*np.abs(one.range), one.tolerance) for one in maps]
+    return float(np.median(largest))
+
+
 def gallery(
     rows: Sequence[tuple[str, Sequence[tuple[str, cem.EffectMap]]]], colour_map: str
 ) -> "Figure":
-    """Rows of maps, each after the input that they share, on the row's own scale.
+    """Rows of maps, each after the input that they share, on one scale a row.
 
     Args:
         rows: what stands above the row's input, and its maps with their titles.
@@ -153,6 +157,11 @@ def gallery(
         y = height - sum(heights[: number + 1]) + _UNDER + _GAP
         if first == 0:
             input_cell(figure, (_GAP, y), side, maps[0][1], f"{label}\ninput and region")
+            text = f"colours end at\n\u00b1{limit:.2f} dB in all\nmaps of this scene"
+            figure.text(
+                (_GAP + side / 2) / width, (y - 0.06) / height, text, ha="center", va="top",
+                fontsize=6,
+            )  # fmt: skip
         for column, (title, effect_map) in enumerate(maps, 1):
             corner = (_GAP + column * (side + _GAP), y)
             map_cell(figure, corner, side, effect_map, title, colour_map, limit)
@@ -161,7 +170,12 @@ def gallery(
 
 
 def foot(figure: "Figure", colour_map: str) -> None:
-    """Draws what colours, pies and bars mean at the lower end of a figure of maps."""
+    """Draws what colours, pies and bars mean at the lower end of a figure of maps.
+
+    Args:
+        figure: of maps.
+        colour_map: diverging colours by name.
+    """
     from matplotlib import colormaps
     from matplotlib.patches import Patch
 

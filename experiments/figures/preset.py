@@ -30,6 +30,8 @@ class Preset:
         recorded: draws for each block from which plans are replayed, a power of 2; half of them
             are the truth.
         most: networks of a gallery at most.
+        chosen_draws: for each block where harmful ones are chosen among official networks, half of
+            them to choose by: enough that choosing again gives mostly the same blocks.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Preset:
     joint_draws: int
     recorded: int
     most: int
+    chosen_draws: int = 4
 
 
 PRESETS = {
@@ -59,13 +62,13 @@ PRESETS = {
         Preset(
             "compact", "bundled", side=192, large_side=128, shown=2,
             plan=cem.CoarseToFine(3, 6), counted_side=128, counted=14, regions=3, draws=8,
-            compared_draws=4, joint_draws=4, recorded=64, most=12,
+            compared_draws=4, joint_draws=4, recorded=64, most=12, chosen_draws=32,
         ),
         Preset(
             "full", "official", side=256, large_side=256, shown=4,
             plan=cem.CoarseToFine(3, 50), counted_side=256, counted=14, regions=3, draws=20,
             compared_draws=20, joint_draws=20, recorded=128,
-            most=40,
+            most=40, chosen_draws=64,
         ),
     )
 }  # fmt: skip

@@ -23,8 +23,8 @@ from cem_jax.experiments.figures.study import Study
 from cem_jax.plain_text import quoted
 
 NAMES = (
-    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "channel-attention",
-    "multi-task", "patch-size", "pool", "sampling",
+    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
+    "channel-attention", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
 )  # fmt: skip
 """In the order of the paper."""
 

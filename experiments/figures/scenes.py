@@ -56,7 +56,7 @@ def regions(image: UInt8[np.ndarray, "side side c"], count: int) -> tuple[cem.RO
     return tuple(cem.ROI(y, x, side, side) for y, x in chosen)
 
 
-def make(task: str, name: str, side: int, scale: int) -> cem.Scene:
+def make(task: str, name: str, side: int, scale: int, channels: int = 3) -> cem.Scene:
     """A scene of a bundled photograph.
 
     Args:
@@ -65,8 +65,11 @@ def make(task: str, name: str, side: int, scale: int) -> cem.Scene:
         name: of the photograph.
         side: of the clean image, in output pixels.
         scale: output pixels per input pixel of the network; 1 receives SR's input enlarged.
+        channels: that the network takes; 1 makes a scene of the photograph's luma.
     """
     clean, seed = photograph(name, side), zlib.crc32(name.encode()) % 1000
+    if channels == 1:
+        clean = cem.to_grey(clean)
     if task == "SR":
         if scale > 1:
             return cem.Scene.super_resolution(clean, scale, name=name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cem_jax as cem
-from cem_jax.experiments.figures import scenes
+from cem_jax.experiments.figures import checkpoints, scenes
 from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.preset import Preset
 from cem_jax.experiments.figures.store import Store
@@ -31,6 +31,22 @@ def other_photographs(but: str, block: int) -> cem.PatchPool:
     images = [cem.example_image(name) for name in cem.example_names() if name != but]
     pool = cem.PatchPool.from_images(images, size=block, count=4_000, seed=0)
     return dataclasses.replace(pool, name=f"photographs but {but}")
+
+
+@functools.lru_cache(maxsize=4)
+def own_photograph(name: str, block: int) -> cem.PatchPool:
+    """A pool of patches of one bundled photograph."""
+    pool = cem.PatchPool.from_images([cem.example_image(name)], size=block, count=4_000, seed=0)
+    return dataclasses.replace(pool, name=f"photograph {name}")
+
+
+POOLS: dict[str, Callable[[str, int], cem.PatchPool | None]] = {
+    "default": lambda name, block: None,
+    "others": other_photographs,
+    "own": own_photograph,
+}
+"""Pools by name: what `cem_jax` takes by itself, patches of the other bundled photographs, or of
+the scene's own; each of (photograph, side of a block)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +109,27 @@ class Study:
             raise Missing(self._none_of(names))
         return dict(list(found.items())[:most])
 
+    def official(self, task: str) -> dict[str, Subject]:
+        """The official networks of a task in the folder of weights, by how they are written.
+
+        Args:
+            task: "SR", "DN" or "DR".
+
+        Returns:
+            They; none where there is no folder, or no such network in it.
+        """
+        if self.weights is None:
+            return {}
+        found = {}
+        for subject in checkpoints.official(task, self.weights, self.store, self.tell):
+            try:
+                load(subject)  # a damaged file is found before any work
+            except ValueError as problem:
+                self.tell(str(problem))
+                continue
+            found[subject.label] = subject
+        return found
+
     def first(self, names: Sequence[str]) -> Subject:
         """The first of the named networks that is there.
 
@@ -127,7 +164,15 @@ class Study:
     @property
     def counted(self) -> list[Place]:
         """The photographs and regions of the statistics."""
-        return self._places(self.preset.counted, self.preset.counted_side, self.preset.regions)
+        return self.places(self.preset.regions)
+
+    def places(self, each: int) -> list[Place]:
+        """The photographs of the statistics, each with so many regions.
+
+        Args:
+            each: 1 to 3, the one of most structure first.
+        """
+        return self._places(self.preset.counted, self.preset.counted_side, each)
 
     def _places(self, count: int, side: int, each: int) -> list[Place]:
         return [
@@ -138,7 +183,8 @@ class Study:
 
     def scene(self, subject: Subject, task: str, place: Place) -> cem.Scene:
         """The scene as the network takes it."""
-        return scenes.make(task, place.name, place.side, load(subject).scale)
+        network = load(subject)
+        return scenes.make(task, place.name, place.side, network.scale, network.channels)
 
     def map(
         self,
@@ -158,14 +204,14 @@ class Study:
             place: photograph and region.
             plan: draws for each block; None takes the preset's.
             block: side of a block, in output pixels.
-            pool: "default", or "others": patches of the other bundled photographs.
+            pool: one of `POOLS`.
 
         Returns:
             Its key in the store.
         """
         plan = self.preset.plan if plan is None else plan
         key = f"{_image(subject, task, place, plan, block, pool)}/{place.roi.label}"
-        patches = None if pool == "default" else other_photographs(place.name, block)
+        patches = POOLS[pool](place.name, block)
         network, scene = load(subject), self.scene(subject, task, place)
         with self.clock.making(key):
             cem.causal_effect_map(
@@ -175,18 +221,27 @@ class Study:
         return key
 
     def counted_maps(
-        self, subject: Subject, task: str, plan: cem.Plan, *, block: int = 8, pool: str = "default"
-    ) -> list[str]:
+        self, subject: Subject, task: str, plan: cem.Plan, *, block: int = 8, pool: str = "default",
+        each: int | None = None,
+    ) -> list[str]:  # fmt: skip
         """Makes the maps of all counted places, those of one image together; otherwise like `map`.
+
+        Args:
+            subject: the network.
+            task: as `scenes.make` takes it.
+            plan: draws for each block.
+            block: side of a block, in output pixels.
+            pool: one of `POOLS`.
+            each: regions of each photograph; None takes the preset's.
 
         Returns:
             Their keys in the store, in the order of the places.
         """
-        keys = []
-        for _, group in itertools.groupby(self.counted, lambda place: place.name):
+        keys, wanted = [], self.counted if each is None else self.places(each)
+        for _, group in itertools.groupby(wanted, lambda place: place.name):
             places = list(group)
             image = _image(subject, task, places[0], plan, block, pool)
-            patches = None if pool == "default" else other_photographs(places[0].name, block)
+            patches = POOLS[pool](places[0].name, block)
             network, scene = load(subject), self.scene(subject, task, places[0])
             with self.clock.making(image):
                 cem.region_maps(

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import cem_jax as cem
 
@@ -19,15 +20,19 @@ class Subject:
     Args:
         name: under which `cem.load` knows it.
         weights: its checkpoint; None: bundled.
+        arguments: what its checkpoint does not tell, by name.
+        called: how it is written in a figure; "" takes its name.
     """
 
     name: str
     weights: Path | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+    called: str = ""
 
     @property
     def label(self) -> str:
         """As it is written in a figure: bundled networks without the ending of their name."""
-        return self.name.removesuffix("-compact")
+        return self.called or self.name.removesuffix("-compact")
 
     @functools.cached_property
     def digest(self) -> str:
@@ -37,7 +42,7 @@ class Subject:
 
     def load(self) -> cem.Network:
         """The network."""
-        return cem.load(self.name, self.weights, label=self.name)
+        return cem.load(self.name, self.weights, label=self.name, **dict(self.arguments))
 
 
 def _bundled(name: str) -> Subject:

@@ -107,6 +107,7 @@ _CI = ".ci/run runs it"
 _ENGINES = "tests/jobs/test_engines.py runs every engine"
 _RESULTS = "tests/jobs/test_status.py and test_results.py run it"
 _FIGURES = "takes minutes to hours; tests/experiments/test_figures.py makes all under `long`"
+_OFFICIAL_FIGURES = "tests/experiments/test_official_figures.py runs it on one small network"
 ELSEWHERE = {
     "python3 -m venv .venv": _FRESH,
     "python -m venv .venv": _FRESH,
@@ -156,6 +157,21 @@ ELSEWHERE = {
     "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
     "cem-jax figures sr dn --preset compact": _FIGURES,
+    "cem-jax figures sr --weights DIR": _OFFICIAL_FIGURES,
+    "cem-jax figures official": _OFFICIAL_FIGURES,
+    "cem-jax figures texture": _OFFICIAL_FIGURES,
+    "pytest -m long tests/experiments/test_official_figures.py": "is of this suite",
+    "cem-jax figures --check": _OFFICIAL_FIGURES,
+    "cem-jax figures --check --minutes 10 --seed 0": _OFFICIAL_FIGURES,
+    "cem-jax figures --check --minutes 10 --seed 0 --weights DIR": _OFFICIAL_FIGURES,
+    "cem-jax figures --all --preset compact --weights DIR --out figures": _FIGURES,
+    "python -m cem_jax.experiments.official_psnr --weights DIR --images Set5": (
+        "needs official checkpoints and images; tests/experiments/test_claims.py tries its parts"
+    ),
+    "python -m cem_jax.experiments.official_psnr --results docs/results "
+    "--write docs/official-networks.md": "tests/experiments/test_claims.py compares what it writes",
+    "git log --follow -p experiments/registered.toml": "reads the history",
+    "git log docs/results": "reads the history",
     "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "

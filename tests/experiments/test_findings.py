@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cem_jax.experiments import figures, findings, publish
+from cem_jax.experiments import figures, findings, publish, verdicts
 
 
 def rows(scenes=12, **numbers):
@@ -114,7 +114,10 @@ def test_pages_and_docstrings_say_what_the_published_results_say():
     page = (DOCS / "findings.md").read_text()
     store = figures.Store(DOCS / "results")
     expected = findings.sections(store) | findings.headlines(store, "")
+    expected |= verdicts.sections(store)
     assert page == findings.with_marked(page, expected) and "(#1-more-information" in page
+    page = (DOCS / "artifact.md").read_text()
+    assert page == findings.with_marked(page, publish.artifact(records)) and "| 0.005 dB" in page
     page = (DOCS.parent / "README.md").read_text()
     assert page == findings.with_marked(page, findings.headlines(store))
     for record in records:
