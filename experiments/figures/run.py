@@ -23,7 +23,7 @@ from cem_jax.experiments.figures.study import Study
 
 NAMES = (
     "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "channel-attention",
-    "multi-task", "patch-size", "pool", "sampling",
+    "mediation", "multi-task", "patch-size", "pool", "sampling",
 )  # fmt: skip
 """In the order of the paper."""
 
