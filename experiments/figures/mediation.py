@@ -91,17 +91,20 @@ def compute(study: Study) -> dict[str, Any]:
     tasks: dict[str, Any] = {}
     names = [name for variants in MEDIATED.values() for name, _ in variants.values()]
     there = study.subjects(names)
-    for task, variants in MEDIATED.items():
-        for variant, (name, through) in variants.items():
-            if name not in there or len(tasks.get(task, {})) >= study.preset.most:
-                continue
-            rows = []
-            for place in places(study):
-                found = study.mediated(
-                    there[name], task, place, through, cem.Fixed(DRAWS), block=LARGE, pool="others"
-                )
-                rows.append({"scene": place.name, **numbers(found)})
-            tasks.setdefault(task, {})[variant] = {"network": there[name].label, "rows": rows}
+    asked = [
+        (task, variant, *known)
+        for task, variants in MEDIATED.items()
+        for variant, known in variants.items()
+        if known[0] in there
+    ]
+    for task, variant, name, through in sorted(asked, key=lambda one: one[1] != "CA"):
+        rows = []
+        for place in places(study):
+            found = study.mediated(
+                there[name], task, place, through, cem.Fixed(DRAWS), block=LARGE, pool="others"
+            )
+            rows.append({"scene": place.name, **numbers(found)})
+        tasks.setdefault(task, {})[variant] = {"network": there[name].label, "rows": rows}
     return {"scenes": len(places(study)), "side": SIDE, "draws": DRAWS, "tasks": tasks}
 
 
