@@ -79,7 +79,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "attribution.occlusion": ["occlusion_map"],
         "attribution.receptive_field": ["ReceptiveField", "effective_receptive_field"],
-        "inside.mediated": ["MediatedMaps", "mediated_maps"],
+        "inside.mediated_maps": ["MediatedMaps"],
+        "inside.mediated": ["mediated_maps"],
         "inside.interactions": [
             "Interactions",
             "JointEffect",

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from cem_jax.arguments import whole_number
+from cem_jax.inside.mediated_maps import PARTS
 from cem_jax.jobs.asked import FILES, MapOf
 from cem_jax.jobs.asked import INDEX as INDEX
 from cem_jax.network.network import Network
@@ -48,10 +49,13 @@ class Job:
             plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
+        through: a mediator, as `mediated_maps` takes it: "global", or names of modules or
+            operations. Then every map comes as three, of total, direct and pure indirect effects,
+            of the one outcome. None makes maps alone.
 
     Raises:
-        ValueError: no maps, one that is asked for twice or names what is not there, or a label
-            that cannot be a folder's name.
+        ValueError: no maps, one that is asked for twice or names what is not there, a label that
+            cannot be a folder's name, or a mediator beside several outcomes.
     """
 
     networks: Mapping[str, Callable[[], Network]]
@@ -63,6 +67,7 @@ class Job:
     outcomes: Sequence[Outcome | str] = (psnr,)
     seed: int = 0
     rounded: bool = False
+    through: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for label in (*self.networks, *self.scenes):
@@ -72,6 +77,10 @@ class Job:
         if self.plan is not None:
             object.__setattr__(self, "plan", as_plan(self.plan))
         object.__setattr__(self, "outcomes", tuple(map(as_outcome, self.outcomes)))
+        if self.through is not None:
+            object.__setattr__(self, "through", _mediator(self.through))
+            if len(self.outcomes) > 1:
+                raise ValueError(f"through={self.through!r}: expected one outcome beside it")
         if not self.maps:
             raise ValueError("maps: there is none to make")
         seen = set()
@@ -88,6 +97,12 @@ class Job:
         return self.pool() if callable(self.pool) else self.pool
 
     @property
+    def names(self) -> list[str]:
+        """Names of the maps that each place gets: of outcomes, or of one and the paths' parts."""
+        names = [str(getattr(one, "__name__", repr(one))) for one in self.outcomes]
+        return names if self.through is None else [*names, *PARTS[1:]]
+
+    @property
     def parts(self) -> list[tuple[MapOf, ...]]:
         """The maps in order, those together whose regions may share a sweep."""
         found = []
@@ -96,6 +111,17 @@ class Job:
             starts = range(0, len(several), _TOGETHER)
             found += [tuple(several[start : start + _TOGETHER]) for start in starts]
         return found
+
+
+def _mediator(through: str | Sequence[str]) -> tuple[str, ...]:
+    names = (through,) if isinstance(through, str) else through
+    if not isinstance(names, Sequence) or not names or not all(
+        isinstance(one, str) and one for one in names
+    ):  # fmt: skip
+        raise ValueError(
+            f"through={through!r}: expected 'global', or names as cem.operations lists them"
+        )
+    return tuple(names)
 
 
 def check_label(label: str) -> None:

@@ -74,7 +74,10 @@ SLOW = {
         "results/again/map.npz",
     ),
     "cem-jax map --model RCAN-compact --task SR --image photo.png --roi 96,112,32,32 "
-    "--plan fixed:2 --through global --out mediated": ("mediated/total.npz", "mediated/direct.png"),
+    "--plan fixed:2 --through global --out mediated": (
+        "mediated/map.npz",
+        "mediated/map.direct.png",
+    ),
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
