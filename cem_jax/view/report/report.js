@@ -19,6 +19,7 @@ async function show(index, told = null) {
     read.set(index, readScene(JSON.parse(source.textContent), inputs[source.dataset.input].picture));
   }
   const next = await read.get(index);
+  await addInside(next, document.querySelector(`script.inside[data-scene="${index}"]`));
   if (asked !== index) return; // another scene was chosen meanwhile
   shownScene = index;
   display(next);
