@@ -1,6 +1,7 @@
 """Which modules effects pass: the same draws with the output of each module held in turn."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,46 @@ class Layers:
 
         Returns:
             [layers, classes]; NaN where a class has no block.
+
+        Raises:
+            ValueError: edges that do not ascend.
         """
-        found = np.full((len(self.layers), len(edges) - 1), np.nan)
-        for k in range(len(edges) - 1):
-            here = (self.distance >= edges[k]) & (self.distance < edges[k + 1])
+        return self._classes(edges)[0]
+
+    def interval_by_distance(
+        self, edges: Sequence[float], confidence: float = CONFIDENCE
+    ) -> Interval:
+        """Intervals of `by_distance`, over draws of the same blocks.
+
+        Args:
+            edges: as of `by_distance`.
+            confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [layers, classes] in the outcome's unit.
+
+        Raises:
+            ValueError: another confidence, or edges that do not ascend.
+        """
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
+        mean, error = self._classes(edges)
+        degrees = np.full(mean.shape, self.samples - 1.0)
+        return Interval(*interval(mean, error, degrees, confidence))
+
+    def _classes(self, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """Means over the blocks of each class, and their standard errors, [layers, classes]."""
+        ends = np.asarray(edges, float)
+        if ends.ndim != 1 or len(ends) < 2 or not (np.diff(ends) > 0).all():
+            raise ValueError(f"edges={edges!r}: expected two or more ascending numbers")
+        mean, error = np.full((2, len(self.layers), len(ends) - 1), np.nan)
+        for k, (start, end) in enumerate(itertools.pairwise(ends)):
+            here = (self.distance >= start) & (self.distance < end)
             if here.any():
-                found[:, k] = self.passes[:, here].mean(axis=1)
-        return found
+                mean[:, k] = self.passes[:, here].mean(axis=1)
+                squares = np.square(self.standard_error[:, here]).sum(axis=1)
+                error[:, k] = np.sqrt(squares) / here.sum()
+        return mean, error
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.

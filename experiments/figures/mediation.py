@@ -47,7 +47,7 @@ SIDE = 7 * LARGE
 """Of the scenes, in output pixels: blocks stand around the one in the middle."""
 DRAWS = 2
 """For each block: two halves, whose errors are independent. Scenes are the unit, not draws."""
-NEAR = (0, 8, 24, 40)
+NEAR = (0, 16, 32)
 """Where classes of distance begin, from a block's centre to the region, in output pixels."""
 
 

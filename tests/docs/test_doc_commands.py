@@ -139,6 +139,7 @@ ELSEWHERE = {
     "cem-jax table results/many": _RESULTS,
     "cem-jax gather results/many results/many.zarr": _RESULTS,
     "cem-jax compare results/many": _RESULTS,
+    "cem-jax compare many.toml results/many": _RESULTS,
     "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
     "cem-jax compare first second": "tests/view/test_compare.py runs it",
     "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from command_line import call
 
 import cem_jax as cem
 
@@ -128,3 +129,28 @@ def test_a_mediator_that_a_network_lacks_is_told_with_its_map(small, tmp_path):
     other = cem.Job(small.networks, small.scenes, small.maps[:1], through="attention")
     (result,) = cem.run_job(other, tmp_path, progress=False)
     assert "attention" in result.problem
+
+
+def test_the_networks_of_a_job_are_compared_by_how_far_they_see(small, made):
+    out, _ = made
+    (row,) = cem.job_reach(small, out)
+    assert (row["network"], row["analytic"], row["global"], row["maps"]) == ("scaled", 0, 1, 2)
+    maps = [cem.EffectMap.load(out / str(one) / "map.npz") for one in small.maps]
+    wanted = np.mean([cem.causal_radius(one, 0.95) for one in maps])
+    assert row["causal_95"] == pytest.approx(wanted, abs=0.05)
+    (alone,) = cem.job_reach(small)
+    assert "causal_95" not in alone and alone["gradient_50"] == row["gradient_50"]
+
+
+def test_the_command_prints_the_table_of_reach(job, made, tmp_path):
+    (tmp_path / "own.py").write_text(NETWORK)
+    (tmp_path / "job.toml").write_text(FILE)
+    done = call("compare", str(tmp_path / "job.toml"), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    head, _, row = done.stdout.strip().splitlines()
+    names = [cell.strip() for cell in head.strip("|").split("|")]
+    assert names[:5] == ["network", "analytic", "global", "gradient_50", "gradient_95"]
+    assert (
+        dict(zip(names, (cell.strip() for cell in row.strip("|").split("|")), strict=True))["maps"]
+        == "0"
+    )
