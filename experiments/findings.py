@@ -1,6 +1,6 @@
 """The paper's three findings put to the test: verdicts and tables for a page.
 
-    cem-jax figures more-information channel-attention multi-task --preset compact
+    cem-jax figures more-information channel-attention mediation multi-task --preset compact
     python -m cem_jax.experiments.findings figures/compact [--write docs/findings.md]
 
 Every claim is a mean over scenes (regions, and networks where several are taken together, are
