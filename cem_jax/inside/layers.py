@@ -128,11 +128,9 @@ class Layers:
         Raises:
             ValueError: another confidence, or edges that do not ascend.
         """
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence={confidence!r}: expected a number between 0 and 1")
         mean, error = self._classes(edges)
         degrees = np.full(mean.shape, self.samples - 1.0)
-        return Interval(*interval(mean, error, degrees, confidence))
+        return Interval.around(mean, error, degrees, confidence)
 
     def _classes(self, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
         """Means over the blocks of each class, and their standard errors, [layers, classes]."""

@@ -159,7 +159,9 @@ ELSEWHERE = {
     "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
     "cem-jax figures sr dn --preset compact": _FIGURES,
-    "cem-jax figures more-information channel-attention mediation multi-task --preset compact": _FIGURES,
+    "cem-jax figures more-information channel-attention mediation multi-task --preset compact": (
+        _FIGURES
+    ),
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "
     "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
