@@ -132,7 +132,9 @@ class Layers:
         degrees = np.full(mean.shape, self.samples - 1.0)
         return Interval.around(mean, error, degrees, confidence)
 
-    def _classes(self, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    def _classes(
+        self, edges: Sequence[float]
+    ) -> tuple[Float[np.ndarray, "layers classes"], Float[np.ndarray, "layers classes"]]:
         """Means over the blocks of each class, and their standard errors, [layers, classes]."""
         ends = np.asarray(edges, float)
         if ends.ndim != 1 or len(ends) < 2 or not (np.diff(ends) > 0).all():
