@@ -80,7 +80,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "attribution.occlusion": ["occlusion_map"],
         "attribution.receptive_field": ["ReceptiveField", "effective_receptive_field"],
-        "inside.mediated": ["MediatedMaps", "mediated_maps"],
+        "inside.mediated_maps": ["MediatedMaps"],
+        "inside.mediated": ["mediated_maps"],
         "inside.interactions": [
             "Interactions",
             "JointEffect",
@@ -100,10 +101,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "jobs.table": ["job_table", "write_table"],
         "jobs.gather": ["gather"],
         "jobs.compare": ["SceneMean", "compare"],
+        "jobs.reach": ["job_reach"],
         "view.parts": ["plot_colour_bar", "plot_input", "plot_range", "plot_shares"],
         "view.plot": ["plot", "plot_teaser"],
         "view.attribution": ["plot_attribution", "plot_contribution"],
-        "view.inside": ["plot_dose", "plot_interactions", "plot_layers"],
+        "view.inside": ["plot_dose", "plot_interactions", "plot_layers", "plot_layers_by_distance"],
         "view.report.page": ["report"],
     },
 )

@@ -32,8 +32,8 @@ from cem_jax.inside.interactions import joint_effect as joint_effect
 from cem_jax.inside.interactions import strongest_blocks as strongest_blocks
 from cem_jax.inside.layers import Layers as Layers
 from cem_jax.inside.layers import trace_layers as trace_layers
-from cem_jax.inside.mediated import MediatedMaps as MediatedMaps
 from cem_jax.inside.mediated import mediated_maps as mediated_maps
+from cem_jax.inside.mediated_maps import MediatedMaps as MediatedMaps
 from cem_jax.inside.reach import causal_radius as causal_radius
 from cem_jax.inside.reach import reach_row as reach_row
 from cem_jax.jobs.asked import MapOf as MapOf
@@ -45,6 +45,7 @@ from cem_jax.jobs.job import Job as Job
 from cem_jax.jobs.job_file import read_job as read_job
 from cem_jax.jobs.pilot import JobCost as JobCost
 from cem_jax.jobs.pilot import estimate_job as estimate_job
+from cem_jax.jobs.reach import job_reach as job_reach
 from cem_jax.jobs.run import run_job as run_job
 from cem_jax.jobs.status import JobStatus as JobStatus
 from cem_jax.jobs.status import MapStatus as MapStatus
@@ -112,6 +113,7 @@ from cem_jax.view.attribution import plot_contribution as plot_contribution
 from cem_jax.view.inside import plot_dose as plot_dose
 from cem_jax.view.inside import plot_interactions as plot_interactions
 from cem_jax.view.inside import plot_layers as plot_layers
+from cem_jax.view.inside import plot_layers_by_distance as plot_layers_by_distance
 from cem_jax.view.parts import plot_colour_bar as plot_colour_bar
 from cem_jax.view.parts import plot_input as plot_input
 from cem_jax.view.parts import plot_range as plot_range

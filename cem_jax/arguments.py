@@ -173,13 +173,13 @@ def one_of(name: str, value: object, accepted: Iterable[str]) -> str:
     raise ValueError(f"{name}={quoted(value)}: expected one of {', '.join(texts)}")
 
 
-def several(name: str, value: object, kind: type, what: str) -> list[Any]:
+def several(name: str, value: object, kind: type | tuple[type, ...], what: str) -> list[Any]:
     """`value` as a list of things of one kind.
 
     Args:
         name: the argument's name, for the message.
         value: what the user gave.
-        kind: of each.
+        kind: of each; several where any of them will do.
         what: they are, for the message.
 
     Raises:

@@ -1,6 +1,6 @@
 """The paper's three findings put to the test: verdicts and tables for a page.
 
-    cem-jax figures more-information channel-attention multi-task --preset compact
+    cem-jax figures more-information channel-attention mediation multi-task --preset compact
     python -m cem_jax.experiments.findings figures/compact [--write docs/findings.md]
 
 Every claim is a mean over scenes (regions, and networks where several are taken together, are
@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import cem_jax as cem
-from cem_jax.experiments.claims import Line, channel_attention, more_information, multi_task
+from cem_jax.experiments.claims import (
+    Line,
+    channel_attention,
+    mediation,
+    more_information,
+    multi_task,
+)
 from cem_jax.experiments.figures import Store
 from cem_jax.experiments.figures.correction import verdicts
 from cem_jax.experiments.figures.statistics import written
@@ -36,6 +42,8 @@ class Finding:
         shown: which of its claims the sentence tells, by how it begins.
         told: that claim as a sentence with a place for its number.
         weakness: why its verdict is preliminary, in words.
+        further: claims from the results of other figures, by their names; the verdict rests on
+            them too where these figures were made.
     """
 
     title: str
@@ -43,6 +51,9 @@ class Finding:
     shown: str
     told: str
     weakness: str
+    further: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Line]]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 FINDINGS = {
@@ -63,6 +74,7 @@ FINDINGS = {
         "by {}",
         "with blocks of 16 beside the region, reach cannot fall below 8 pixels, so that one of the "
         "claims could hardly fail",
+        {"mediation": mediation},
     ),
     "multi_task": Finding(
         "Several tasks make a network rely on what is near",
@@ -123,6 +135,10 @@ def judged(store: Store) -> dict[str, list[Line]]:
         if record is None or record["preset"] == "quick":  # too few scenes to judge by
             continue
         lines = list(finding.claims(record["results"]))
+        for figure, claims in finding.further.items():
+            other = store.read(figure)
+            if other is not None and other["preset"] != "quick":
+                lines += claims(other["results"])
         if any(line.key for line in lines):
             found[name] = lines
     return found

@@ -1,4 +1,4 @@
-"""The command `compare`: two maps block by block, or the maps of a job, network by network."""
+"""The command `compare`: two maps, the maps of a job, or how far its networks see."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,8 @@ def compare(
         list[str],
         typer.Argument(
             help="Two saved maps, or folders with one each, that share their draws; or one folder "
-            "of a job's results, or its table (.csv, .parquet)."
+            "of a job's results, or its table (.csv, .parquet); or the file of a job (.toml), and "
+            "the folder of its results."
         ),
     ],
     by: Annotated[
@@ -35,14 +36,17 @@ def compare(
     """Two maps: how much more each block helps in the first, as a picture and a table.
 
     A job: means over scenes and paired differences, with 95 % intervals that take the scene as
-    unit.
+    unit. A job's file: how far its networks see, by operations, gradients and effects.
     """
+    if places[0].endswith(".toml") and len(places) <= 2:
+        _compare_reach(places[0], places[1] if len(places) == 2 else None, json)
+        return
     if len(places) == 1:
         _compare_job(places[0], by, json)
         return
     if len(places) != 2:
         raise ValueError(
-            f"{len(places)} places: expected two maps, or one folder or table of a job"
+            f"{len(places)} places: expected two maps, one folder or table of a job, or its file"
         )
     from cem_jax.view.figure_file import write_figure
 
@@ -73,3 +77,9 @@ def _compare_job(place: str, by: str, json: bool) -> None:
     table = place if place.endswith((".csv", ".parquet")) else cem.job_table(place)
     found = cem.compare(table, by=by)
     show([dataclasses.asdict(one) for one in found], cem.markdown_table(as_rows(found)), json)
+
+
+def _compare_reach(file: str, out: str | None, json: bool) -> None:
+    """How far the networks of a job see."""
+    rows = cem.job_reach(cem.read_job(file), out)
+    show(rows, cem.markdown_table(rows), json)

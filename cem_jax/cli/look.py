@@ -1,4 +1,4 @@
-"""Commands that show maps that were made: `report`, `plot`, `export`. None of them needs JAX."""
+"""Commands that show maps that were made: `report`, `plot`, `export`; maps alone need no JAX."""
 
 import re
 from collections.abc import Sequence
@@ -33,6 +33,26 @@ def load_maps(places: "Sequence[AnyPath]") -> "list[cem.EffectMap]":
     Raises:
         ValueError: a folder without maps, or a file that is none.
     """
+    return [cem.EffectMap.load(file) for file in _files(places)]
+
+
+def load_split(places: "Sequence[AnyPath]") -> "list[cem.EffectMap | cem.MediatedMaps]":
+    """The same, where those that a mediator splits come with their parts.
+
+    Raises:
+        ValueError: a folder without maps, or a file that is none.
+    """
+    from cem_jax.inside.mediated_maps import part_paths
+
+    found: list[cem.EffectMap | cem.MediatedMaps] = []
+    for file in _files(places):
+        total, *parts = part_paths(file.parent).values()
+        split = file.name == total.name and all(part.exists() for part in parts)
+        found.append(cem.MediatedMaps.load(file.parent) if split else cem.EffectMap.load(file))
+    return found
+
+
+def _files(places: "Sequence[AnyPath]") -> "list[AnyPath]":
     from cem_jax.store.objects import as_place
 
     files = []
@@ -41,17 +61,27 @@ def load_maps(places: "Sequence[AnyPath]") -> "list[cem.EffectMap]":
         if not found:
             raise ValueError(f"{place}: no map.npz in this folder")
         files += found
-    return [cem.EffectMap.load(file) for file in files]
+    return files
 
 
 @app.command(epilog="Example: cem-jax report results --out report.html")
 def report(
     maps: Maps,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    layers: Annotated[
+        list[Path] | None, typer.Option(help="Saved layers of a map's network; may be repeated.")
+    ] = None,
+    interactions: Annotated[
+        list[Path] | None,
+        typer.Option(help="Saved interactions of pairs of a map's blocks; may be repeated."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Maps as one interactive HTML file, which opens from disk without a network."""
-    cem.report(load_maps(maps), out)
+    inside = [
+        *map(cem.Layers.load, layers or ()), *map(cem.Interactions.load, interactions or ()),
+    ]  # fmt: skip
+    cem.report(load_split(maps), out, inside)
     show_files([out], json)
 
 

@@ -190,12 +190,13 @@ def map_command(
 
 def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool) -> None:
     """Pictures of the three maps, which are written already, and a table of them."""
+    from cem_jax.inside.mediated_maps import part_paths
     from cem_jax.view.figure_file import write_figure
 
-    rows = []
-    for name in ("total", "direct", "pure_indirect"):
+    rows, files = [], part_paths(out)
+    for name, path in files.items():
         one = getattr(found, name)
-        write_figure(cem.plot_teaser([one]), out / f"{name}.png", dpi=200)
+        write_figure(cem.plot_teaser([one]), path.with_suffix(".png"), dpi=200)
         rows.append({"effect": name.replace("_", " ")} | cem.summarise(one))
     share = found.share()
     passed = {"share_indirect": share.value, "share_error": share.standard_error}
@@ -204,8 +205,9 @@ def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], 
         f"{', ...' if len(found.through) > 3 else ''}) passes {100 * share.value:.1f} % "
         f"+- {100 * share.standard_error:.1f} of the summed effect."
     )
-    text = f"{cem.markdown_table(rows)}\n\n{told}\n\nWritten to {out}: total.npz, direct.npz, "
-    show([place | passed | row for row in rows], text + "pure_indirect.npz, and their .png", json)
+    names = ", ".join(path.name for path in files.values())
+    text = f"{cem.markdown_table(rows)}\n\n{told}\n\nWritten to {out}: {names}, and their .png"
+    show([place | passed | row for row in rows], text, json)
 
 
 def network_loader(

@@ -143,7 +143,7 @@ def _tell_skipped(line: str) -> None:
 
 def _write_results(folder: "AnyPath", made: int) -> str:
     """Writes the table of a job that has ended and, of not too many maps, the report."""
-    from cem_jax.cli.look import load_maps
+    from cem_jax.cli.look import load_split
     from cem_jax.jobs.asked import REPORT, TABLE
     from cem_jax.jobs.table import write_table
 
@@ -152,7 +152,7 @@ def _write_results(folder: "AnyPath", made: int) -> str:
     if made > _REPORTED:
         return f"; {TABLE}; a report of so many maps is made by `cem-jax report`, of some of them"
     there = [folder / row["directory"] / "map.npz" for row in rows if not row["problem"]]
-    cem.report(load_maps(list(dict.fromkeys(there))), folder / REPORT)
+    cem.report(load_split(list(dict.fromkeys(there))), folder / REPORT)
     return f"; {TABLE}, {REPORT}"
 
 

@@ -1,8 +1,6 @@
 """Together with what a block acts: interactions of pairs, and joint effects of groups."""
 
 import dataclasses
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from cem_jax.arguments import as_json_value, one_of, whole_number
+from cem_jax.arguments import one_of, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
 from cem_jax.inside.joint import Joint
+from cem_jax.inside.record_file import read_record, write_record
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap, Interval
 from cem_jax.network.network import Network
@@ -26,8 +25,7 @@ from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.scene import Scene
-from cem_jax.store.atomic import write_file
-from cem_jax.store.npz import read_npz, record_of
+from cem_jax.show import html
 
 _ARRAYS = ("blocks", "others", "effect", "standard_error", "own", "own_error")
 _SIGNS = {"any": abs, "helpful": float, "harmful": lambda effect: -effect}
@@ -71,6 +69,7 @@ class Interactions:
     provenance: Mapping[str, Any]
 
     __repr__ = by_shape
+    _repr_html_ = html
 
     def __post_init__(self) -> None:
         keep_read_only(self)
@@ -107,16 +106,7 @@ class Interactions:
         Raises:
             ValueError: the file cannot be written.
         """
-        rest = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in _ARRAYS
-        }
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        buffer = io.BytesIO()
-        text = json.dumps(rest | {"format_version": 1}, default=as_json_value)
-        np.savez_compressed(buffer, allow_pickle=False, record=text, **arrays)
-        write_file(path, buffer.getvalue())
+        write_record(self, _ARRAYS, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Interactions":
@@ -132,10 +122,7 @@ class Interactions:
             ValueError: the file is missing, damaged, or of a newer format.
         """
         try:
-            file = read_npz(Path(path), (*_ARRAYS, "record"))
-            arrays, record = {name: file[name] for name in _ARRAYS}, record_of(file)
-            if record.pop("format_version") != 1:
-                raise ValueError("its format is newer than this version")
+            arrays, record = read_record(path, _ARRAYS)
             k, m = len(arrays["blocks"]), len(arrays["others"])
             shapes = ((k, 2), (m, 2), (k, m), (k, m), (k + m,), (k + m,))
             if tuple(arrays[name].shape for name in _ARRAYS) != shapes:

@@ -1,7 +1,9 @@
 """Which modules effects pass: the same draws with the output of each module held in turn."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from cem_jax.grid import ROI
 from cem_jax.held.freeze import chosen, held_at_input
 from cem_jax.held.operations import Operation, operations, selected, traced_on
 from cem_jax.inside.interactions import asked, cells_of, places_of, told
+from cem_jax.inside.record_file import read_record, write_record
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.network.network import Network
@@ -24,9 +27,13 @@ from cem_jax.plans.plan import MOST_DRAWS
 from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.scene import Scene
+from cem_jax.show import html
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.sweep import Sweep
 
+_ARRAYS = (
+    "blocks", "distance", "effect", "passes", "standard_error", "mean", "mean_error", "work",
+)  # fmt: skip
 _MOST_LAYERS = 16
 """Modules that are looked at where none are named."""
 
@@ -64,6 +71,7 @@ class Layers:
     provenance: Mapping[str, Any]
 
     __repr__ = by_shape
+    _repr_html_ = html
 
     def __post_init__(self) -> None:
         keep_read_only(self)
@@ -99,13 +107,81 @@ class Layers:
 
         Returns:
             [layers, classes]; NaN where a class has no block.
+
+        Raises:
+            ValueError: edges that do not ascend.
         """
-        found = np.full((len(self.layers), len(edges) - 1), np.nan)
-        for k in range(len(edges) - 1):
-            here = (self.distance >= edges[k]) & (self.distance < edges[k + 1])
+        return self._classes(edges)[0]
+
+    def interval_by_distance(
+        self, edges: Sequence[float], confidence: float = CONFIDENCE
+    ) -> Interval:
+        """Intervals of `by_distance`, over draws of the same blocks.
+
+        Args:
+            edges: as of `by_distance`.
+            confidence: between 0 and 1.
+
+        Returns:
+            Lower and upper ends, each [layers, classes] in the outcome's unit.
+
+        Raises:
+            ValueError: another confidence, or edges that do not ascend.
+        """
+        mean, error = self._classes(edges)
+        degrees = np.full(mean.shape, self.samples - 1.0)
+        return Interval.around(mean, error, degrees, confidence)
+
+    def _classes(
+        self, edges: Sequence[float]
+    ) -> tuple[Float[np.ndarray, "layers classes"], Float[np.ndarray, "layers classes"]]:
+        """Means over the blocks of each class, and their standard errors, [layers, classes]."""
+        ends = np.asarray(edges, float)
+        if ends.ndim != 1 or len(ends) < 2 or not (np.diff(ends) > 0).all():
+            raise ValueError(f"edges={edges!r}: expected two or more ascending numbers")
+        mean, error = np.full((2, len(self.layers), len(ends) - 1), np.nan)
+        for k, (start, end) in enumerate(itertools.pairwise(ends)):
+            here = (self.distance >= start) & (self.distance < end)
             if here.any():
-                found[:, k] = self.passes[:, here].mean(axis=1)
-        return found
+                mean[:, k] = self.passes[:, here].mean(axis=1)
+                squares = np.square(self.standard_error[:, here]).sum(axis=1)
+                error[:, k] = np.sqrt(squares) / here.sum()
+        return mean, error
+
+    def save(self, path: str | Path) -> None:
+        """Writes a `.npz` file: the arrays by name, and one JSON text `record` with the rest.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ValueError: the file cannot be written.
+        """
+        write_record(self, _ARRAYS, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Layers":
+        """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The record.
+
+        Raises:
+            ValueError: the file is missing, damaged, of another record, or of a newer format.
+        """
+        try:
+            arrays, rest = read_record(path, _ARRAYS)
+            layers = tuple(map(str, rest.pop("layers")))
+            n, k = len(layers), len(arrays["blocks"])
+            shapes = ((k, 2), (k,), (k,), (n, k), (n, k), (n,), (n,), (n + 1,))
+            if tuple(arrays[name].shape for name in _ARRAYS) != shapes:
+                raise ValueError("its arrays do not belong together")
+            return cls(layers=layers, **arrays, **rest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"path={str(path)!r} holds no layers: {error}") from error
 
 
 def trace_layers(

@@ -4,20 +4,19 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import jax
 import numpy as np
 
-from cem_jax.by_shape import by_shape
 from cem_jax.effects.assembly import estimated_maps
 from cem_jax.effects.effect import Options
 from cem_jax.effects.request import Request, written_by
 from cem_jax.effects.rounds import draw
 from cem_jax.grid import ROI
 from cem_jax.held.operations import GLOBAL
+from cem_jax.inside.mediated_maps import PARTS, MediatedMaps, part_paths
 from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
-from cem_jax.inside.path_effects import PathEffects
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
@@ -25,144 +24,13 @@ from cem_jax.outcome import Outcome, psnr
 from cem_jax.plain_text import quoted
 from cem_jax.plans.corrected import Corrected
 from cem_jax.scene.scene import Scene
-from cem_jax.store.objects import AnyPath, as_place
+from cem_jax.store.objects import AnyPath
 from cem_jax.store.record import as_record, differences, holds
 from cem_jax.store.resume import open_directory
 from cem_jax.store.store import Log, ObjectLog
 
 _GRAIN = 2.0**-40
 """Effects are multiples of it, in the outcome's unit, so that their sums are exact in float64."""
-
-_FILES = ("total", "direct", "pure_indirect")
-
-
-class Share(NamedTuple):
-    """A share of the summed effects, with its standard error over draws."""
-
-    value: float
-    standard_error: float
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MediatedMaps:
-    """Effects of every block along all paths, along those past a mediator, and through it.
-
-    total = direct + indirect, and indirect = pure indirect + interaction, exactly.
-
-    Args:
-        total: the map of the network: Q(f(X)) - E Q(f(do)).
-        direct: natural direct effects, with the mediator held at the unperturbed image's values:
-            Q(f(X)) - E Q(g(do)).
-        pure_indirect: the unperturbed image with the mediator as do() makes it.
-        through: names of the operations that are the mediator.
-    """
-
-    total: EffectMap
-    direct: EffectMap
-    pure_indirect: EffectMap
-    through: tuple[str, ...]
-
-    __repr__ = by_shape
-
-    @property
-    def indirect(self) -> PathEffects:
-        """Natural indirect effects, total minus direct: what passes the mediator."""
-        return self._contrast((self.total, 1), (self.direct, -1))
-
-    @property
-    def interaction(self) -> PathEffects:
-        """Total minus direct minus pure indirect: what takes both ways together."""
-        return self._contrast((self.total, 1), (self.direct, -1), (self.pure_indirect, -1))
-
-    def share(self, blocks: np.ndarray | None = None) -> Share:
-        """How much of the summed effect passes the mediator: sum of indirect over sum of total.
-
-        Args:
-            blocks: which count, bool [rows, columns]; None takes all outside of the region.
-
-        Returns:
-            The share, below 0 or above 1 where direct and indirect effects have opposite signs, and
-            its standard error, by the linear approximation of a ratio (the delta method).
-        """
-        outside = ~self.total.inside_roi
-        chosen = outside if blocks is None else outside & np.asarray(blocks, bool)
-        indirect = self.indirect
-        total = float(self.total.effect[chosen].sum())
-        if not total:
-            return Share(float("nan"), float("nan"))
-        value = float(indirect.effect[chosen].sum()) / total
-        # indirect - value * total of every draw: its mean's error over the total is the ratio's.
-        rest = self._contrast((self.total, 1 - value), (self.direct, -1))
-        squares = np.square(rest.standard_error[chosen])
-        return Share(value, float(np.sqrt(squares.sum()) / abs(total)))
-
-    def _contrast(self, *terms: tuple[EffectMap, float]) -> PathEffects:
-        """A weighted sum of the maps' effects, with the standard error of its draws."""
-        first, shape = self.total, self.total.effect.shape
-        drawn = first.values.reshape(first.effect.size, -1)
-        change, effect = np.zeros(drawn.shape), np.zeros(shape)
-        for one, weight in terms:
-            values = one.values.reshape(drawn.shape).astype(np.float64)
-            change += weight * (one.baseline - values)
-            effect = effect + weight * one.effect
-        if not np.nanmax(np.abs(change), initial=0) > rounding(self.total.baseline):
-            change = np.where(np.isnan(change), np.nan, 0.0)
-            effect = np.where(np.isnan(effect), np.nan, 0.0)
-        drawing, counted = first.plan.drawing, first.plan.counted(drawn)
-        weighted = (np.isnan(first.standard_error) & (first.samples > 1)).any()
-        if weighted:  # a plan without standard errors
-            error = np.where(first.samples > 0, np.nan, 0.0)
-        else:
-            error = drawing.means(change, counted, None).standard_error.reshape(shape)
-        blank = np.where(first.inside_roi, np.nan, 0.0)
-        return PathEffects(
-            effect=effect,
-            standard_error=error + blank,
-            samples=first.samples,
-            degrees=first.degrees,
-            selected=first.selected & ~first.inside_roi,
-            inside_roi=first.inside_roi,
-            tolerance=first.tolerance,
-            unit=first.unit,
-        )
-
-    def save(self, folder: str | AnyPath) -> None:
-        """Writes `total.npz`, `direct.npz` and `pure_indirect.npz`, each a map like any other.
-
-        Args:
-            folder: where; it is made if it is not there.
-
-        Raises:
-            ValueError: a file cannot be written.
-        """
-        place = as_place(folder, "folder")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = f"folder={quoted(str(folder))} cannot be made: {error.strerror}"
-            raise ValueError(reason) from error
-        for name in _FILES:
-            getattr(self, name).save(place / f"{name}.npz")
-
-    @classmethod
-    def load(cls, folder: str | AnyPath) -> "MediatedMaps":
-        """Reads what `save` wrote.
-
-        Args:
-            folder: where it was written.
-
-        Raises:
-            ValueError: a file is missing, damaged, or none of mediated maps.
-        """
-        maps = [EffectMap.load(as_place(folder, "folder") / f"{name}.npz") for name in _FILES]
-        total, direct, pure_indirect = maps
-        through: Any = total.provenance.get("through")
-        same = all(one.provenance.get("through") == through for one in maps)
-        named = isinstance(through, list) and all(isinstance(name, str) for name in through)
-        shapes = {one.values.shape for one in maps}
-        if not same or not named or len(shapes) > 1:
-            raise ValueError(f"folder={quoted(str(folder))}: its maps are not of one mediation")
-        return cls(total, direct, pure_indirect, tuple(through))
 
 
 def mediated_maps(
@@ -216,7 +84,7 @@ def mediated_maps(
     mediator = Mediator.make(asked, through)
     name, function = next(iter(asked.scores.items()))
     request = dataclasses.replace(
-        asked, scores={name: function, **{f"{name}, {part}": function for part in _FILES[1:]}}
+        asked, scores={name: function, **{f"{name}, {part}": function for part in PARTS[1:]}}
     )
     configuration = request.configuration((roi,)) | {"through": list(mediator.names)}
     folder, alone = request.directory, request.unknown((roi,))
@@ -250,7 +118,7 @@ def _finished(folder: AnyPath, configuration: dict[str, Any]) -> MediatedMaps | 
     Raises:
         ValueError: they are of another sweep.
     """
-    if not all((folder / f"{name}.npz").exists() for name in _FILES):
+    if not all(path.exists() for path in part_paths(folder).values()):
         return None
     try:
         found = MediatedMaps.load(folder)
@@ -282,6 +150,6 @@ def _settled(maps: Sequence[EffectMap], names: tuple[str, ...], note: str) -> Me
         effects[2] = effects[0] - effects[1]
     parts = [
         dataclasses.replace(one, effect=effect, provenance=told | {"part": part})
-        for one, effect, part in zip((total, direct, pure), effects, _FILES, strict=True)
+        for one, effect, part in zip((total, direct, pure), effects, PARTS, strict=True)
     ]
     return MediatedMaps(*parts, through=names)

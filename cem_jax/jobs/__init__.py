@@ -1,1 +1,4 @@
-"""Many maps as one job, and the files that describe jobs. Imports `effects` and below."""
+"""Many maps as one job, and the files that describe jobs.
+
+Imports `inside`, `effects` and below.
+"""

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cem_jax.arguments import several, truth, whole_number
+from cem_jax.inside.mediated_maps import PARTS
 from cem_jax.jobs.asked import FILES, MapOf
 from cem_jax.jobs.asked import INDEX as INDEX
 from cem_jax.network.network import Network
@@ -50,10 +51,13 @@ class Job:
             plan.
         seed: seed of all draws.
         rounded: score the output rounded to 8 bits.
+        through: a mediator, as `mediated_maps` takes it: "global", or names of modules or
+            operations. Then every map comes as three, of total, direct and pure indirect effects,
+            of the one outcome. None makes maps alone.
 
     Raises:
-        ValueError: no maps, one that is asked for twice or names what is not there, or a label
-            that cannot be a folder's name.
+        ValueError: no maps, one that is asked for twice or names what is not there, a label that
+            cannot be a folder's name, or a mediator beside several outcomes.
     """
 
     networks: Mapping[str, Callable[[], Network]]
@@ -65,6 +69,7 @@ class Job:
     outcomes: Sequence[Outcome | str] = (psnr,)
     seed: int = 0
     rounded: bool = False
+    through: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for name, parts in (("networks", self.networks), ("scenes", self.scenes)):
@@ -81,6 +86,11 @@ class Job:
         if isinstance(self.outcomes, str) or not isinstance(self.outcomes, Sequence):
             raise ValueError(f"outcomes={quoted(self.outcomes)}: expected a sequence of outcomes")
         object.__setattr__(self, "outcomes", tuple(map(as_outcome, self.outcomes)))
+        if self.through is not None:
+            object.__setattr__(self, "through", _mediator(self.through))
+            if len(self.outcomes) > 1:
+                given = quoted(self.through)
+                raise ValueError(f"through={given}: expected one outcome beside it")
         several("maps", self.maps, MapOf, "cem_jax.MapOf")
         seen = set()
         for one in self.maps:
@@ -94,6 +104,12 @@ class Job:
     def patches(self) -> PatchPool | None:
         """The pool itself; None stands for the default one."""
         return self.pool() if callable(self.pool) else self.pool
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the maps that each place gets: of outcomes, or of one and the paths' parts."""
+        names = [str(getattr(one, "__name__", repr(one))) for one in self.outcomes]
+        return names if self.through is None else [*names, *PARTS[1:]]
 
     @property
     def parts(self) -> list[tuple[MapOf, ...]]:
@@ -122,6 +138,17 @@ def check_labels(labels: Iterable[str]) -> None:
                 f"{quoted(seen[alike])}; expected another name"
             )
         seen[alike] = label
+
+
+def _mediator(through: str | Sequence[str]) -> tuple[str, ...]:
+    names = (through,) if isinstance(through, str) else through
+    if not isinstance(names, Sequence) or not names or not all(
+        isinstance(one, str) and one for one in names
+    ):  # fmt: skip
+        raise ValueError(
+            f"through={through!r}: expected 'global', or names as cem.operations lists them"
+        )
+    return tuple(names)
 
 
 def check_label(label: str) -> None:

@@ -29,7 +29,7 @@ from cem_jax.scene.tasks import TASKS, find_task, from_levels, make_scene, task_
 from cem_jax.store.objects import AnyPath, ObjectPath, absolute, as_place, joined, local_folder
 
 _JOB = {"network": list, "scene": list, "plan": (dict, str), "pool": str, "block": int, "seed": int,
-        "outcomes": list, "rounded": bool}  # fmt: skip
+        "outcomes": list, "rounded": bool, "through": (str, list)}  # fmt: skip
 _COMMON = {"task": str, "image": str, "example": str, "label": str, "rois": (list, dict),
            "degraded": str, "do": str, "grey": bool}  # fmt: skip
 _KNOWN = ("SR", "DN", "DR")
@@ -112,6 +112,7 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
         block=block, plan=_plan(file.at("plan"), found.get("plan", {"kind": "coarse-to-fine"})),
         outcomes=_outcomes(file.at("outcomes"), found.get("outcomes", ["psnr"])),
         seed=seed, rounded=found.get("rounded", False),
+        through=_through(file.at("through"), found),
     )  # fmt: skip
 
 
@@ -362,6 +363,19 @@ def _outcomes(place: Place, found: list[Any]) -> list[Outcome]:
         if not isinstance(name, str):
             raise place.wrong(f"{quoted(name)}: expected {', '.join(NAMES)}")
     return [place.checked(_outcome, name) for name in found]
+
+
+def _through(place: Place, found: Mapping[str, Any]) -> str | list[str] | None:
+    """A mediator, as it is written; what operations it names, networks alone can tell."""
+    asked = found.get("through")
+    if asked is None:
+        return None
+    names = [asked] if isinstance(asked, str) else asked
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise place.wrong(f'{asked!r}: expected "global", or names of modules or operations')
+    if len(found.get("outcomes", ["psnr"])) > 1:
+        raise place.wrong("it goes with one outcome")
+    return asked
 
 
 def _outcome(name: str) -> Outcome:

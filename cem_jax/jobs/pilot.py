@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from cem_jax.arguments import check_kind
-from cem_jax.effects.request import Request
+from cem_jax.effects.request import Request, Sweeps
+from cem_jax.inside.mediated_sweep import MediatedSweep, Mediator
 from cem_jax.jobs.asked import MapOf
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.work import Loaders
@@ -80,7 +81,11 @@ def _estimate(job: Job, loaders: Loaders, maps: Sequence[MapOf]) -> JobCost:
     looks = [_look(job, loaders, one) for one in chosen]
     least, most, disk, work = np.mean([look[2] for look in looks], axis=0) * len(maps)
     request, layout, _ = looks[0]
-    compilation, each = _pilot(request, layout)
+    sweep: Sweeps = request.sweep(layout)
+    if job.through is not None:
+        mediator = Mediator.make(request, job.through)
+        sweep = MediatedSweep.make(request, layout.rois[0], mediator)
+    compilation, each = _pilot(request, layout, sweep)
     # Other maps take as much longer as they compute more.
     own = looks[0][2][3] / max(looks[0][2][0], 1)
     per_evaluation = each * (work / max(least, 1)) / own if own else each
@@ -102,7 +107,7 @@ def _look(
     )  # fmt: skip
     layout = request.layout((one.roi,))
     active = layout.reach & ~request.inside(one.roi)
-    blocks, outcomes = int(active.sum()), len(job.outcomes)
+    blocks, outcomes = int(active.sum()), len(job.names)
     nothing = np.full((active.size, request.plan.capacity), np.nan, np.float32)
     least = int(request.steering(0.0).wanted(nothing, 0.0, active.reshape(-1)).sum())
     most = blocks * request.plan.capacity
@@ -113,12 +118,11 @@ def _look(
     return request, layout, (least, most, disk, work)
 
 
-def _pilot(request: Request, layout: Layout) -> tuple[float, float]:
+def _pilot(request: Request, layout: Layout, sweep: Sweeps) -> tuple[float, float]:
     """Seconds that compilation takes, and an evaluation."""
     cells = np.flatnonzero(layout.reach)
     if not len(cells):
         return 0.0, 0.0
-    sweep = request.sweep(layout)
     spread = cells[np.unique(np.linspace(0, len(cells) - 1, _CELLS).astype(int))]
     draws = min(request.plan.capacity, 3)
     asked = request.interventions(

@@ -72,8 +72,7 @@ def record_job(folder: AnyPath, job: "Job") -> None:
         ValueError: it cannot be written.
     """
     maps = [[one.network, one.scene, list(dataclasses.astuple(one.roi))] for one in job.maps]
-    names = [str(getattr(one, "__name__", repr(one))) for one in job.outcomes]
-    path, content = folder / FOLDER / WHAT, {"maps": maps, "outcomes": names}
+    path, content = folder / FOLDER / WHAT, {"maps": maps, "outcomes": job.names}
     try:
         found = path.read_bytes()
     except OSError:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -17,9 +17,14 @@ import jax
 
 from cem_jax.effects.effect import maps_of_regions, share_a_sweep
 from cem_jax.effects.progress import Progress, State, as_progress
+from cem_jax.grid import ROI
+from cem_jax.inside.mediated import mediated_maps
+from cem_jax.inside.mediated_maps import PARTS
 from cem_jax.jobs.asked import MapOf, MapResult
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import place_of, record_end, recorded_work
+from cem_jax.map.effect_map import EffectMap
+from cem_jax.map.files import map_paths
 from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.plain_text import quoted, told
@@ -189,11 +194,32 @@ def _options(job: Job) -> dict[str, Any]:
 
 def _shares(job: Job, loaders: Loaders, part: tuple[MapOf, ...]) -> bool:
     """Whether the regions of a part are scored by one sweep; what fails is told with its map."""
+    if job.through is not None:
+        return False
     with contextlib.suppress(Exception, SystemExit):
         network, scene = loaders.network(part[0].network), loaders.scene(part[0].scene)
         rois = [one.roi for one in part]
         return share_a_sweep(network, scene, rois, job.outcomes, **_options(job))
     return False
+
+
+def _maps_of(
+    job: Job, network: Network, scene: Scene, rois: Sequence[ROI], beside: AnyPath,
+    progress: Progress,
+) -> Mapping[ROI, Mapping[str, EffectMap]]:  # fmt: skip
+    """The maps of regions, each with those of its outcomes or of its paths."""
+    options = _options(job) | {"progress": progress}
+    if job.through is None:
+        return maps_of_regions(network, scene, rois, job.outcomes, directory=beside, **options)
+    found = {}
+    for roi in rois:
+        mediated = mediated_maps(
+            network, scene, roi, through=job.through, outcome=job.outcomes[0],
+            directory=beside / roi.label, **options,
+        )  # fmt: skip
+        maps = (getattr(mediated, part) for part in PARTS)
+        found[roi] = dict(zip(job.names, maps, strict=True))
+    return found
 
 
 def _made(
@@ -202,16 +228,16 @@ def _made(
     """Maps of one network and scene, by one sweep if there are several."""
     first = asked[0]
     beside = folder / first.network / first.scene
-    there = {one for one in asked if (beside / one.roi.label / "map.npz").exists()}
+    there = {
+        one for one in asked
+        if all(path.exists() for path in map_paths(beside / one.roi.label, job.names).values())
+    }  # fmt: skip
     try:
         network, scene = loaders.network(first.network), loaders.scene(first.scene)
     except (Exception, SystemExit) as error:  # whatever somebody else's loader raises
         return [MapResult(one, problem=told(error)) for one in asked]
     try:
-        maps = maps_of_regions(
-            network, scene, [one.roi for one in asked], job.outcomes, directory=beside,
-            progress=progress, **_options(job),
-        )  # fmt: skip
+        maps = _maps_of(job, network, scene, [one.roi for one in asked], beside, progress)
     except (OSError, TimeIsUpError):  # the disk, which all maps share
         raise
     except Exception as error:  # whatever somebody else's network or outcome raises

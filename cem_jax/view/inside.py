@@ -1,5 +1,7 @@
 """What goes on inside a network, as matplotlib axes: interactions, doses, layers."""
 
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,4 +105,43 @@ def plot_layers(found: Layers, ax: "Axes | None" = None) -> "Axes":
     ax.set_yticks(place, [visible(name) for name in found.layers])
     ax.invert_yaxis()
     ax.set_xlabel(f"mean effect that passes it [{visible(found.unit) or 'outcome'}]")
+    return ax
+
+
+def plot_layers_by_distance(
+    found: Layers,
+    edges: Sequence[float],
+    ax: "Axes | None" = None,
+    limit: float | None = None,
+    colour_map: str = "seismic",
+) -> "Axes":
+    """Draws how much of the effects passes each module, by classes of the blocks' distance.
+
+    A dot marks those whose 95 % interval holds 0; classes without blocks stay empty.
+
+    Args:
+        found: the layers.
+        edges: of the classes, in input pixels from the region, ascending; see `Layers.by_distance`.
+        ax: where to draw; None makes a figure.
+        limit: where the colours end, in the outcome's unit; None takes the largest in size.
+        colour_map: name of matplotlib's diverging colours.
+
+    Returns:
+        The axes; modules from top to bottom in the order of evaluation.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        size = (2.5 + 0.8 * len(edges), 1 + 0.25 * len(found.layers))
+        ax = plt.subplots(figsize=size)[1]
+    passes, low, high = found.by_distance(edges), *found.interval_by_distance(edges)
+    end = float(np.nanmax(np.abs(passes), initial=0)) if limit is None else float(limit)
+    picture = ax.imshow(passes, cmap=colour_map, vmin=-(end or 1), vmax=end or 1, aspect="auto")
+    unsure = np.argwhere((low <= 0) & (high >= 0))
+    ax.scatter(unsure[:, 1], unsure[:, 0], s=8, c="black")
+    classes = [f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges)]
+    ax.set_xticks(range(len(classes)), classes)
+    ax.set_yticks(range(len(found.layers)), [visible(name) for name in found.layers])
+    ax.set_xlabel("distance from the region [input pixels]")
+    ax.figure.colorbar(picture, ax=ax, label=f"passes it [{visible(found.unit) or 'outcome'}]")
     return ax

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cem_jax.attribution.record import Attribution
+from cem_jax.inside.mediated_maps import MediatedMaps
 from cem_jax.map.difference import Difference
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.plain_text import shortened, visible
@@ -34,10 +35,14 @@ def html_of(shown: Any) -> str:
     """What a notebook shows of a result.
 
     Args:
-        shown: an `EffectMap`, `Difference`, `Attribution`, `Scene` or `Network`.
+        shown: an `EffectMap`, `MediatedMaps`, `Difference`, `Attribution`, `Interactions`,
+            `Layers`, `Scene` or `Network`.
     """
     name = type(shown).__name__
-    tables = {"Scene": _scene, "Network": _network}  # both need JAX, which saved maps do not
+    # All of these need JAX, which saved maps do not.
+    tables = {
+        "Scene": _scene, "Network": _network, "Interactions": _interactions, "Layers": _layers
+    }  # fmt: skip
     if name not in tables:
         raise TypeError(f"{name} has nothing to show")
     return tables[name](shown)
@@ -49,19 +54,41 @@ def _(shown: EffectMap) -> str:
 
 
 @html_of.register
+def _(shown: MediatedMaps) -> str:
+    return _framed(render([shown], _ROOM))
+
+
+@html_of.register
 def _(shown: Difference) -> str:
     return _framed(render([shown.first, shown.second], _ROOM))
 
 
 @html_of.register
 def _(shown: Attribution) -> str:
+    return _drawn(plot_attribution(shown), shown.method)
+
+
+def _drawn(axes: Any, name: str) -> str:
+    """A picture of a result."""
     import matplotlib.pyplot as plt
 
-    figure = plot_attribution(shown).get_figure(root=True)
+    figure = axes.get_figure(root=True)
     assert figure is not None
-    drawn = figure_bytes(figure, "png", dpi=80)
+    drawn = figure_bytes(figure, "png", dpi=80, bbox_inches="tight")
     plt.close(figure)
-    return f'<img alt="{_text(shown.method)}" src="{data_url(drawn)}">'
+    return f'<img alt="{_text(name)}" src="{data_url(drawn)}">'
+
+
+def _interactions(shown: Any) -> str:
+    from cem_jax.view.inside import plot_interactions
+
+    return _drawn(plot_interactions(shown), "interactions of pairs of blocks")
+
+
+def _layers(shown: Any) -> str:
+    from cem_jax.view.inside import plot_layers
+
+    return _drawn(plot_layers(shown), "how much of the mean effect passes each module")
 
 
 def drawing_of(shown: Any) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ from cem_jax.plain_text import quoted
 
 NAMES = (
     "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
-    "channel-attention", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
+    "channel-attention", "mediation", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
 )  # fmt: skip
 """In the order of the paper."""
 

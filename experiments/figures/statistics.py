@@ -72,6 +72,54 @@ def of_differences(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     return {**over_scenes(values), "effect_size": size}
 
 
+def _sums(values: Mapping[str, Sequence[float]]) -> np.ndarray:
+    return np.array([np.sum(each) for each in values.values()])
+
+
+def _around_ratio(
+    parts: Mapping[str, Sequence[float]], wholes: Mapping[str, Sequence[float]]
+) -> tuple[float, np.ndarray]:
+    """Sum of parts over sum of wholes, and what each scene adds to its error (linearised)."""
+    part, whole = _sums(parts), _sums(wholes)
+    ratio = float(part.sum() / whole.sum())
+    return ratio, (part - ratio * whole) / whole.mean()
+
+
+def _with_interval(value: float, scattered: np.ndarray) -> dict[str, Any]:
+    count = len(scattered)
+    if count < 2:
+        return {"mean": value, "low": None, "high": None, "scenes": count}
+    error = scattered.std(ddof=1) / count**0.5
+    half = float(t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
+    return {"mean": value, "low": value - half, "high": value + half, "scenes": count}
+
+
+def share(
+    parts: Mapping[str, Sequence[float]], wholes: Mapping[str, Sequence[float]]
+) -> dict[str, Any]:
+    """Sum of parts over sum of wholes, with an interval that takes the scene as the unit.
+
+    The interval is that of a ratio of two means, linearised (the delta method), with t quantiles.
+
+    Args:
+        parts: by scene, one for each of its regions.
+        wholes: the same scenes and regions.
+
+    Returns:
+        As `over_scenes`.
+    """
+    return _with_interval(*_around_ratio(parts, wholes))
+
+
+def share_difference(
+    first: tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]],
+    second: tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]],
+) -> dict[str, Any]:
+    """One share minus another, each of (parts, wholes) of the same scenes; see `share`."""
+    (one, around), (other, beside) = _around_ratio(*first), _around_ratio(*second)
+    return _with_interval(one - other, around - beside)
+
+
 def written(found: Mapping[str, Any], unit: str = "", digits: int = 2) -> str:
     """A mean with its interval, for a table."""
     if found["mean"] is None:

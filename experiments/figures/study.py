@@ -251,6 +251,31 @@ class Study:
             keys += [f"{image}/{place.roi.label}" for place in places]
         return keys
 
+    def mediated(
+        self, subject: Subject, task: str, place: Place, through: str,
+        plan: cem.Plan, *, block: int, pool: str = "default",
+    ) -> cem.MediatedMaps:  # fmt: skip
+        """Makes mediated maps, unless they are there; otherwise like `map`.
+
+        Args:
+            subject: the network.
+            task: as `scenes.make` takes it.
+            place: photograph and region.
+            through: the mediator, as `cem.mediated_maps` takes it.
+            plan: draws for each block.
+            block: side of a block, in output pixels.
+            pool: "default", or "others".
+        """
+        image = _image(subject, task, place, plan, block, pool)
+        key = f"{image}/{place.roi.label}/through-{_slug(through)}"
+        patches = None if pool == "default" else other_photographs(place.name, block)
+        network, scene = load(subject), self.scene(subject, task, place)
+        with self.clock.making(key):
+            return cem.mediated_maps(
+                network, scene, place.roi, through=through, plan=plan, block=block, pool=patches,
+                directory=self.store.directory(key), progress=self.progress,
+            )  # fmt: skip
+
     def beside(self, key: str, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What belongs to a map: computed once, and kept beside it.
 
@@ -274,5 +299,5 @@ def _image(subject: Subject, task: str, place: Place, plan: cem.Plan, block: int
     return f"{network}/{task}/{where}/block{block}-{pool}-{_slug(plan)}"
 
 
-def _slug(plan: cem.Plan) -> str:
-    return re.sub(r"[^\w.]+", "-", repr(plan)).strip("-")
+def _slug(asked: object) -> str:
+    return re.sub(r"[^\w.]+", "-", str(asked)).strip("-")

@@ -74,7 +74,10 @@ SLOW = {
         "results/again/map.npz",
     ),
     "cem-jax map --model RCAN-compact --task SR --image photo.png --roi 96,112,32,32 "
-    "--plan fixed:2 --through global --out mediated": ("mediated/total.npz", "mediated/direct.png"),
+    "--plan fixed:2 --through global --out mediated": (
+        "mediated/map.npz",
+        "mediated/map.direct.png",
+    ),
     "cem-jax map --reference-config demo-DN_CEM.yml --out results": (_OFFICIAL,),
     "cem-jax sweep job.toml --out results": ("results/maps.json",),
     "cem-jax sweep many.toml --out results/many": ("results/many/maps.json",),
@@ -137,6 +140,7 @@ ELSEWHERE = {
     "cem-jax table results/many": _RESULTS,
     "cem-jax gather results/many results/many.zarr": _RESULTS,
     "cem-jax compare results/many": _RESULTS,
+    "cem-jax compare many.toml results/many": _RESULTS,
     "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
     "cem-jax compare first second": "tests/view/test_compare.py runs it",
     "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",
@@ -172,7 +176,9 @@ ELSEWHERE = {
     "--write docs/official-networks.md": "tests/experiments/test_claims.py compares what it writes",
     "git log --follow -p experiments/registered.toml": "reads the history",
     "git log docs/results": "reads the history",
-    "cem-jax figures more-information channel-attention multi-task --preset compact": _FIGURES,
+    "cem-jax figures more-information channel-attention mediation multi-task --preset compact": (
+        _FIGURES
+    ),
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "
     "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",

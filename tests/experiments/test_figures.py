@@ -304,6 +304,26 @@ def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
     assert len(findings.sections(store)) == 1  # without denoising there is no verdict on attention
 
 
+def test_shares_through_the_attention_are_those_of_mediated_maps(tiny, tmp_path, monkeypatch):
+    mediation = figures.find("mediation")
+    asked = {"SR": {"CA": ("RCAN", mediation.ATTENTION)}}
+    monkeypatch.setattr(mediation, "MEDIATED", asked)
+    monkeypatch.setattr(mediation, "SIDE", 3 * mediation.LARGE)
+    (made,) = figures.make(["mediation"], tmp_path, "tiny", progress=False)
+    assert made.problem == "" and "of the summed effect" in made.expected
+    record = figures.Store(tmp_path / "tiny").read("mediation")
+    rows = record["results"]["tasks"]["SR"]["CA"]["rows"]
+    assert len(rows) == TINY.counted
+    files = sorted((tmp_path / "tiny" / "maps").rglob("map.direct.npz"))
+    found = [cem.MediatedMaps.load(file.parent) for file in files]
+    assert sorted(row["indirect"] / row["total"] for row in rows) == pytest.approx(
+        sorted(one.share().value for one in found)
+    )
+    assert all("attention" in name for name in found[0].through)
+    for row in rows:
+        assert row["total"] == pytest.approx(row["direct"] + row["indirect"])
+
+
 def test_a_network_trained_anew_under_its_name_has_maps_of_its_own(tiny, tmp_path):
     bundled = find("SRCNN", "bundled", None)
     file = tmp_path / "SRCNN.safetensors"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cem_jax.experiments import figures, findings, publish, verdicts
+from cem_jax.experiments.figures import statistics
 
 
 def rows(scenes=12, **numbers):
@@ -52,6 +53,75 @@ def test_findings_follow_the_results(tmp_path):
     assert "**refuted, preliminary**" in findings.headlines(store)["findings"]
     store.write("channel-attention", {**record, "preset": "quick"})
     assert findings.headlines(store) == findings.sections(store) == {}
+
+
+def mediated(sr: float, dn: float) -> dict:
+    """Results of the figure `mediation`: shares of the summed effect, that swing over scenes."""
+
+    def network(share: float) -> dict:
+        found = rows(total=(2.0, 0.5), indirect=(2 * share, 0.1))
+        for row in found:
+            row |= {"total_power": 1.0, "indirect_power": share**2}
+        return {"network": "net", "rows": found}
+
+    return {"tasks": {"SR": {"CA": network(sr)}, "DN": {"CA": network(dn)}}}
+
+
+@pytest.mark.parametrize(
+    ("sr", "dn", "verdicts"),
+    [
+        (0.5, 0.0, ["supported"] * 3),
+        (0.5, 0.3, ["supported", "refuted", "supported"]),
+        (0.0, 0.3, ["refuted", "refuted", "refuted"]),
+        (0.1, 0.1, ["undecided"] * 3),
+    ],
+)
+def test_a_mediation_is_judged_by_its_shares(sr, dn, verdicts):
+    lines = list(findings.mediation(mediated(sr, dn)))
+    keys = [line for line in lines if line.key]
+    assert [line.verdict for line in keys] == verdicts
+    assert keys[0].found["mean"] == pytest.approx(100 * sr)
+    assert keys[1].found["mean"] == pytest.approx(100 - 100 * dn)
+    assert keys[2].found["mean"] == pytest.approx(100 * (sr - dn))
+    squares = [line for line in lines if "squared" in line.claim]
+    assert [line.found["mean"] for line in squares] == pytest.approx(
+        [100 * sr**2, 100 - 100 * dn**2]
+    )
+
+
+def test_a_findings_verdict_rests_on_its_mediation_too(tmp_path):
+    tasks = {
+        "SR": {"CA": variant(30.2, 40, 31), "no CA": variant(30, 30, 20)},
+        "DN": {"CA": variant(28.05, 10, 8), "no CA": variant(28, 10, 7)},
+    }
+    store = figures.Store(tmp_path)
+    store.write("channel-attention", {"preset": "compact", "results": {"tasks": tasks}})
+    assert "**supported, preliminary**" in findings.headlines(store)["findings"]
+    for preset, verdict in (("quick", "supported"), ("compact", "refuted")):
+        store.write("mediation", {"preset": preset, "results": mediated(0.0, 0.3)})
+        assert f"**{verdict}, preliminary**" in findings.headlines(store)["findings"]
+
+
+def test_intervals_of_shares_take_the_scene_as_the_unit():
+    random = np.random.default_rng(0)
+    inside, truth, trials, scenes = 0, 0.3, 400, 14
+    for _ in range(trials):
+        whole = 2 + 0.5 * random.normal(size=scenes)
+        part = truth * whole + 0.2 * random.normal(size=scenes)
+        parts, wholes = (
+            {f"{i}": [value / 3, 2 * value / 3] for i, value in enumerate(values)}
+            for values in (part, whole)
+        )
+        found = statistics.share(parts, wholes)
+        assert found["mean"] == pytest.approx(part.sum() / whole.sum())
+        inside += found["low"] <= truth <= found["high"]
+    assert 0.92 < inside / trials < 0.98
+    same = statistics.share_difference((parts, wholes), (parts, wholes))
+    assert same["mean"] == same["low"] == same["high"] == 0
+    one = {"only": [1.0]}
+    assert statistics.share(one, {"only": [4.0]}) == {
+        "mean": 0.25, "low": None, "high": None, "scenes": 1,
+    }  # fmt: skip
 
 
 def test_what_masking_gains_is_judged_over_all_networks():

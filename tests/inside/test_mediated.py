@@ -213,7 +213,7 @@ def test_maps_are_saved_resumed_and_read(scene, found, tmp_path):
         np.testing.assert_array_equal(one.indirect.effect, found.indirect.effect)
         assert one.through == found.through
     assert again.total.provenance["seconds"] == kept.total.provenance["seconds"]
-    (tmp_path / "a" / "direct.npz").unlink()
+    (tmp_path / "a" / "map.direct.npz").unlink()
     resumed = cem.mediated_maps(cem.wrap(scaled), scene, ROI, directory=tmp_path / "a", **OPTIONS)
     np.testing.assert_array_equal(resumed.direct.effect, found.direct.effect)
     assert resumed.total.provenance["evaluations_resumed"] == found.total.evaluations
@@ -227,7 +227,7 @@ def test_maps_are_saved_resumed_and_read(scene, found, tmp_path):
 def test_maps_of_two_mediations_are_not_one(found, tmp_path):
     found.save(tmp_path)
     other = dict(found.direct.provenance) | {"through": ["another"]}
-    dataclasses.replace(found.direct, provenance=other).save(tmp_path / "direct.npz")
+    dataclasses.replace(found.direct, provenance=other).save(tmp_path / "map.direct.npz")
     with pytest.raises(ValueError, match="not of one mediation"):
         cem.MediatedMaps.load(tmp_path)
 
@@ -250,6 +250,6 @@ def test_the_command_writes_maps_pictures_and_the_share(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Through 12 operations" in done.stdout and "pure indirect" in done.stdout
     read = cem.MediatedMaps.load(out)
-    assert len(read.through) == 12 and (out / "pure_indirect.png").exists()
+    assert len(read.through) == 12 and (out / "map.pure_indirect.png").exists()
     told = call("map", "--reference-config", "a.yml", "--through", "global", "--out", str(out))
     assert told.returncode == 2 and "--through" in told.stderr

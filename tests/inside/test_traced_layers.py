@@ -75,6 +75,20 @@ def test_distances_and_classes(found):
     np.testing.assert_array_equal(classes[:, 2], found.passes[:, 2])
 
 
+def test_classes_have_intervals_of_their_blocks(found):
+    low, high = found.interval_by_distance([0, 1, 8, 16])
+    assert np.isnan(low[:, 1]).all()
+    own = found.standard_error[0, :2]
+    error = np.hypot(*own) / 2
+    half = 2.5705818 * error  # the 97.5 % quantile of Student's t with 5 degrees of freedom
+    middle = found.passes[0, :2].mean()
+    assert (low[0, 0], high[0, 0]) == pytest.approx((middle - half, middle + half))
+    alone = found.standard_error[1, 2]
+    assert high[1, 2] - low[1, 2] == pytest.approx(2 * 2.5705818 * alone)
+    with pytest.raises(ValueError, match="ascending"):
+        found.by_distance([8, 0])
+
+
 def test_a_chain_is_passed_by_all(scene):
     def chain(x: jax.Array) -> jax.Array:
         for name in ("first", "second"):
@@ -90,6 +104,13 @@ def test_a_chain_is_passed_by_all(scene):
 def test_pictures(found):
     ax = cem.plot_layers(found)
     assert [one.get_text() for one in ax.get_yticklabels()] == list(found.layers)
+    matplotlib.pyplot.close(ax.figure)
+    ax = cem.plot_layers_by_distance(found, [0, 1, 8, 16])
+    (drawn,) = ax.get_images()
+    np.testing.assert_array_equal(
+        np.ma.filled(drawn.get_array(), np.nan), found.by_distance([0, 1, 8, 16])
+    )
+    assert [one.get_text() for one in ax.get_xticklabels()] == ["0 to 1", "1 to 8", "8 to 16"]
     matplotlib.pyplot.close(ax.figure)
 
 

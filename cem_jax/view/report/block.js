@@ -66,6 +66,9 @@ function whyMissing(map, cell) {
   if (map.difference) return "The difference of the effects, from the draws that both maps share.";
   if (Number.isNaN(map.effect[cell])) return "Blocks of the region itself are left out.";
   if (!map.samples[cell]) return "The region does not see this block: its effect is exactly 0.";
+  if (map.paths && map.effect !== map.paths.total.effect) {
+    return "Patches are shown beside total effects; the draws are the same.";
+  }
   if (!map.behind) return "No patches were kept with this map.";
   if (map.behind.leftOut) return "Patches are kept for stronger blocks only.";
   return "Patches are kept for blocks whose effect reached the map's tolerance.";
@@ -80,7 +83,7 @@ function numbersOf(scene, map, cell) {
   const rows = [
     ["95 % interval", withUnit(interval, scene)],
     ["sign is right", chance],
-    ["draws", used === all ? `${used}` : `${used} counted of ${all}`],
+    ["draws", used === all || !all ? `${used}` : `${used} counted of ${all}`],
   ];
   const cells = rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
   return element("dl", { class: "facts" }, ...cells);

@@ -5,12 +5,13 @@ import hashlib
 import html
 import json
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cem_jax.arguments import several
+from cem_jax.inside.mediated_maps import MediatedMaps
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.summary import summarise
 from cem_jax.plain_text import quoted, visible
@@ -18,13 +19,19 @@ from cem_jax.store.atomic import write_file
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.view.figure_file import figure_bytes
 from cem_jax.view.plot import plot_teaser
+from cem_jax.view.report.inside import belonging, scenes_inside, unfolded
 from cem_jax.view.report.pack import data_url
 from cem_jax.view.report.values import scene_values
 from cem_jax.view.report.whole import Pictures, place_of_region
 from cem_jax.view.scenes import by_scene, digits, network_names, photograph_name, scene_name
 
+if TYPE_CHECKING:
+    from cem_jax.inside.interactions import Interactions
+    from cem_jax.inside.layers import Layers
+
 PARTS = (
-    "arrays.js", "colour.js", "parts.js", "save.js", "map.js", "strip.js", "block.js", "viewer.js",
+    "arrays.js", "colour.js", "parts.js", "save.js", "map.js", "strip.js", "block.js", "paths.js",
+    "viewer.js",
 )  # fmt: skip
 """Scripts of every page that shows maps."""
 _SCRIPTS = (*PARTS, "address.js", "choose.js", "report.js")
@@ -34,35 +41,53 @@ _STATIC_SCENES = 8
 """Scenes that are drawn for browsers without scripts."""
 
 
-def report(maps: EffectMap | Sequence[EffectMap], path: str | AnyPath) -> None:
+def report(
+    maps: EffectMap | MediatedMaps | Sequence[EffectMap | MediatedMaps],
+    path: str | AnyPath,
+    inside: "Sequence[Layers | Interactions]" = (),
+) -> None:
     """Writes maps as one interactive HTML file that opens from disk, without a network.
 
     Maps of the same input, region, blocks and outcome stand side by side as one scene; several
     scenes can be chosen from. Everything is drawn from the maps, nothing from networks. Without
-    scripts the file shows a picture and a table.
+    scripts the file shows a picture and a table. Of mediated maps the total effects are shown, and
+    a switch shows direct and indirect ones.
 
     Args:
-        maps: one map or several, of one scene or several.
+        maps: one map or several, of one scene or several, of which some may be mediated.
         path: the file to write.
+        inside: layers, which the page shows as a table, and interactions, which it tells of two
+            pinned blocks, of these maps' networks.
 
     Raises:
-        ValueError: there are no maps, something else is among them, or the file cannot be written.
+        ValueError: there are no maps, something else is among them, `inside` holds what belongs to
+            none of them, or the file cannot be written.
     """
-    given = [maps] if isinstance(maps, EffectMap) else maps
-    maps = several("maps", given, EffectMap, "effect maps")
+    given = [maps] if isinstance(maps, EffectMap | MediatedMaps) else maps
+    maps = several("maps", given, (EffectMap, MediatedMaps), "effect maps")
     path = as_place(path)
     if isinstance(path, Path) and (not path.parent.is_dir() or path.is_dir()):
         raise ValueError(f"path={quoted(str(path))}: expected a file in a folder that exists")
-    write_file(path, render(maps).encode())
+    write_file(path, render(maps, inside=inside).encode())
 
 
-def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
+def render(
+    maps: Sequence[EffectMap | MediatedMaps],
+    room: int = _PICTURE_BYTES,
+    inside: "Sequence[Layers | Interactions]" = (),
+) -> str:
     """The report's HTML.
 
     Args:
         maps: one or more.
         room: for the compressed regions of all maps, in bytes.
+        inside: see `report`.
+
+    Raises:
+        ValueError: `inside` holds what belongs to none of the maps.
     """
+    maps, mediated = unfolded(maps)
+    others = belonging(maps, inside)
     scenes, pictures, room = by_scene(maps), Pictures.of(maps), room // len(maps)
     style, script = part("style.css"), as_script(map(part, _SCRIPTS))
     return string.Template(part("page.html")).substitute(
@@ -73,6 +98,7 @@ def render(maps: Sequence[EffectMap], room: int = _PICTURE_BYTES) -> str:
         table="\n".join(_table(scene) for scene in scenes),
         pictures="\n".join(map(_picture, pictures.drawn())),
         data="\n".join(_data(scene, pictures, room) for scene in scenes),
+        inside="\n".join(_inside(scenes_inside(scenes, maps, mediated, others))),
         script=script,
     )
 
@@ -126,6 +152,14 @@ def _data(maps: Sequence[EffectMap], pictures: Pictures, room: int) -> str:
             entry["restoredPicture"] = pictures.number(one.images.restored)
     beside = " ".join(f'data-{key}="{html.escape(str(value))}"' for key, value in told.items())
     return f'<script type="application/json" class="scene" {beside}>{as_json(values)}</script>'
+
+
+def _inside(scenes: Sequence[Mapping[int, Any]]) -> Iterator[str]:
+    """What is known of the inside of networks, for the scenes that have some of it."""
+    for number, found in enumerate(scenes):
+        if found:
+            tag = f'<script type="application/json" class="inside" data-scene="{number}">'
+            yield f"{tag}{as_json(found)}</script>"
 
 
 def as_json(values: Any) -> str:

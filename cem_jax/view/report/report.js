@@ -32,6 +32,7 @@ async function show(index, told = null) {
   asked = index;
   if (!read.has(index)) read.set(index, readSource(sources[index]));
   const next = await read.get(index);
+  await addInside(next, document.querySelector(`script.inside[data-scene="${index}"]`));
   if (asked !== index) return; // another scene was chosen meanwhile
   shownScene = index;
   display(next);

@@ -64,7 +64,7 @@ def scene_values(maps: Sequence[EffectMap], room: int, longest: int = LONGEST) -
     clean = next((extremes.clean for extremes, _ in behind if extremes is not None), None)
     values = []
     for one, name, (extremes, left_out) in zip(maps, network_names(maps), behind, strict=True):
-        entry = _map_values(one) | {"name": name, "behind": None}
+        entry = map_values(one) | {"name": name, "behind": None}
         if extremes is not None:
             own, numbers = np.split(numbers.reshape(-1), [2 * len(extremes.cells)])
             entry["behind"] = _extreme_values(one, extremes, own) | {"leftOut": left_out}
@@ -163,7 +163,7 @@ def _difference_values(found: Difference) -> dict[str, Any]:
     }
 
 
-def _map_values(effect_map: EffectMap) -> dict[str, Any]:
+def map_values(effect_map: EffectMap) -> dict[str, Any]:
     """Numbers of a map; the draws as 16-bit shares of each block's largest change."""
     low, high = effect_map.interval()
     values = _draws(effect_map)

@@ -42,6 +42,7 @@ const showBlocks = later(() => {
     const card = element("article", { class: "card" },
       element("h3", {}, map.name),
       shown.length === 2 ? comparison(scene, map, shown[0].cell, shown[1].cell) : null,
+      shown.length === 2 ? interactionOf(scene, map, shown[0].cell, shown[1].cell) : null,
       element("div", { class: `slots of-${shown.length}` },
         ...shown.map((slot) => blockView(scene, map, slot, state))));
     card.append(element("p", { class: "save" },
@@ -149,6 +150,7 @@ const chosenImage = () => IMAGES.find((name) => byId(`image-${name}`).checked);
 
 // What the controls say, for the scene that is shown.
 function readControls() {
+  choosePath(scene);
   Object.assign(state, {
     opacity: byId("opacity").value / 100, tolerance: tolerances[byId("tolerance").value],
     limit: scene.largest * byId("limit").value / 100, hide: byId("hide").checked,
@@ -174,6 +176,8 @@ function display(next, same = false) {
     byId("zoom").checked = scene.fewMatter;
     Object.assign(state, { cursor: scene.strongest, pins: [], moved: false });
   }
+  showPaths(scene);
+  showLayers(scene);
   readControls();
   views = scene.maps.map((map) => mapView(scene, map, state, move, pin));
   byId("maps").replaceChildren(...views.map((view) => view.panel));
@@ -193,7 +197,8 @@ function control(id) {
     showBlocks();
   });
 }
-for (const id of ["opacity", "tolerance", "limit", "hide", "zoom", ...IMAGES.map((name) => `image-${name}`)]) {
+for (const id of ["opacity", "tolerance", "limit", "hide", "zoom", ...IMAGES.map((name) => `image-${name}`),
+  ...PATHS.map((name) => `path-${name}`)]) {
   control(id);
 }
 byId("unpin").addEventListener("click", unpin);
