@@ -21,6 +21,7 @@ from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import CONFIDENCE, Interval
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, clip, clip_and_round, unit
+from cem_jax.plain_text import path_text, quoted, reason
 from cem_jax.plans.drawing import RandomDraws
 from cem_jax.plans.estimate import sign_probability
 from cem_jax.plans.plan import MOST_DRAWS
@@ -138,7 +139,7 @@ class Layers:
         """Means over the blocks of each class, and their standard errors, [layers, classes]."""
         ends = np.asarray(edges, float)
         if ends.ndim != 1 or len(ends) < 2 or not (np.diff(ends) > 0).all():
-            raise ValueError(f"edges={edges!r}: expected two or more ascending numbers")
+            raise ValueError(f"edges={quoted(edges)}: expected two or more ascending numbers")
         mean, error = np.full((2, len(self.layers), len(ends) - 1), np.nan)
         for k, (start, end) in enumerate(itertools.pairwise(ends)):
             here = (self.distance >= start) & (self.distance < end)
@@ -181,7 +182,7 @@ class Layers:
                 raise ValueError("its arrays do not belong together")
             return cls(layers=layers, **arrays, **rest)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"path={str(path)!r} holds no layers: {error}") from error
+            raise ValueError(f"path={path_text(path)} holds no layers: {reason(error)}") from error
 
 
 def trace_layers(

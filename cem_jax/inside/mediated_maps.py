@@ -10,6 +10,7 @@ from cem_jax.inside.path_effects import PathEffects
 from cem_jax.inside.rounding import rounding
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import map_paths
+from cem_jax.plain_text import path_text
 from cem_jax.show import html
 from cem_jax.store.objects import AnyPath, as_place
 
@@ -128,7 +129,9 @@ class MediatedMaps:
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"folder={str(folder)!r} cannot be made: {error.strerror}") from error
+            raise ValueError(
+                f"folder={path_text(folder)} cannot be made: {error.strerror}"
+            ) from error
         for name, path in part_paths(place).items():
             getattr(self, name).save(path)
 
@@ -149,5 +152,5 @@ class MediatedMaps:
         named = isinstance(through, list) and all(isinstance(name, str) for name in through)
         shapes = {one.values.shape for one in maps}
         if not same or not named or len(shapes) > 1:
-            raise ValueError(f"folder={str(folder)!r}: its maps are not of one mediation")
+            raise ValueError(f"folder={path_text(folder)}: its maps are not of one mediation")
         return cls(total, direct, pure_indirect, tuple(through))

@@ -146,7 +146,7 @@ def _mediator(through: str | Sequence[str]) -> tuple[str, ...]:
         isinstance(one, str) and one for one in names
     ):  # fmt: skip
         raise ValueError(
-            f"through={through!r}: expected 'global', or names as cem.operations lists them"
+            f"through={quoted(through)}: expected 'global', or names as cem.operations lists them"
         )
     return tuple(names)
 
