@@ -17,6 +17,9 @@ def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
     Returns:
         The table, without a line break at its end.
 
+    Raises:
+        ValueError: there is no row, or something else is among them.
+
     Examples:
         >>> import cem_jax as cem
         >>> print(cem.markdown_table([{"network": "EDSR", "positive": 12.34, "max": 0.5}]))

@@ -42,6 +42,9 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
     Returns:
         Task, network, baseline (dB), shares of positive, negative and zero blocks (%), range (dB),
         largest standard error (dB), evaluations, seconds.
+
+    Raises:
+        ValueError: something else is given.
     """
     check_kind("effect_map", effect_map, EffectMap)
     counts = effect_map.counts

@@ -66,8 +66,8 @@ class Corrected(Drawn):
         of: the plan of the draws; not `Quadrature`, which does not draw.
         share: probability with which a draw is corrected in the first round, and at least in the
             second, above 0 and at most 1. In small maps the first round takes 100 draws.
-        excess: what corrections may add to the squared standard error, over that of the draws, on
-            average over the map; above 0.
+        excess: what corrections may add to the squared standard error, as a share of that of the
+            draws, on average over the map; above 0.
         tolerance: effects smaller than this count as zero, in the outcome's unit; None takes that
             of the plan, or else the outcome's own.
         seed: seed of the choice.
@@ -149,7 +149,10 @@ class Corrected(Drawn):
 
         Args:
             values: outcomes, float [cells, 2 * draws], NaN where there are none.
-            baseline: the outcome without an intervention.
+            baseline: the outcome without an intervention, in the outcome's unit.
+
+        Returns:
+            The draws of both rounds, and what the choice of the second one rests on.
         """
         close, exact = np.split(values.astype(np.float64), 2, axis=1)
         counted, first = self.of.counted(close), self._first(close)
@@ -244,7 +247,7 @@ class Corrected(Drawn):
 
         Args:
             values: outcomes, float [cells, 2 * draws], NaN where there are none.
-            baseline: the outcome without an intervention.
+            baseline: the outcome without an intervention, in the outcome's unit.
             pool: the patches.
             thinning: which draws were computed exactly, if other outcomes told that.
 

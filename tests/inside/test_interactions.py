@@ -166,7 +166,7 @@ def test_blocks_that_write_over_each_other_are_refused(few):
         ([(0.0, 1.0)], "expected integers"),
     ],
 )
-def test_bad_blocks_are_told(scene, few, blocks, told):
+def test_bad_blocks_are_told(scene, few, blocks, told, unchecked):
     with pytest.raises(ValueError, match=told):
         cem.interactions(cem.wrap(blur), scene, ROI, blocks, pool=few)
 

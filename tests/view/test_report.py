@@ -185,7 +185,7 @@ def test_pictures_of_the_strongest_blocks_come_first_when_room_is_short(maps):
 
 
 def test_names_cannot_become_tags_or_scripts(page):
-    assert [kind for kind, _ in page.raw] == ["style", "input", "scene", "scene", "script"]
+    assert [kind for kind, _ in page.raw] == ["style", "picture", "scene", "scene", "script"]
     assert all(not name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert page.scenes[0]["maps"][1]["name"] == HOSTILE
     assert not any(re.search("[<>&]", text) for _, text in page.raw[1:-1])
