@@ -69,7 +69,7 @@ SUBJECTS: Mapping[str, tuple[str, str, dict[str, Any], int, int]] = {
                       resolution=128, z_channels=32), 1, 128),
     "RetinexFormer": ("RetinexFormer", "RetinexFormer", dict(n_feat=16, stage=1), 1, 48),
     "SAFMN": ("SAFMN", "SAFMN", dict(dim=16, n_blocks=2), 4, 48),
-    "SAFMNBCIE": ("SAFMNBCIE", "SAFMNBCIE", dict(dim=16, n_blocks=2, num_layers=2), 2, 48),
+    "SAFMNBCIE": ("SAFMNBCIE", "SAFMNBCIE", dict(dim=16, n_blocks=2, num_layers=2), 1, 48),
     "SCUNet": ("SCUNet", "SCUNet", dict(dim=64, config=[2] * 7), 1, 64),
     "SPAN": ("SPAN", "SPAN", dict(num_in_ch=3, num_out_ch=3, feature_channels=16), 4, 40),
     "SeemoRe": ("SeemoRe", "SeemoRe", dict(num_experts=3, num_layers=2, embedding_dim=24), 4, 40),
