@@ -59,16 +59,14 @@ class Official:
 
 OFFICIAL = (
     Official("IMDN_x4.pth", "IMDN", "SR", "Y", "Set5", 32.21, "IMDN, ACM MM 2019"),
-    Official(
-        "RFDN_AIM.pth", "RFDN", "SR", "RGB", "DIV2K val", 29.04, "NTIRE 2022 efficient SR, baseline"
-    ),
-    Official("PANx4_DF2K.pth", "PAN", "SR", "Y", "Set5", 32.13, "PAN, ECCVW 2020"),
+    Official("RFDN_AIM.pth", "RFDN", "SR", "RGB"),
+    Official("PANx4_DF2K.pth", "PAN", "SR", "Y"),
     Official("net_g_BSRN_x4.pth", "BSRN", "SR", "Y", "Set5", 32.35, "BSRN, CVPRW 2022"),
-    Official("net_g_BSRN_x3.pth", "BSRN_x3", "SR", "Y", "Set5", 34.46, "BSRN, CVPRW 2022"),
-    Official("net_g_BSRN_x2.pth", "BSRN_x2", "SR", "Y", "Set5", 38.10, "BSRN, CVPRW 2022"),
-    Official("carn_m.pth", "CARN-M", "SR", "Y", "Set5", 31.92, "CARN, ECCV 2018"),
-    Official("carn_m.pth", "CARN-M_x3", "SR", "Y", "Set5", 33.99, "CARN, ECCV 2018"),
-    Official("carn_m.pth", "CARN-M_x2", "SR", "Y", "Set5", 37.53, "CARN, ECCV 2018"),
+    Official("net_g_BSRN_x3.pth", "BSRN_x3", "SR", "Y"),
+    Official("net_g_BSRN_x2.pth", "BSRN_x2", "SR", "Y"),
+    Official("carn_m.pth", "CARN-M", "SR", "Y"),
+    Official("carn_m.pth", "CARN-M_x3", "SR", "Y"),
+    Official("carn_m.pth", "CARN-M_x2", "SR", "Y"),
     Official(
         "team00_rlfn.pth", "RLFN", "SR", "RGB", "DIV2K and LSDIR val", 26.96,
         "NTIRE 2024 efficient SR, baseline",
@@ -83,18 +81,12 @@ OFFICIAL = (
     Official(
         "LapSRN_x4_Y.pth", "LapSRN", "SR", "grey", "BSD100", 27.36, "twtygqyy/pytorch-LapSRN"
     ),
-    Official(
-        "dncnn_color_blind.pth", "DnCNN", "DN", "RGB", "CBSD68, sigma 50", 27.92, "FFDNet, TIP 2018"
-    ),
-    Official("ffdnet_color.pth", "FFDNet", "DN", "RGB", "CBSD68, sigma 50", 27.96,
-             "FFDNet, TIP 2018"),
-    Official(
-        "ADNet_color_c50.pth", "ADNet", "DN", "RGB", "CBSD68, sigma 50", 28.04,
-        "ADNet, Neural Networks 2020", (("order", "bgr"),),
-    ),
+    Official("dncnn_color_blind.pth", "DnCNN", "DN", "RGB"),
+    Official("ffdnet_color.pth", "FFDNet", "DN", "RGB"),
+    Official("ADNet_color_c50.pth", "ADNet", "DN", "RGB", arguments=(("order", "bgr"),)),
     Official("DnCNN3.pth", "DnCNN3", "DN", "grey"),
-    Official("PReNet6_Rain100H.pth", "PReNet", "DR", "Y", "Rain100H", 29.46, "PReNet, CVPR 2019"),
-    Official("PReNet6_Rain100L.pth", "PReNet", "DR", "Y", "Rain100L", 37.48, "PReNet, CVPR 2019"),
+    Official("PReNet6_Rain100H.pth", "PReNet", "DR", "Y"),
+    Official("PReNet6_Rain100L.pth", "PReNet", "DR", "Y"),
 )  # fmt: skip
 """CRAFT's and HiT-SRF's files are those of challenge entries; the numbers are of their papers."""
 
