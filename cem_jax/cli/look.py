@@ -79,7 +79,8 @@ def report(
 ) -> None:
     """Maps as one interactive HTML file, which opens from disk without a network."""
     inside = [
-        *map(cem.Layers.load, layers or ()), *map(cem.Interactions.load, interactions or ()),
+        *(cem.Layers.load(path) for path in layers or ()),
+        *(cem.Interactions.load(path) for path in interactions or ()),
     ]  # fmt: skip
     cem.report(load_split(maps), out, inside)
     show_files([out], json)

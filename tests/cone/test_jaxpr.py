@@ -74,7 +74,7 @@ FUNCTIONS = {
         jnp.sort(x, 1), lax.top_k(x, 2), jnp.fft.fft2(x, axes=(1, 2)), jnp.fft.irfft(x, axis=1),
     ],
     "complex numbers": lambda x: [
-        jnp.conj(x + 1j), jnp.real(x + 1j), jnp.imag(x + 1j), lax.complex(x, x),
+        f(lax.complex(x, x)) for f in (jnp.conj, jnp.real, jnp.imag)
     ],
     "gathering and scattering": lambda x: [
         jnp.take_along_axis(x, jnp.argsort(x, 2), 2), x[:, np.array([[0], [3]]), np.array([1, 5])],

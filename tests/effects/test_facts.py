@@ -73,10 +73,10 @@ def test_a_second_map_of_a_network_and_a_scene_pays_nothing(clean):
         return curved(x)
 
     network, scene = cem.wrap(counted, receptive_radius=2), cem.Scene.denoising(clean)
-    first = facts._whole(network, scene)
+    first = facts.restored_image(network, scene)
     jax.effects_barrier()
     before = len(count)
-    assert before and facts._whole(network, scene) is first
+    assert before and facts.restored_image(network, scene) is first
     jax.effects_barrier()
     assert len(count) == before
     del first, network
@@ -85,7 +85,7 @@ def test_a_second_map_of_a_network_and_a_scene_pays_nothing(clean):
 
 
 def test_the_zoo_and_undeclared_networks_need_no_further_forward(clean, monkeypatch):
-    monkeypatch.setattr(facts, "_whole", None)
+    monkeypatch.setattr(facts, "restored_image", None)
     image = np.tile(clean, (2, 2, 1))
     sweep(cem.load("DnCNN-compact"), image, cem.ROI(64, 64, 16, 16))
     sweep(cem.wrap(curved), clean)

@@ -16,7 +16,7 @@ _THUMBNAIL = 96
 """Longest side of the picture by which a photograph is chosen, in pixels."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Pictures:
     """Whole images by what they hold.
 
