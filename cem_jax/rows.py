@@ -8,7 +8,7 @@ from typing import Any
 from cem_jax.arguments import several
 
 
-def markdown_table(rows: Sequence[dict[str, float | int | str]]) -> str:
+def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
     """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
 
     Args:

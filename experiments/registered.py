@@ -73,7 +73,7 @@ class Family:
 @functools.cache
 def families() -> dict[str, Family]:
     """All families of claims, by name."""
-    text = resources.files(__package__).joinpath(FILE).read_text("utf-8")
+    text = resources.files(__spec__.parent).joinpath(FILE).read_text("utf-8")
     return {
         name: Family(name, lines=tuple(Registered(**line) for line in found.pop("lines")), **found)
         for name, found in tomllib.loads(text).items()

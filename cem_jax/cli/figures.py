@@ -1,6 +1,7 @@
 """The command `figures`: the paper's figures, made anew."""
 
 import dataclasses
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +56,7 @@ def figures_command(
     """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
     from cem_jax.experiments import figures
 
-    wanted = list(figures.NAMES) if all else names or []
+    wanted: list[str] = list(figures.NAMES) if all else names or []
     if check:
         start_jax(context)
         _check(wanted or list(figures.NAMES), published, weights, seed, minutes, json)
@@ -88,7 +89,12 @@ def figures_command(
 
 
 def _check(
-    names: list[str], published: Path, weights: Path | None, seed: int, minutes: float, json: bool
+    names: Sequence[str],
+    published: Path,
+    weights: Path | None,
+    seed: int,
+    minutes: float,
+    json: bool,
 ) -> None:
     """Repeats published numbers, and says within what they agree; fails where some do not."""
     from cem_jax.experiments import figures

@@ -208,7 +208,7 @@ def _maps_of(
     progress: Progress,
 ) -> Mapping[ROI, Mapping[str, EffectMap]]:  # fmt: skip
     """The maps of regions, each with those of its outcomes or of its paths."""
-    options = _options(job) | {"progress": progress}
+    options: dict[str, Any] = {**_options(job), "progress": progress}
     if job.through is None:
         return maps_of_regions(network, scene, rois, job.outcomes, directory=beside, **options)
     found = {}

@@ -63,8 +63,8 @@ def _fits(name: str, task: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def channels(subject: Subject) -> int:
-    """How many channels a network takes."""
-    return subject.load().channels
+    """How many channels a network takes; colour where it does not say."""
+    return subject.load().channels or 3
 
 
 def _order(subject: Subject) -> tuple[int, float, str]:

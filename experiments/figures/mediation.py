@@ -123,7 +123,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     del store, colour_map
     tasks = results["tasks"]
     figure = plt.figure(figsize=(WIDTH, 2.3 + 1.7), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2.3, 1.7))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, 1.7))[:, 0]
     widths = [len(found) for found in tasks.values()]
     shares = above.subplots(1, len(tasks), sharey=True, squeeze=False, width_ratios=widths)[0]
     for ax, (task, found) in zip(shares, tasks.items(), strict=True):

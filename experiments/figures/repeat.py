@@ -86,7 +86,9 @@ def check(
     store, maps = Store(folder), {}
     for name in names:
         record = store.read(name)
-        for row in published(record["results"]) if record is not None else ():
+        if record is None:
+            continue
+        for row in published(record["results"]):
             maps.setdefault(row["map"], (name, PRESETS[record["preset"]], row))
     if not maps:
         raise ValueError(f"{folder}: no published maps of {', '.join(names)}")

@@ -60,7 +60,7 @@ CHOICES = (
     Choice("blocks of 4", block=4),
     Choice("blocks of 16", block=16),
     Choice("plan: CoarseToFine", plan=cem.CoarseToFine(3, 12)),
-    Choice("plan: Adaptive", plan=cem.Adaptive(0.01)),
+    Choice("plan: Adaptive", plan=cem.Adaptive(tolerance=0.01)),
     Choice("plan: Stratified", plan=cem.Stratified(8)),
 )
 

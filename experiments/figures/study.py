@@ -184,7 +184,7 @@ class Study:
     def scene(self, subject: Subject, task: str, place: Place) -> cem.Scene:
         """The scene as the network takes it."""
         network = load(subject)
-        return scenes.make(task, place.name, place.side, network.scale, network.channels)
+        return scenes.make(task, place.name, place.side, network.scale, network.channels or 3)
 
     def map(
         self,
