@@ -57,9 +57,10 @@ def wrap_onnx(
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("wrap_onnx needs onnxruntime: pip install 'cem-jax[onnx]'") from error
-    path = as_place(path)
-    if not isinstance(path, Path) or not path.is_file():
-        raise ValueError(f"path={quoted(str(path))} is not a file on this machine")
+    place = as_place(path)
+    if not isinstance(place, Path) or not place.is_file():
+        raise ValueError(f"path={quoted(str(place))} is not a file on this machine")
+    path = place
     if isinstance(providers, str) or not isinstance(providers, Sequence):
         raise ValueError(f"providers={quoted(providers)}: expected names of ONNX Runtime's")
     try:

@@ -87,7 +87,7 @@ def found_or_made(
     if own is None:
         return make(), None
     name = kept.name_of(own, *parts)
-    plan = kept.read_plan(name, places, make)  # type: ignore[arg-type]
+    plan: Any = kept.read_plan(name, places, make)  # type: ignore[arg-type]
     if plan is None:
         plan = make()
         if plan is not None:
