@@ -7,7 +7,7 @@ declared receptive radius needs.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +92,7 @@ def found_or_made(
         plan = make()
         if plan is not None:
             kept.write_plan(name, plan)
-    return plan, name
+    return cast(Made, plan), name
 
 
 def mixes_blocks(chunk: int | None, most: int, devices: int) -> bool:
