@@ -45,7 +45,6 @@ from cem_jax.experiments.unroll import unrolled
 from cem_jax.experiments.validation import baseline, centre, sheet, validate
 from cem_jax.models import compact
 from cem_jax.models.convert import to_torch
-from cem_jax.plain_text import quoted
 from cem_jax.store.lock import Locks
 
 _SHOWN = 3
@@ -327,7 +326,7 @@ def main() -> None:
     names = [name.removesuffix("-compact") + ending for name in args.names]
     for name in names:
         if name not in recipes:
-            parser.error(f"name={quoted(name)}: preset {args.preset} has {', '.join(recipes)}")
+            parser.error(f"name={name!r}: preset {args.preset} has {', '.join(recipes)}")
     bundled = {entry.name for entry in compact.ENTRIES}
     chosen = [
         dataclasses.replace(

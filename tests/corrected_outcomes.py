@@ -6,9 +6,9 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import stdtrit
 
 import cem_jax as cem
-from cem_jax.plans.student import quantile
 
 FILE = Path(__file__).parent / "fixtures" / "corrected_outcomes.npz"
 """Made by `python benchmarks/corrected.py --save FILE`."""
@@ -71,7 +71,7 @@ def play(found: Recorded, draws: int, repeats: int, copies: int = 1) -> Played:
         repeats: how many maps.
         copies: how many blocks of a map each recorded block stands for.
     """
-    quantile975 = float(quantile(np.array(draws - 1.0), 0.975))
+    quantile975 = float(stdtrit(draws - 1, 0.975))
     close, exact = (np.tile(part, (copies, 1)) for part in (found.close, found.exact))
     truth, rows = found.baseline - exact.mean(axis=1), []
     pool, active = cem.PatchPool.default(), np.ones(len(close), bool)

@@ -10,6 +10,7 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.images import Images
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
+from cem_jax.plain_text import quoted
 from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import restored_image
@@ -48,7 +49,9 @@ def with_images(effect_map: EffectMap, network: Network, scene: Scene) -> Effect
     """
     check_pair(network, scene, effect_map.roi)
     if not np.array_equal(to_bytes(scene.degraded), effect_map.degraded):
-        raise ValueError(f"scene={scene.name or scene.task!r}: its input is not that of the map")
+        raise ValueError(
+            f"scene={quoted(scene.name or scene.task)}: its input is not that of the map"
+        )
     height, width = scene.clean.shape[:2]
     if effect_map.images is not None or height * width > LARGEST_IMAGE:
         return effect_map

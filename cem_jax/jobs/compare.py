@@ -13,7 +13,6 @@ from cem_jax.arguments import one_of, several
 from cem_jax.jobs.table import read_table
 from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
-from cem_jax.plans.student import quantile
 from cem_jax.store.objects import AnyPath, ObjectPath
 
 NUMBERS = ("psnr_out", "positive", "negative", "zero", "min", "max")
@@ -140,12 +139,14 @@ def _scene_means(values: Mapping[tuple[Any, ...], float]) -> Float64[np.ndarray,
 
 def _over_scenes(values: Mapping[tuple[Any, ...], float]) -> tuple[float, float, float, int]:
     """Mean of the scenes' means, the ends of its interval, and how many scenes there are."""
+    from scipy.special import stdtrit
+
     means = _scene_means(values)
     if len(means) < 2:
         mean = float(means[0]) if len(means) else math.nan
         return mean, math.nan, math.nan, len(means)
     mean, error = float(means.mean()), float(means.std(ddof=1)) / math.sqrt(len(means))
-    half = float(quantile(np.asarray(len(means) - 1), (1 + CONFIDENCE) / 2)) * error
+    half = float(stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2)) * error
     return mean, mean - half, mean + half, len(means)
 
 

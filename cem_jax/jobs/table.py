@@ -88,7 +88,8 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | AnyPath) -> None:
         ValueError: another ending, no pyarrow for Parquet, or the file cannot be written.
     """
     place = as_place(path)
-    rows = several("rows", rows, Mapping, "rows") if not isinstance(rows, list) or rows else []
+    if not isinstance(rows, list) or rows:  # a job without a finished map has a table without rows
+        rows = several("rows", rows, Mapping, "rows")
     if place.suffix == ".csv":
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")

@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from cem_jax.plans.student import exceeds, quantile
-
 CONFIDENCE = 0.95
 """Of the intervals that decide a block where the plan does not say another."""
 
@@ -63,7 +61,9 @@ def interval(
     Returns:
         Lower and upper ends.
     """
-    width = quantile(np.asarray(np.maximum(degrees, 1.0)), (1 + confidence) / 2) * standard_error
+    from scipy.special import stdtrit  # as long to import as all else here together
+
+    width = stdtrit(np.maximum(degrees, 1.0), (1 + confidence) / 2) * standard_error
     width = np.where(np.isnan(width), np.inf, width)
     return np.asarray(effect - width), np.asarray(effect + width)
 
@@ -87,9 +87,11 @@ def sign_probability(
     Returns:
         From 0.5 to 1; 1 where the standard error is 0, NaN where it is NaN.
     """
+    from scipy.special import stdtr
+
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.abs(effect) / standard_error
-    known = 1 - exceeds(np.maximum(degrees, 1.0), ratio)
+    known = stdtr(np.maximum(degrees, 1.0), ratio)
     return np.where(standard_error == 0, 1.0, known)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 import cem_jax as cem
-from cem_jax.plain_text import quoted
 
 
 def replay(
@@ -30,7 +29,7 @@ def replay(
     shape = recorded.effect.shape
     known = recorded.values.reshape(recorded.effect.size, -1)
     if plan.capacity > known.shape[1] or plan.patches(pool) is not None:
-        raise ValueError(f"plan={quoted(plan)}: only {known.shape[1]} random draws were recorded")
+        raise ValueError(f"plan={plan!r}: only {known.shape[1]} random draws were recorded")
     known = known[:, : plan.capacity]
     active = np.asarray(np.isfinite(known).all(axis=1))
     values = np.full_like(known, np.nan)

@@ -20,7 +20,6 @@ from cem_jax.experiments.figures.panels import STYLE
 from cem_jax.experiments.figures.preset import PRESETS
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
-from cem_jax.plain_text import quoted
 
 NAMES = (
     "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
@@ -61,7 +60,7 @@ def find(name: str) -> ModuleType:
         ValueError: there is no such figure.
     """
     if name not in NAMES:
-        raise ValueError(f"figure {quoted(name)}: expected one of {', '.join(NAMES)}")
+        raise ValueError(f"figure {name!r}: expected one of {', '.join(NAMES)}")
     return importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
 
 
@@ -101,9 +100,9 @@ def make(
     """
     modules = {name: find(name) for name in wanted}
     if preset not in PRESETS:
-        raise ValueError(f"preset={quoted(preset)}: expected one of {', '.join(PRESETS)}")
+        raise ValueError(f"preset={preset!r}: expected one of {', '.join(PRESETS)}")
     if weights is not None and not weights.is_dir():
-        raise ValueError(f"weights={quoted(str(weights))}: no such folder")
+        raise ValueError(f"weights={str(weights)!r}: no such folder")
     store = Store(out / preset)
     for name, module in modules.items():
         missing: list[str] = []
