@@ -138,8 +138,11 @@ def main() -> None:
     parser.add_argument("--read", type=Path, help="outcomes that were kept, in place of new ones")
     args = parser.parse_args()
     cem.use_all_cores()
-    kept, rows = {}, []
-    for name in args.networks:
+    kept, rows, names = {}, [], args.networks
+    if args.read is not None:
+        with np.load(args.read) as file:
+            names = [name for name in names if f"{name}/close" in file]
+    for name in names:
         if args.read is None:
             try:
                 found, cost = record(name, args)
