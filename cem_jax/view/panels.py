@@ -264,14 +264,14 @@ def shares_panel(shown: Shown, look: Look, width: float) -> Box:
 
 
 def _uncertain(shown: Shown) -> str:
-    """Of how many blocks sign or smallness is not known."""
+    """In how many blocks the sign, or whether the effect is small, is not known."""
     told, sign = [], int(shown.layer.uncertain.sum())
     if sign:
-        told.append(f"sign uncertain: {sign}")
+        told.append(f"sign uncertain in {sign}")
     if isinstance(shown.found, EffectMap):
         white = (shown.layer.effect == 0) & shown.layer.reached & shown.found.undecided
         if white.any():
-            told.append(f"neither, or a small effect: {int(white.sum())}")
+            told.append(f"{int(white.sum())} of neither may yet help or harm")
     return "; ".join(told)
 
 

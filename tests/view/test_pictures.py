@@ -180,7 +180,7 @@ def test_blocks_of_uncertain_sign_are_hatched():
     np.testing.assert_array_equal(hatched(cem.plot(found, _axes())), expected)
     assert not len(hatched(cem.plot(found, look="paper")))
     shown = [text for text, _ in texts_of(cem.plot(found).figure)]
-    assert any(text.startswith(f"sign uncertain: {len(expected)}") for text in shown)
+    assert any(text.startswith(f"sign uncertain in {len(expected)}") for text in shown)
 
 
 def test_where_no_interval_is_known_no_sign_is_sure():
