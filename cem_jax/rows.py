@@ -9,7 +9,7 @@ from cem_jax.arguments import several
 
 
 def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
-    """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
+    """Rows of equal keys as a Markdown table; dB with three digits, shares with one, nan as "unknown".
 
     Args:
         rows: at least one, see `summarise`.
@@ -31,6 +31,8 @@ def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
     def cell(key: str, value: float | int | str) -> str:
         if not isinstance(value, float):
             return str(value)
+        if math.isnan(value):
+            return "unknown"
         if key in ("positive", "negative", "zero"):
             return f"{value:.1f} %"
         return f"{value:.1f}" if key == "seconds" else f"{value:.3f}"

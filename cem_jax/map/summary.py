@@ -41,7 +41,7 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
 
     Returns:
         Task, network, baseline (dB), shares of positive, negative and zero blocks (%), range (dB),
-        largest standard error (dB), evaluations, seconds.
+        largest standard error (dB; nan where a single draw tells none), evaluations, seconds.
 
     Raises:
         ValueError: something else is given.
@@ -49,7 +49,7 @@ def summarise(effect_map: EffectMap) -> dict[str, float | int | str]:
     check_kind("effect_map", effect_map, EffectMap)
     counts = effect_map.counts
     total = max(sum(counts), 1)
-    errors = effect_map.standard_error[np.isfinite(effect_map.standard_error)]
+    errors = effect_map.standard_error[np.isfinite(effect_map.effect) & ~effect_map.inside_roi]
     return {
         "task": effect_map.task,
         "network": effect_map.provenance.get("network", ""),

@@ -201,7 +201,8 @@ def _table(maps: Sequence[EffectMap]) -> str:
         numbers = [
             f"{one.baseline:.{places}f}", positive, negative, zero, f"{one.tolerance:g}",
             f"{one.range.min:+.{places}f}", f"{one.range.max:+.{places}f}",
-            f"{summarise(one)['largest_standard_error']:.{places}f}", one.evaluations,
+            f"{summarise(one)['largest_standard_error']:.{places}f}".replace("nan", "unknown"),
+            one.evaluations,
         ]  # fmt: skip
         cells = "".join(f"<td>{number}</td>" for number in numbers).replace(">-", ">\u2212")
         rows.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
