@@ -9,10 +9,10 @@ from cem_jax.arguments import several
 
 
 def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
-    """Rows of equal keys as a Markdown table; dB with three digits, shares with one, nan as "unknown".
+    """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
 
     Args:
-        rows: at least one, see `summarise`.
+        rows: at least one, see `summarise`; nan is "unknown".
 
     Returns:
         The table, without a line break at its end.

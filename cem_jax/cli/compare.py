@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 import cem_jax as cem
-from cem_jax.cli.look import COLOURS, LIMIT, LOOK, OUT, ZOOM, Look, Zoom, load_maps
+from cem_jax.cli.look import COLOURS, LIMIT, LOOK, ZOOM, Look, Zoom, load_maps
+from cem_jax.cli.options import PICTURE
 from cem_jax.cli.output import Json, show
 
 app = typer.Typer()
@@ -26,7 +27,7 @@ def compare(
     by: Annotated[
         str, typer.Option(help="Of a job: what tells groups apart: network, task, outcome.")
     ] = "network",
-    out: Annotated[Path, OUT] = Path("difference.png"),
+    out: Annotated[Path, PICTURE] = Path("difference.png"),
     colour_map: Annotated[str | None, COLOURS] = None,
     look: Annotated[Look, LOOK] = Look.clear,
     limit: Annotated[float | None, LIMIT] = None,

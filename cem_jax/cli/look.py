@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import cem_jax as cem
+from cem_jax.cli.options import PICTURE
 from cem_jax.cli.output import Json, show_files
 
 if TYPE_CHECKING:
@@ -111,13 +112,12 @@ class Scale(StrEnum):
 LOOK = typer.Option(help="Ours, or the paper's, with its colours, green region and pies.")
 LIMIT = typer.Option(help="Effect at which the colours end, in the outcome's unit.")
 ZOOM = typer.Option(help="The whole image, the part that matters, or this where it is small.")
-OUT = typer.Option(help="The file to write: .png, .pdf, .svg.")
 
 
 @app.command(epilog="Example: cem-jax plot results --out maps.pdf --zoom near --look paper")
 def plot(
     maps: Maps,
-    out: Annotated[Path, OUT] = Path("maps.png"),
+    out: Annotated[Path, PICTURE] = Path("maps.png"),
     colour_map: Annotated[str | None, COLOURS] = None,
     look: Annotated[Look, LOOK] = Look.clear,
     limit: Annotated[float | None, LIMIT] = None,

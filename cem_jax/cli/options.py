@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -33,6 +34,21 @@ def names_like(incomplete: str) -> list[str]:
 
 
 MODEL = typer.Option(help="Name of the network; see `cem-jax models`.", autocompletion=names_like)
+
+
+PICTURES = (".png", ".pdf", ".svg", ".jpg")
+
+
+def picture_name(path: Path) -> Path:
+    """A picture's file, whose ending says of what kind it is, before any work starts."""
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(
+            f"--out {visible(str(path))}: expected a file that ends in {', '.join(PICTURES)}"
+        )
+    return path
+
+
+PICTURE = typer.Option(help=f"The file to write: {', '.join(PICTURES)}.", callback=picture_name)
 
 
 def check_name(name: str) -> str:

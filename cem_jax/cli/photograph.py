@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import cem_jax as cem
+from cem_jax.cli.options import PICTURE
 from cem_jax.cli.output import Json, show
 from cem_jax.cli.start import start_jax
 
@@ -17,9 +18,7 @@ app = typer.Typer()
 def look(
     context: typer.Context,
     image: Annotated[Path, typer.Argument(help="The clean photograph.")],
-    out: Annotated[Path, typer.Option(help="The file to write: .png, .pdf, .svg.")] = Path(
-        "look.png"
-    ),
+    out: Annotated[Path, PICTURE] = Path("look.png"),
     degraded: Annotated[
         Path | None, typer.Option(help="Its degraded version, for the region that lost most.")
     ] = None,

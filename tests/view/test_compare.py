@@ -143,3 +143,12 @@ def test_many_maps_are_pages(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert status(monkeypatch, "plot", ".", "--out", "maps.png") == 2
     assert "2 pages; expected a .pdf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("plot", "."), ("compare", "a", "b"), ("look", "photo.png")])
+@pytest.mark.parametrize("name", ["maps", "maps.npz"])
+def test_a_picture_says_of_what_kind_it_is(command, name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert status(monkeypatch, *command, "--out", name) == 2
+    assert f"--out {name}: expected a file that ends in .png" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
