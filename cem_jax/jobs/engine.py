@@ -28,8 +28,10 @@ from cem_jax.store.objects import AnyPath, absolute, as_place
 
 _LARGEST = 2**18
 """Bytes of a description; images, weights and pools are larger."""
-_LOST = 5
-"""How often a task's worker may be lost until the task itself is to blame."""
+_LOST, _LOST_AT_MOST = 5, 25
+"""How often a task's worker is lost until the task itself may be to blame, and until it is."""
+_CHANCE = 1e-3
+"""Probability that a job gives up any task for losses that come from elsewhere."""
 _WAITING = 64
 """Tasks at a time of engines that are no executors of the standard library."""
 
@@ -208,7 +210,7 @@ def given_out(
     """
     tasks = tasks_of(job, folder, maps_per_task, until)
     submit = _submitting(executor)
-    lost = dict.fromkeys(tasks, 0)
+    lost, ended = dict.fromkeys(tasks, 0), 0
     pending = {_submitted(submit, task): task for task in tasks}
     try:
         while pending:
@@ -221,17 +223,39 @@ def given_out(
                     results, stopped = future.result()
                 except (Exception, concurrent.futures.CancelledError) as error:
                     lost[task] += 1
-                    if lost[task] < _LOST:
+                    if _may_be_chance(lost[task], sum(lost.values()), ended, len(tasks)):
                         pending[_submitted(submit, task)] = task
                     else:
-                        yield from _given_up(folder, task, error)
+                        yield from _given_up(folder, task, error, lost[task])
                     continue
+                ended += 1
                 yield from results
                 if stopped is not None:
                     raise stopped
     finally:
         for future in pending:
             future.cancel()
+
+
+def _may_be_chance(own: int, lost: int, ended: int, tasks: int) -> bool:
+    """Whether a task's lost workers are no more than others' losses explain.
+
+    Where machines are taken away all the time, some task of many is unlucky often. Each attempt of
+    the others was lost or came to its end; at that rate, as many losses of one of all tasks must
+    be improbable until a task is given up.
+
+    Args:
+        own: how often the task's worker was lost.
+        lost: how often any worker was lost.
+        ended: how many tasks came to their end.
+        tasks: of the job.
+    """
+    if own < _LOST:
+        return True
+    if own >= _LOST_AT_MOST or not ended:
+        return False
+    rate = (lost - own) / (lost - own + ended)
+    return tasks * rate**own > _CHANCE
 
 
 def _submitting(executor: Any) -> Any:
@@ -253,7 +277,7 @@ def _submitted(submit: Any, task: Task) -> concurrent.futures.Future:
         ) from error
 
 
-def _given_up(folder: AnyPath, task: Task, error: BaseException) -> Iterator[MapResult]:
+def _given_up(folder: AnyPath, task: Task, error: BaseException, times: int) -> Iterator[MapResult]:
     """The results of a task that no worker survives; some of its maps may be finished."""
     for one in task.maps:
         place = folder / str(one) / "map.npz"
@@ -262,6 +286,6 @@ def _given_up(folder: AnyPath, task: Task, error: BaseException) -> Iterator[Map
             rows = ({"outcome": found.outcome, **summarise(found)},)
             yield MapResult(one, rows, found=True)
         else:
-            result = MapResult(one, problem=f"its worker was lost {_LOST} times: {told(error)}")
+            result = MapResult(one, problem=f"its worker was lost {times} times: {told(error)}")
             record_end(folder, result, 0.0)
             yield result

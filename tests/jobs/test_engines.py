@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import os
 import pickle
+import random
 import shutil
 import subprocess
 import sys
@@ -280,11 +281,43 @@ def test_of_a_task_that_is_given_up_what_is_finished_counts(written, tmp_path):
     first, second = job.maps[-2:]  # of the network that computes nothing
     (made,) = cem.run_job(job, tmp_path, only=[first], progress=False)
     (task,) = engine.tasks_of(dataclasses.replace(job, maps=[first, second]), tmp_path, None, None)
-    found, lost = engine._given_up(tmp_path, task, LostWorkerError("process 1 ended by -9"))
+    found, lost = engine._given_up(tmp_path, task, LostWorkerError("process 1 ended by -9"), 5)
     assert (found.asked, found.problem, found.found) == (first, "", True)
     assert found.rows[0]["evaluations"] == made.rows[0]["evaluations"]
     assert lost.asked == second and "lost 5 times: LostWorkerError: process 1" in lost.problem
     assert cem.job_status(tmp_path).failed == [second]
+
+
+class Dangerous(concurrent.futures.Executor):
+    """Loses half of all attempts, whatever they are, and those of deadly maps always."""
+
+    def __init__(self, seed: int, deadly: cem.MapOf):
+        self._chances, self._deadly = random.Random(seed), deadly
+        self.attempts: list[cem.MapOf] = []
+
+    def submit(self, function, task):  # pyright: ignore[reportIncompatibleMethodOverride]
+        future = concurrent.futures.Future()
+        self.attempts.append(task.maps[0])
+        if task.maps[0] == self._deadly or self._chances.random() < 0.5:
+            future.set_exception(LostWorkerError("process 1 ended by -9"))
+        else:
+            future.set_result(
+                ([cem.MapResult(one, ({"outcome": "psnr"},)) for one in task.maps], None)
+            )
+        return future
+
+
+def test_where_workers_are_lost_all_the_time_no_map_is_given_up_but_the_deadly(written, tmp_path):
+    """Five losses in a row happen to one of 32 tasks by chance alone."""
+    job = cem.read_job(written / "job.toml")
+    deadly = job.maps[2]
+    for seed in range(30):
+        executor = Dangerous(seed, deadly)
+        results = list(engine.given_out(job, tmp_path, executor, 1, None))
+        unmade = [one.asked for one in results if one.problem]
+        assert unmade == [one for task in engine.tasks_of(job, tmp_path, 1, None)
+                          for one in task.maps if deadly == task.maps[0]]  # fmt: skip
+        assert 5 <= executor.attempts.count(deadly) <= 25
 
 
 def test_an_executor_that_is_broken_is_told(written, tmp_path):
