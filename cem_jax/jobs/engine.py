@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import importlib.util
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cem_jax.jobs.asked import MapOf, MapResult
@@ -210,7 +210,7 @@ def given_out(
     """
     tasks = tasks_of(job, folder, maps_per_task, until)
     submit = _submitting(executor)
-    lost, ended = dict.fromkeys(tasks, 0), 0
+    lost, ended = dict.fromkeys(tasks, 0), []
     pending = {_submitted(submit, task): task for task in tasks}
     try:
         while pending:
@@ -223,12 +223,12 @@ def given_out(
                     results, stopped = future.result()
                 except (Exception, concurrent.futures.CancelledError) as error:
                     lost[task] += 1
-                    if _may_be_chance(lost[task], sum(lost.values()), ended, len(tasks)):
+                    if _may_be_chance(lost[task], [lost[one] for one in ended], len(tasks)):
                         pending[_submitted(submit, task)] = task
                     else:
                         yield from _given_up(folder, task, error, lost[task])
                     continue
-                ended += 1
+                ended.append(task)
                 yield from results
                 if stopped is not None:
                     raise stopped
@@ -237,24 +237,22 @@ def given_out(
             future.cancel()
 
 
-def _may_be_chance(own: int, lost: int, ended: int, tasks: int) -> bool:
-    """Whether a task's lost workers are no more than others' losses explain.
+def _may_be_chance(own: int, others: Sequence[int], tasks: int) -> bool:
+    """Whether a task's lost workers are no more than those of tasks that came to their end explain.
 
-    Where machines are taken away all the time, some task of many is unlucky often. Each attempt of
-    the others was lost or came to its end; at that rate, as many losses of one of all tasks must
-    be improbable until a task is given up.
+    Where machines are taken away all the time, some task of many is unlucky often. At the rate of
+    the others, as many losses of one of all tasks must be improbable until a task is given up.
 
     Args:
         own: how often the task's worker was lost.
-        lost: how often any worker was lost.
-        ended: how many tasks came to their end.
-        tasks: of the job.
+        others: the same for each task that came to its end.
+        tasks: how many the job has.
     """
     if own < _LOST:
         return True
-    if own >= _LOST_AT_MOST or not ended:
+    if own >= _LOST_AT_MOST or not others:
         return False
-    rate = (lost - own) / (lost - own + ended)
+    rate = sum(others) / (sum(others) + len(others))
     return tasks * rate**own > _CHANCE
 
 
