@@ -9,6 +9,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import importlib.util
+import math
 import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,7 +31,7 @@ _LARGEST = 2**18
 """Bytes of a description; images, weights and pools are larger."""
 _LOST, _LOST_AT_MOST = 5, 25
 """How often a task's worker is lost until the task itself may be to blame, and until it is."""
-_CHANCE = 1e-3
+_CHANCE = 1e-2
 """Probability that a job gives up any task for losses that come from elsewhere."""
 _WAITING = 64
 """Tasks at a time of engines that are no executors of the standard library."""
@@ -240,8 +241,9 @@ def given_out(
 def _may_be_chance(own: int, others: Sequence[int], tasks: int) -> bool:
     """Whether a task's lost workers are no more than those of tasks that came to their end explain.
 
-    Where machines are taken away all the time, some task of many is unlucky often. At the rate of
-    the others, as many losses of one of all tasks must be improbable until a task is given up.
+    Where machines are taken away all the time, some task of many is unlucky often. By what the
+    others tell of the rate (its posterior after a flat prior), so many losses in a row must be
+    improbable for all tasks together until one is given up.
 
     Args:
         own: how often the task's worker was lost.
@@ -252,8 +254,9 @@ def _may_be_chance(own: int, others: Sequence[int], tasks: int) -> bool:
         return True
     if own >= _LOST_AT_MOST or not others:
         return False
-    rate = sum(others) / (sum(others) + len(others))
-    return tasks * rate**own > _CHANCE
+    losses, ends = sum(others) + 1, len(others) + 1
+    in_a_row = math.prod((losses + n) / (losses + ends + n) for n in range(own))
+    return tasks * in_a_row > _CHANCE
 
 
 def _submitting(executor: Any) -> Any:

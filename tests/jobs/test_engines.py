@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pickle
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -272,7 +273,8 @@ def test_maps_of_lost_workers_are_given_again_but_not_for_ever(times, written, t
     if times == 1:
         assert problems["darker"] == ""
     else:
-        assert "its worker was lost 5 times" in problems["darker"]
+        (often,) = re.findall("its worker was lost ([0-9]+) times", problems["darker"])
+        assert 5 <= int(often) <= 25
         assert "its worker was lost" in cem.job_status(tmp_path / "out").maps[-1].problem
 
 
@@ -307,7 +309,7 @@ class Dangerous(concurrent.futures.Executor):
         return future
 
 
-def test_where_workers_are_lost_all_the_time_no_map_is_given_up_but_the_deadly(written, tmp_path):
+def test_where_workers_are_lost_all_the_time_no_task_is_given_up_but_the_deadly(written, tmp_path):
     """Five losses in a row happen to one of 32 tasks by chance alone."""
     job = cem.read_job(written / "job.toml")
     deadly = job.maps[2]
