@@ -24,13 +24,14 @@ def rows(study: Study, subject: Subject, task: str) -> Rows:
     return _measured(study, keys)
 
 
-def compared(study: Study, subject: Subject, task: str) -> Rows:
+def compared(study: Study, subject: Subject, task: str, each: int | None = None) -> Rows:
     """The same by large blocks, replaced by patches of the other photographs."""
     plan = cem.Fixed(study.preset.compared_draws)
-    return _measured(study, study.counted_maps(subject, task, plan, block=LARGE, pool="others"))
+    keys = study.counted_maps(subject, task, plan, block=LARGE, pool="others", each=each)
+    return _measured(study, keys, each)
 
 
-def _measured(study: Study, keys: Sequence[str]) -> Rows:
+def _measured(study: Study, keys: Sequence[str], each: int | None = None) -> Rows:
     return [
         {
             "scene": place.name,
@@ -38,7 +39,9 @@ def _measured(study: Study, keys: Sequence[str]) -> Rows:
             "map": key,
             **measure(study.store.map(key)),
         }
-        for place, key in zip(study.counted, keys, strict=True)
+        for place, key in zip(
+            study.counted if each is None else study.places(each), keys, strict=True
+        )
     ]
 
 
