@@ -34,8 +34,8 @@ LONG = (
     "cone/test_two_windows.py", "cone/test_windows.py", "docs/test_doc_commands.py",
     "docs/test_notebooks.py",
     "effects/test_regions.py",
-    "experiments/test_figures.py", "experiments/test_official_figures.py",
-    "experiments/test_training.py",
+    "experiments/test_figure_measures.py", "experiments/test_figures.py",
+    "experiments/test_official_figures.py", "experiments/test_training.py",
     "explore/test_explore_browser.py", "explore/test_server.py", "explore/test_session.py",
     "held/test_freeze.py", "held/test_freeze_zoo.py", "inside/test_mediated.py",
     "jobs/test_companies.py", "jobs/test_engines.py", "jobs/test_results.py",
@@ -47,7 +47,7 @@ LONG = (
     "network/test_onnx.py", "network/test_spandrel.py", "store/test_objects.py",
     "sweep/test_corrected_sweep.py",
     "sweep/test_devices.py", "sweep/test_kept.py", "test_benchmarks.py", "view/test_pictures.py",
-    "view/test_report_browser.py",
+    "view/test_report_browser.py", "view/test_report_pictures_browser.py",
 )  # fmt: skip
 """Modules of many networks, or of many processes: as a whole they take hours on two cores."""
 

@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
 from cem_jax.cli import (
@@ -21,8 +22,31 @@ from cem_jax.cli import (
 )
 from cem_jax.plain_text import shortened, told, visible
 
+
+def _set_absent_flags(command: Any, context: typer.Context) -> None:
+    """Flags that are absent are False: for a flag that is None, typer imports pydantic (0.1 s)."""
+    for parameter in command.get_params(context):
+        if isinstance(parameter, TyperOption) and parameter.is_flag and parameter.default is None:
+            parameter.default = False
+
+
+class _Commands(TyperGroup):
+    """The commands; what is wrong with the words themselves is told before pydantic is imported."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        _set_absent_flags(self, ctx)
+        return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            _set_absent_flags(command, ctx)
+        return command
+
+
 app = typer.Typer(
     name="cem-jax",
+    cls=_Commands,
     help="Which parts of an image help a restoration network here, which harm it, by how many dB?",
     epilog="Exit status: 0 if all was done, 2 for bad input or a map that could not be made, "
     "75 if --for ended before all was done, 130 if interrupted.",

@@ -55,8 +55,9 @@ def figures_command(
 ) -> None:
     """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
     from cem_jax.experiments import figures
+    from cem_jax.experiments.figures.names import check_name
 
-    wanted: list[str] = list(figures.NAMES) if all else names or []
+    wanted = list(figures.NAMES) if all else [check_name(name) for name in names or ()]
     if check:
         start_jax(context)
         _check(wanted or list(figures.NAMES), published, weights, seed, minutes, json)

@@ -148,13 +148,12 @@ def map_command(
         )
     if (do is None) != (degraded is None):
         raise ValueError("--degraded and --do go together: residual, degraded-pool or FILE.py:NAME")
-    check_roi("auto" if roi is None else roi)
+    region_text = check_roi(roi, image)
     draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
     load = network_loader(model, weights, module, label, parse_set(told or ()))
     patches = _pool(pool, block)
     clean = cem.open_image(image)
     start_jax(context)
-    from cem_jax.scene.regions import missing_roi
     from cem_jax.scene.tasks import scene_for
 
     network = load()
@@ -165,9 +164,7 @@ def map_command(
     else:
         shared = {"sigma": sigma, "seed": seed}
         scene = scene_for(network.scale, str(task), clean, shared, about, image.stem)
-    if roi is None:
-        raise missing_roi(scene)
-    region, note = cem.parse_roi(roi, scene)
+    region, note = cem.parse_roi(region_text, scene)
     if note:
         where = ",".join(map(str, dataclasses.astuple(region)))
         typer.echo(f"cem-jax: region {where}: {note}", err=True)

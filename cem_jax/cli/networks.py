@@ -65,7 +65,7 @@ def models(
     show([dataclasses.asdict(one) for one in found], text, json)
 
 
-def _told(found: Sequence[cem.models.Description]) -> list[dict[str, float | int | str]]:
+def _told(found: "Sequence[cem.models.Description]") -> list[dict[str, float | int | str]]:
     """What networks can be told, each argument once for all to which it means the same.
 
     Bundled networks are told what those are that they are small forms of.

@@ -10,7 +10,7 @@ import typer
 
 import cem_jax as cem
 from cem_jax.plain_text import shortened, visible
-from cem_jax.scene.roi_text import split_roi
+from cem_jax.scene.roi_text import EXPECTED, split_roi
 
 
 class Task(StrEnum):
@@ -118,12 +118,15 @@ def parse_scene(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def check_roi(text: str) -> str:
-    """A region's text, before anything slow is imported; its image is not known yet.
+def check_roi(text: str | None, image: Path) -> str:
+    """A region's text, before anything slow is imported; the image has not been opened yet.
 
     Raises:
-        ValueError: another text.
+        ValueError: another text, or none.
     """
+    if text is None:
+        where = f"`cem-jax look {visible(str(image))}` shows the image and where they lie"
+        raise ValueError(f"--roi is needed: {EXPECTED}; {where}")
     try:
         split_roi(text)
     except ValueError as error:

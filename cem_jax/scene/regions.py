@@ -1,6 +1,5 @@
 """Regions of interest without counting pixels: by rules, in percent, and snapped to the scale."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -123,16 +122,6 @@ def suggestions(scene: Scene, restored: Float[AnyArray, "H W c"] | None = None) 
         restored: [H, W, c] in [0, 1]; None takes the input for "lost".
     """
     return {rule: by_rule(scene, rule, restored) for rule in RULES}
-
-
-def missing_roi(scene: Scene) -> ValueError:
-    """What to say where a region is needed and none was given."""
-    height, width = scene.clean.shape[:2]
-    roi = by_rule(scene, "structure").roi
-    return ValueError(
-        f"--roi is needed: a region Y,X,H,W of the image of {height} x {width} pixels, or auto; "
-        f"--roi {','.join(map(str, dataclasses.astuple(roi)))} is where it has most structure"
-    )
 
 
 def _sides(scene: Scene) -> tuple[int, int]:

@@ -16,16 +16,11 @@ import matplotlib.pyplot as plt
 
 import cem_jax as cem
 from cem_jax.experiments.figures.clock import Clock
+from cem_jax.experiments.figures.names import check_name
 from cem_jax.experiments.figures.panels import STYLE
 from cem_jax.experiments.figures.preset import PRESETS
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
-
-NAMES = (
-    "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
-    "channel-attention", "mediation", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
-)  # fmt: skip
-"""In the order of the paper."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +54,7 @@ def find(name: str) -> ModuleType:
     Raises:
         ValueError: there is no such figure.
     """
-    if name not in NAMES:
-        raise ValueError(f"figure {name!r}: expected one of {', '.join(NAMES)}")
-    return importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
+    return importlib.import_module(f"{__package__}.{check_name(name).replace('-', '_')}")
 
 
 def claim(name: str) -> str:

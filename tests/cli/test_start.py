@@ -47,6 +47,8 @@ LIGHT = {
     "needed": (("map", "--out", "out"), 2, "are needed"),
     "network": ((*MAP, "--model", "EDRS-compact"), 2, "nearest: EDSR-compact"),
     "region": ((*MAP, "--model", "DnCNN-compact", "--roi", "1,2"), 2, "--roi '1,2'"),
+    "no region": (MAP[:-2], 2, "--roi is needed: expected Y,X,H,W in output pixels"),
+    "figure": (("figures", "teasr"), 2, "figure 'teasr': expected one of teaser"),
     "plan": ((*MAP, "--model", "DnCNN-compact", "--plan", "fixed"), 2, "--plan 'fixed'"),
     "two networks": ((*MAP, "--model", "DnCNN", "--module", "a:b"), 2, "--module makes the whole"),
     "fact": ((*MAP, "--module", "a:b", "--set", "radius=3"), 2, "--set radius: --module is told"),
@@ -84,6 +86,12 @@ def test_a_command_answers_before_anything_heavy_is_imported(case, tmp_path):
     if expected:
         assert printed.strip().count("\n") == 0
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("case", ["help", "version", "help of map", "command", "option"])
+def test_words_that_name_nothing_are_told_before_values_are_converted(case, tmp_path):
+    _, packages, _ = imported(*LIGHT[case][0], cwd=tmp_path)
+    assert "typer" in packages and "pydantic" not in packages
 
 
 @pytest.mark.parametrize("words", ["cem-jax mo", "cem-jax map --task D", "cem-jax map --model Dn"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cem_jax as cem
-from cem_jax.scene.regions import by_rule, missing_roi, suggestions
+from cem_jax.scene.regions import by_rule, suggestions
 
 PHOTO = cem.example_image("facade")
 
@@ -76,11 +76,6 @@ def test_other_texts_are_refused_with_what_is_accepted(scene, text):
 def test_regions_that_leave_the_image_are_refused(scene, text):
     with pytest.raises(ValueError, match="roi"):
         cem.parse_roi(text, scene)
-
-
-def test_a_missing_region_is_suggested(scene):
-    text = str(missing_roi(scene))
-    assert "120 x 160 pixels" in text and "--roi 60,100,32,32" in text
 
 
 def test_a_restored_image_has_the_scenes_size(scene):

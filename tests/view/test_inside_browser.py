@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import report_page
 from inside_maps import made_interactions, made_layers, made_mediated
 from report_maps import made_map
-from test_report_browser import browser, keep_picture, number, settle, visit  # noqa: F401
+from report_page import keep_picture, number, settle
 
 import cem_jax as cem
+
+browser, visit = report_page.browser, report_page.visit  # fixtures
 
 MEDIATED = made_mediated("split")
 STRONGEST, SECOND = (
@@ -28,7 +31,7 @@ def effects(page) -> list[float]:
     return [number(text) for text in page.locator(".card .effect strong").all_inner_texts()]
 
 
-def test_the_switch_shows_direct_and_indirect_effects(visit):  # noqa: F811
+def test_the_switch_shows_direct_and_indirect_effects(visit):
     page = visit()
     assert page.locator("#paths").is_visible()
     assert "75.0 %" in page.inner_text("#path-told")
@@ -45,14 +48,14 @@ def test_the_switch_shows_direct_and_indirect_effects(visit):  # noqa: F811
     assert page.locator(".card").first.locator(".pictures canvas").count() > 0
 
 
-def test_layers_are_a_table(visit):  # noqa: F811
+def test_layers_are_a_table(visit):
     page = visit()
     rows = page.locator("#layers tbody tr")
     assert rows.locator("th").all_inner_texts() == ["body.0", "tail<b>"]
     assert number(rows.nth(0).locator("td").first.inner_text()) == pytest.approx(0.15)
 
 
-def test_pinned_pairs_tell_their_interaction(visit):  # noqa: F811
+def test_pinned_pairs_tell_their_interaction(visit):
     page = visit()
     page.evaluate(
         f"location.hash = 'scene=0&zoom=0&block={'.'.join(map(str, divmod(STRONGEST, COLUMNS)))}"

@@ -1,0 +1,12 @@
+from cem_jax.experiments.figures.names import NAMES as NAMES
+from cem_jax.experiments.figures.preset import PRESETS as PRESETS
+from cem_jax.experiments.figures.preset import Preset as Preset
+from cem_jax.experiments.figures.repeat import Repeated as Repeated
+from cem_jax.experiments.figures.repeat import check as check
+from cem_jax.experiments.figures.repeat import summary as summary
+from cem_jax.experiments.figures.run import Made as Made
+from cem_jax.experiments.figures.run import claim as claim
+from cem_jax.experiments.figures.run import find as find
+from cem_jax.experiments.figures.run import make as make
+from cem_jax.experiments.figures.run import redraw as redraw
+from cem_jax.experiments.figures.store import Store as Store
