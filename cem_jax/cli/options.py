@@ -10,7 +10,7 @@ import typer
 
 import cem_jax as cem
 from cem_jax.plain_text import shortened, visible
-from cem_jax.scene.roi_text import EXPECTED, split_roi
+from cem_jax.scene.roi_text import AUTO, EXPECTED, split_roi
 
 
 class Task(StrEnum):
@@ -119,14 +119,22 @@ def parse_scene(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def check_roi(text: str | None, image: Path) -> str:
-    """A region's text, before anything slow is imported; the image has not been opened yet.
+    """A region's text, before anything slow is imported; the image has not been read yet.
 
     Raises:
         ValueError: another text, or none.
     """
     if text is None:
-        where = f"`cem-jax look {visible(str(image))}` shows the image and where they lie"
-        raise ValueError(f"--roi is needed: {EXPECTED}; {where}")
+        from cem_jax.scene.image import image_size
+
+        height, width = image_size(image)
+        side = min(32, height, width)
+        middle = f"{(height - side) // 2},{(width - side) // 2},{side},{side}"
+        raise ValueError(
+            f"--roi is needed, a region of the image of {height} x {width} pixels: {EXPECTED}; "
+            f"--roi {AUTO} is where it has most structure, --roi {middle} its middle, and "
+            f"`cem-jax look {visible(str(image))}` shows it with a grid"
+        )
     try:
         split_roi(text)
     except ValueError as error:

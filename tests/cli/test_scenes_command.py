@@ -52,7 +52,7 @@ def test_a_pair_with_a_meaning(photographs, monkeypatch, do):
 
 
 REFUSED = {
-    "no region": (("--task", "DN"), "--roi is needed: expected Y,X,H,W in output pixels"),
+    "no region": (("--task", "DN"), "--roi is needed, a region of the image of 64 x 64 pixels"),
     "no meaning": (("--degraded", "degraded.png", "--roi", "auto"), "--do go together"),
     "task and pair": (
         ("--task", "DN", "--degraded", "degraded.png", "--do", "residual"), "either --task or",

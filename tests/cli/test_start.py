@@ -47,7 +47,6 @@ LIGHT = {
     "needed": (("map", "--out", "out"), 2, "are needed"),
     "network": ((*MAP, "--model", "EDRS-compact"), 2, "nearest: EDSR-compact"),
     "region": ((*MAP, "--model", "DnCNN-compact", "--roi", "1,2"), 2, "--roi '1,2'"),
-    "no region": (MAP[:-2], 2, "--roi is needed: expected Y,X,H,W in output pixels"),
     "figure": (("figures", "teasr"), 2, "figure 'teasr': expected one of teaser"),
     "plan": ((*MAP, "--model", "DnCNN-compact", "--plan", "fixed"), 2, "--plan 'fixed'"),
     "two networks": ((*MAP, "--model", "DnCNN", "--module", "a:b"), 2, "--module makes the whole"),
@@ -86,6 +85,14 @@ def test_a_command_answers_before_anything_heavy_is_imported(case, tmp_path):
     if expected:
         assert printed.strip().count("\n") == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_region_is_suggested_before_anything_heavy_is_imported(tmp_path):
+    Image.new("RGB", (160, 120)).save(tmp_path / "none.png")
+    status, packages, printed = imported(*MAP[:-2], "--model", "DnCNN-compact", cwd=tmp_path)
+    assert (status, packages & HEAVY) == (2, set())
+    assert "--roi is needed, a region of the image of 120 x 160 pixels" in printed
+    assert "--roi auto is where" in printed and "--roi 44,64,32,32 its middle" in printed
 
 
 @pytest.mark.parametrize("case", ["help", "version", "help of map", "command", "option"])
