@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from report_maps import made_map
 
 import cem_jax as cem
