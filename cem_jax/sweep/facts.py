@@ -15,6 +15,7 @@ from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import has_known_facts
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep.mode import check_mode
 
 _AGREEMENT = {"cpu": 1e-4}
 """How far two ways to compute a pixel may lie apart, by backend; pixels are in [0, 1]."""
@@ -81,7 +82,8 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         width: columns.
 
     Raises:
-        ValueError: the message says what it returns and what is needed.
+        ValueError: the message says what it returns and what is needed, or that it is in training
+            mode.
     """
     channels = scene.degraded.shape[2]
     size = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
@@ -102,6 +104,7 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         raise ValueError(
             f"network={network.name}: its output is {out.dtype}; expected float32 in [0, 1]"
         )
+    check_mode(network, size.shape)
 
 
 def check_crop(
