@@ -208,8 +208,8 @@ def _of_16_bits(pixels: Integer[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*a
     most = int(pixels.max(initial=0))
     if 0 < most <= 255:
         raise ValueError(
-            f"it has 16 bits a channel and values up to {most} only, nearly black; if they are of 8 "
-            "bits, save them as such, or pass its pixels as an array"
+            f"it has 16 bits a channel and values up to {most} only, nearly black; if they are of "
+            "8 bits, save them as such, or pass its pixels as an array"
         )
     return pixels.astype(np.float32) / np.float32(65535)
 

@@ -171,9 +171,7 @@ def test_8_bits_in_a_file_of_16_are_not_read_as_black(tmp_path, suffix):
     shallow = RANDOM.integers(0, 256, (9, 11)).astype(np.uint16)
     for name, values in (("shallow", shallow), ("black", 0 * shallow), ("dark", 2 * shallow)):
         Image.fromarray(values).save(tmp_path / f"{name}.{suffix}")
-    with pytest.raises(
-        ValueError, match=rf"shallow\.{suffix}.*16 bits a channel and values up to 2"
-    ):
+    with pytest.raises(ValueError, match=rf"shallow\.{suffix}.* and values up to 2"):
         cem.open_image(tmp_path / f"shallow.{suffix}")
     assert not cem.open_image(tmp_path / f"black.{suffix}").any()
     dark = cem.open_image(tmp_path / f"dark.{suffix}", grey=True)
