@@ -29,7 +29,14 @@ def range_of(bias: np.ndarray) -> int:
 
 def found_range(weights: Mapping[str, np.ndarray], key: str = "sub_mean.bias") -> dict[str, int]:
     """The argument of the range, if the mean colour is among a network's weights."""
-    return {"value_range": range_of(weights[key])} if key in weights else {}
+    if key not in weights:
+        return {}
+    mean, kernel = weights[key], weights.get(key.replace(".bias", ".weight"))
+    if kernel is not None and kernel.shape[:2] == (len(mean), len(mean)):
+        # Some divide by the deviation of the colours too, which makes the mean larger.
+        factors = np.diagonal(kernel[..., 0, 0] if kernel.ndim == 4 else kernel)
+        mean = mean / np.where(factors == 0, 1, factors)
+    return {"value_range": range_of(mean)}
 
 
 def mean_of(value_range: int, mean: tuple[float, ...] = DIV2K_MEAN) -> tuple[float, ...]:

@@ -133,9 +133,14 @@ def _small_network(name: str) -> cem.Network:
     return cem.from_torch(name, state_dict(name, small(name)))
 
 
+def first_small(name: str) -> str:
+    """The first name of the same network with few and narrow layers."""
+    return _first_with(name, small)
+
+
 def small_network(name: str) -> cem.Network:
     """A network with few and narrow layers and the formula's weights."""
-    return _small_network(_first_with(name, small))
+    return _small_network(first_small(name))
 
 
 def config(network: cem.Network) -> dict[str, Any]:

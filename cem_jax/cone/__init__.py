@@ -16,4 +16,5 @@ from .transform import cone as cone
 from .transform import plan as plan
 from .transform import restricted as restricted
 from .two_windows import two_windows as two_windows
+from .used import used_arguments as used_arguments
 from .windows import WindowProgram as WindowProgram

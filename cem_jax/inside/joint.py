@@ -12,11 +12,11 @@ from jaxtyping import Float, Float32, Float64, Int, Integer
 
 from cem_jax import cone as cones
 from cem_jax.effects.request import Request
-from cem_jax.grid import ROI
+from cem_jax.grid import ROI, Crop
 from cem_jax.network.compiler_options import jitted
 from cem_jax.network.network import Apply
 from cem_jax.outcome import clip, clip_and_round
-from cem_jax.sweep.facts import check_output
+from cem_jax.sweep.facts import check_output, check_region
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import FromPool, Source, draw_patches
 
@@ -54,8 +54,11 @@ class Joint:
             samples: draws of every cell.
         """
         scene, grid = request.scene, request.grid
-        check_output(request.network, scene, *scene.degraded.shape[:2])
+        height, width, _ = scene.degraded.shape
+        check_output(request.network, scene, height, width)
         request_score(request, roi).check(scene.degraded.shape[2], scene.scale)
+        whole = Crop.make(height, width, roi, scene.scale, None, None)
+        check_region(request.network, scene, roi, whole)
         key = jax.random.key(request.seed)
         each = np.repeat(np.asarray(cells, np.int32), samples)
         draws = np.tile(np.arange(samples, dtype=np.int32), len(cells))

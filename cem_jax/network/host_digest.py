@@ -5,6 +5,7 @@ are the fingerprints.
 """
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 import sys
@@ -16,8 +17,10 @@ from typing import Any
 import numpy as np
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-_BY_NAME = ("torch", "numpy", "builtins", "math", "operator")
+_BY_NAME = ("torch", "numpy", "builtins", "math", "operator", "logging", "typing")
 """Packages whose code is known by its version, or changes no result from version to version."""
+_INSTALLED = ("site-packages", "dist-packages")
+"""Folders of packages that nobody changes while they are used: their text says what they do."""
 
 
 def digest_file(path: Path) -> str:
@@ -70,9 +73,23 @@ class _Collected:
             self.text("attribute", name)
             self.value(value)
 
+    def is_new(self, value: Any) -> bool:
+        """Whether an object is met for the first time; else its number is entered."""
+        if id(value) in self.seen:
+            self.text("again", self.seen[id(value)])
+            return False
+        self.seen[id(value)] = len(self.seen)
+        self.kept.append(value)  # so that no other object gets its id
+        return True
+
     def code_of(self, kind: type) -> None:
-        """The file that defines a class, and those that define what it inherits from."""
+        """What defines a class and those that it inherits from: their files, and what these read.
+
+        The text of a file does not tell values that it computes, or that others put into it.
+        """
         for one in kind.__mro__:
+            if not self.is_new(one):
+                continue
             self.text("class", one.__module__, one.__qualname__)
             package = one.__module__.partition(".")[0]
             if package in _BY_NAME:
@@ -86,16 +103,23 @@ class _Collected:
                 except (OSError, TypeError) as error:
                     raise _UnknownError from error
             self.text("source", source)
+            if _is_installed(one.__module__):
+                continue
+            for member in vars(one).values():
+                parts = (getattr(member, name, None) for name in ("__func__", "fget", "func"))
+                for function in (member, *parts):
+                    if isinstance(function, FunctionType):
+                        self.value(function)
 
     def value(self, value: Any) -> None:
         if isinstance(value, _PLAIN):
             self.text(type(value).__name__, value)
             return
-        if id(value) in self.seen:
-            self.text("again", self.seen[id(value)])
+        if isinstance(value, type):
+            self.code_of(value)
             return
-        self.seen[id(value)] = len(self.seen)
-        self.kept.append(value)  # so that no other object gets its id
+        if not self.is_new(value):
+            return
         kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__}
         if "torch.nn.modules.module.Module" in kinds:
             self.module(value)
@@ -114,10 +138,12 @@ class _Collected:
                 self.value(item)
         elif isinstance(value, set | frozenset):
             self.text("set", sorted(map(repr, value)))
-        elif isinstance(value, type):
-            self.code_of(value)
         elif isinstance(value, FunctionType):
             self.function(value)
+        elif isinstance(value, functools.partial):
+            self.value((value.func, value.args, value.keywords))
+        elif isinstance(getattr(value, "__wrapped__", None), FunctionType):  # as lru_cache does
+            self.value(value.__wrapped__)
         elif isinstance(value, MethodType):
             self.value(value.__self__)
             self.value(value.__func__)
@@ -144,7 +170,9 @@ class _Collected:
             (function.__kwdefaults__ or {}).values()
         ):
             self.value(default)
-        for name in function.__code__.co_names:  # globals that it reads
+        if _is_installed(function.__module__):
+            return
+        for name in _names(function.__code__):  # globals that it reads
             if name in function.__globals__:
                 held = function.__globals__[name]
                 self.text("global", name)
@@ -167,3 +195,15 @@ class _Collected:
             self.text(type(value).__qualname__, repr(value))
         else:
             raise _UnknownError
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module's file belongs to an installed package."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    return path is not None and any(folder in Path(path).parts for folder in _INSTALLED)
+
+
+def _names(code: CodeType) -> list[str]:
+    """Names of globals and attributes in a function's code, and in the functions within it."""
+    inner = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return [*code.co_names, *(name for part in inner for name in _names(part))]

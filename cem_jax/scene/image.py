@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Shaped, UInt8, UInt16
+from jaxtyping import Float, Float32, Float64, Integer, Shaped, UInt8, UInt16
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -190,7 +190,7 @@ def _deep_pixels(
     pixels: UInt16[np.ndarray, "rows columns channels"], orientation: int
 ) -> Float32[np.ndarray, "h w c"]:
     """Pixels of 16 bits without alpha, turned."""
-    pixels = pixels.astype(np.float32) / np.float32(65535)
+    pixels = _of_16_bits(pixels)
     if pixels.shape[2] in (2, 4):
         pixels, alpha = pixels[:, :, :-1], pixels[:, :, -1]
         if alpha.min() < 1:
@@ -203,9 +203,20 @@ def _deep_pixels(
     return pixels[rows, columns]
 
 
+def _of_16_bits(pixels: Integer[np.ndarray, "*axes"]) -> Float32[np.ndarray, "*axes"]:
+    """Pixels of 0 .. 65535 in [0, 1]; those of 8 bits in such a file would all be black."""
+    most = int(pixels.max(initial=0))
+    if 0 < most <= 255:
+        raise ValueError(
+            f"it has 16 bits a channel and values up to {most} only, nearly black; if they are of "
+            "8 bits, save them as such, or pass its pixels as an array"
+        )
+    return pixels.astype(np.float32) / np.float32(65535)
+
+
 def _pixels(image: Image.Image, scaled: bool) -> Pixels:
     if image.mode in _DEEP or (image.mode == "I" and scaled):
-        return np.asarray(image, np.float32)[:, :, None] / np.float32(65535)
+        return _of_16_bits(np.asarray(image)[:, :, None])
     if image.mode == "I":
         raise ValueError("it has 32 bits a pixel, of unknown range; expected 8, 16, or floating")
     if image.mode == "F":

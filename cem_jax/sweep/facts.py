@@ -14,7 +14,9 @@ from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import has_known_facts
+from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
+from cem_jax.sweep.mode import check_mode
 
 _AGREEMENT = {"cpu": 1e-4}
 """How far two ways to compute a pixel may lie apart, by backend; pixels are in [0, 1]."""
@@ -81,7 +83,8 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         width: columns.
 
     Raises:
-        ValueError: the message says what it returns and what is needed.
+        ValueError: the message says what it returns and what is needed, or that it is in training
+            mode.
     """
     channels = scene.degraded.shape[2]
     size = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
@@ -102,6 +105,7 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         raise ValueError(
             f"network={network.name}: its output is {out.dtype}; expected float32 in [0, 1]"
         )
+    check_mode(network, size.shape)
 
 
 def check_crop(
@@ -262,6 +266,25 @@ def check_range(
             "wrapped with its scaling: cem.wrap(lambda x: f(255 * x) / 255), or for [-1, 1] "
             "cem.wrap(lambda x: (f(2 * x - 1) + 1) / 2)"
         )
+
+
+def check_region(network: Network, scene: Scene, roi: ROI, crop: Crop) -> None:
+    """`check_range` where no sweep has restored the region yet.
+
+    Args:
+        network: the network.
+        scene: clean image and input.
+        roi: the region, in output pixels.
+        crop: the part of the input from which it is restored.
+
+    Raises:
+        ValueError: the message names the range.
+    """
+    region = _region_of(network, scene, crop)
+    if not np.isfinite(region).all():
+        return  # what is not finite is told with the outcomes
+    clean = scene.clean[roi.y :, roi.x :][: roi.height, : roi.width]
+    check_range(network, scene, to_bytes(np.clip(region, 0, 1)), clean)
 
 
 def _is_of_other_range(restored: np.ndarray, clean: np.ndarray) -> bool:

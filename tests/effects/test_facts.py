@@ -196,3 +196,22 @@ def test_a_network_that_ignores_its_image_is_named(clean):
 def test_an_outcome_that_raises_is_named(clean):
     with pytest.raises(ValueError, match=r"outcome=.*cannot score two regions .*ZeroDivisionErr"):
         sweep(cem.wrap(blur), clean, outcome=lambda restored, true: 1 // 0)
+
+
+RANGES = {"255": lambda x: 255 * x, "signed": lambda x: 2 * x - 1, "small": lambda x: x / 255}
+
+
+@pytest.mark.parametrize("other", RANGES.values(), ids=RANGES)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        cem.gradient_map, cem.integrated_gradients, cem.local_attribution_map, cem.occlusion_map,
+        lambda *what: cem.joint_effect(*what, [(0, 0), (0, 4)]),
+        lambda *what: cem.interactions(*what, [(0, 0), (0, 4)]),
+    ],
+    ids=["gradient", "integrated", "local", "occlusion", "joint", "interactions"],
+)  # fmt: skip
+def test_every_question_refuses_an_output_of_another_range(clean, ask, other):
+    scene = cem.Scene.custom(clean, clean, lambda p, y, x, k: p)
+    with pytest.raises(ValueError, match=r"network=far: its output is float32 from .*\[0, 1\]"):
+        ask(cem.wrap(other, name="far"), scene, cem.ROI(24, 32, 16, 16))

@@ -31,6 +31,17 @@ def test_the_range_is_found_from_the_mean_colour(range_):
     assert zoo.config(network)["value_range"] == range_
 
 
+@pytest.mark.parametrize("range_", [1, 255])
+def test_colours_divided_by_their_deviation_do_not_hide_the_range(range_):
+    state = edsr(range_)
+    for shift, factor in (("sub_mean", 5), ("add_mean", 1 / 5)):
+        state[f"{shift}.weight"] = np.float32(factor) * state[f"{shift}.weight"]
+    state["sub_mean.bias"] = np.float32(5) * state["sub_mean.bias"]
+    network = cem.from_torch("EDSR", state)
+    assert zoo.config(network)["value_range"] == range_
+    np.testing.assert_allclose(network(X), np.broadcast_to(MEAN, (1, 32, 40, 3)), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["CSNLN", "RCAN", "RIDNet"])
 def test_stored_mean_colours_tell_the_range_of_others_too(name):
     state = zoo.state_dict(name, zoo.small(name))

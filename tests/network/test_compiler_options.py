@@ -1,9 +1,15 @@
 """Options of the compiler are asked for, and change no numbers."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+import zoo
 
+import cem_jax as cem
+from cem_jax import cone as cones
 from cem_jax.network.compiler_options import CONVOLUTIONS, COPIES, known
 
 
@@ -22,3 +28,61 @@ def test_programs_compile_with_what_is_known():
     wanted = np.asarray(lowered.compile()(x))
     found = np.asarray(lowered.compile(compiler_options=known(CONVOLUTIONS + COPIES))(x))
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
+
+
+SIZE = (24, 32)
+DIFFERENT = [name for name in cem.models.names() if zoo.first_small(name) == name]
+
+
+def both(function, *args):
+    """What a program gives without options, and with all that sweeps use."""
+    lowered = jax.jit(function).lower(*args)
+    options = known(CONVOLUTIONS + COPIES)
+    assert options  # else nothing is compared
+    plain, chosen = lowered.compile(), lowered.compile(compiler_options=options)
+    return np.asarray(plain(*args)), np.asarray(chosen(*args))
+
+
+def agree(found, wanted):
+    """Equal but for the order of sums; a wrong program is off by thousands of times more."""
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-5 * max(np.abs(wanted).max(), 1e-3))
+
+
+def compare_cones(name):
+    """Every program of the cones of a network with few and narrow layers."""
+    network, x = zoo.small_network(name), zoo.picture(name, *SIZE)
+    side = 4 * network.scale
+    roi = (side, side, side, side)
+    planned = cones.plan(
+        network.apply, x.shape, roi, 4, params=network.params, class_cost=1e12, least=0.0
+    )
+    cone = planned.prepare(x, network.params)
+    patches = np.random.default_rng(0).random((2, 4, 4, x.shape[3]), np.float32)
+    numbers = set(planned.program_of.tolist()) - {-1}
+    for number in sorted(numbers):
+        block = int(np.flatnonzero(planned.program_of == number)[0])
+        evaluate = functools.partial(cones.run, planned.programs[number])
+        wanted, found = both(evaluate, cone.caches[number], planned.offsets[block], patches)
+        agree(found, wanted)
+        assert np.ptp(found) > 0
+    return len(numbers)
+
+
+def compare_whole(name):
+    network, x = zoo.small_network(name), zoo.picture(name, *SIZE)
+    wanted, found = both(network.apply, network.params, x)
+    agree(found, wanted)
+    assert np.ptp(found) > 0
+
+
+@pytest.mark.parametrize("name", ["FSRCNN", "FFDNet"])
+def test_options_change_no_numbers(name):
+    compare_whole(name)
+    assert compare_cones(name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_options_change_no_numbers_of_any_layer(name):
+    compare_whole(name)
+    assert compare_cones(name)

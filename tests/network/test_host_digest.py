@@ -1,5 +1,7 @@
 """What runs on the host is told apart by all that its results depend on."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,47 @@ def test_closures_and_globals_are_part_of_a_function(monkeypatch):
     before = digest_module(module)
     monkeypatch.setitem(globals(), "LIMIT", 2.0)
     assert digest_module(module) != before
+
+
+class Reading(torch.nn.Module):
+    """Its text says nothing of the values that it reads."""
+
+    @staticmethod
+    def most():
+        return SETTINGS["most"]
+
+    def forward(self, x):
+        return sum(part * FACTOR for part in (x, scaled(x))).clamp(max=self.most())
+
+
+def scaled(x):
+    return (lambda: SHIFT + x)()
+
+
+FACTOR, SHIFT, SETTINGS = 1.0, 0.0, {"most": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("FACTOR", 2.0), ("SHIFT", 0.5), ("SETTINGS", {"most": 2.0})]
+)
+def test_what_the_methods_of_a_module_read_is_part_of_it(monkeypatch, name, value):
+    before = digest_module(Reading())
+    assert before == digest_module(Reading()) is not None
+    monkeypatch.setitem(globals(), name, value)
+    assert digest_module(Reading()) != before
+
+
+def test_wrapped_functions_are_seen_through():
+    def limited(x, most):
+        return x.clamp(max=most)
+
+    def of(function, **more):
+        return digest_module(Scaled(after=functools.partial(function, **more)))
+
+    assert of(limited, most=1) == of(limited, most=1) is not None
+    assert of(limited, most=1) != of(limited, most=2)
+    remembered = [digest_module(Scaled(after=functools.lru_cache(closing_over(n)))) for n in (2, 3)]
+    assert None not in remembered and remembered[0] != remembered[1]
 
 
 def test_what_cannot_be_seen_has_none():

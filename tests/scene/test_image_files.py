@@ -166,6 +166,18 @@ def test_too_large_images_are_refused_by_their_head(tmp_path, monkeypatch):
             read(tmp_path / "large.png")
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_8_bits_in_a_file_of_16_are_not_read_as_black(tmp_path, suffix):
+    shallow = RANDOM.integers(0, 256, (9, 11)).astype(np.uint16)
+    for name, values in (("shallow", shallow), ("black", 0 * shallow), ("dark", 2 * shallow)):
+        Image.fromarray(values).save(tmp_path / f"{name}.{suffix}")
+    with pytest.raises(ValueError, match=rf"shallow\.{suffix}.* and values up to 2"):
+        cem.open_image(tmp_path / f"shallow.{suffix}")
+    assert not cem.open_image(tmp_path / f"black.{suffix}").any()
+    dark = cem.open_image(tmp_path / f"dark.{suffix}", grey=True)
+    np.testing.assert_allclose(dark[..., 0], 2 * shallow / 65535, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.bmp", "a.gif", "a.webp"])
 def test_files_cut_short_are_named(tmp_path, name):
     path = tmp_path / name
