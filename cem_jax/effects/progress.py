@@ -45,6 +45,7 @@ class State:
         effects: makes the mean effects so far [rows, columns], NaN where nothing was drawn.
         map: makes the map so far, as the plan estimates it from what was drawn, of the first region
             and outcome; None where a sweep does not tell it.
+        note: what makes the sweep slow: why a network runs on the host; "" if nothing does.
     """
 
     stage: int
@@ -53,6 +54,7 @@ class State:
     seconds: float
     effects: Callable[[], Float[np.ndarray, "rows columns"]]
     map: Callable[[], EffectMap] | None = None
+    note: str = ""
 
     @property
     def words(self) -> str:
@@ -61,7 +63,7 @@ class State:
         left = (self.total - self.done) / rate if rate else 0.0
         return (
             f"stage {self.stage}: {self.done} of {self.total} interventions, {rate:.3g}/s, "
-            f"{left:.0f} s left"
+            f"{left:.0f} s left" + (f" ({visible(self.note)})" if self.note else "")
         )
 
 
@@ -182,7 +184,8 @@ class TerminalProgress:
                 bar.update(tasks[state.stage], completed=state.done)
                 if state.done == state.total or time.monotonic() - drawn > _WAIT:
                     drawn = time.monotonic()
-                    live.update(Group(draw_map(state.effects()), bar))
+                    why = [Text(visible(state.note), style="dim")] if state.note else []
+                    live.update(Group(draw_map(state.effects()), bar, *why))
 
             yield show
 

@@ -155,7 +155,8 @@ def _rounds(
                     known[cells[part], draws[part]] = found
                     done += len(part)
                     seconds = time.monotonic() - begun
-                    show(State(stage, done, len(cells), seconds, effects, so_far))
+                    why = request.network.note if request.network.on_host else ""
+                    show(State(stage, done, len(cells), seconds, effects, so_far, why))
         known = exchange(known) if shared else known
     return values()
 

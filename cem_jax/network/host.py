@@ -1,6 +1,7 @@
 """A function of the host, called by JAX in batches."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from cem_jax.callback import call_on_host
+
+_TIMED = 1000
+"""Calls whose times are kept."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,17 +25,34 @@ class OnHost:
         digest: a text that changes whenever its results do, or what makes it; None if there is none
             that is sure to, and then a sweep is never resumed.
         sizes: what is known: input [h, w, c] -> output [h', w', c'].
+        spent: number of images and their seconds of the latest calls.
     """
 
     forward: Callable[[np.ndarray], np.ndarray]
     name: str
     digest: str | Callable[[], str | None] | None = None
     sizes: dict[tuple[int, ...], tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    spent: list[tuple[int, float]] = dataclasses.field(default_factory=list)
 
     @property
     def __cem_digest__(self) -> str | Callable[[], str | None] | None:
         """By which a sweep's record knows it again."""
         return self.digest
+
+    @property
+    def pace(self) -> str:
+        """What an intervention costs, in words, as measured so far; the first call is left out.
+
+        The first one begins with what a framework does once.
+        """
+        measured = self.spent[1:] or self.spent
+        if not measured:
+            return "every intervention restores a whole image, and none was timed yet"
+        images, seconds = (sum(column) for column in zip(*measured, strict=True))
+        return (
+            "every intervention restores a whole image, "
+            f"{seconds / images:.2g} s each, measured on {images}"
+        )
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[n, h, w, c] -> [n, h', w', c']."""
@@ -56,7 +77,10 @@ class OnHost:
         """NHWC -> NHWC, with any axes of vmap before them; the input is never written to."""
         images = np.asarray(x)
         batch = images.reshape(-1, *images.shape[-3:]).transpose(0, 3, 1, 2)
+        begun = time.perf_counter()
         y = np.asarray(self.forward(np.array(batch, np.float32, order="C")), np.float32)
+        self.spent.append((len(batch), time.perf_counter() - begun))
+        del self.spent[:-_TIMED]
         if y.ndim != 4 or len(y) != len(batch):
             raise ValueError(f"it turned {batch.shape} into {y.shape}; expected [n, c, h, w]")
         y = y.transpose(0, 2, 3, 1)

@@ -99,6 +99,11 @@ class Network:
         apply = self.apply.apply if isinstance(self.apply, Padded) else self.apply
         return getattr(apply, "note", "")
 
+    @property
+    def on_host(self) -> bool:
+        """Whether a network of another framework is called there, and no function of JAX."""
+        return "on the host" in self.note
+
     def check(self, x: jax.Array | np.ndarray) -> float | None:
         """How far a network of another framework is from what it was made from.
 
@@ -112,7 +117,7 @@ class Network:
         Raises:
             ValueError: x has another rank, or the outputs differ by more than 0.01.
         """
-        if self.reference is None or "host" in self.note:
+        if self.reference is None or self.on_host:
             return None
         wanted = np.asarray(self.reference(None, jnp.asarray(x, jnp.float32)))
         found = np.asarray(self(x))

@@ -160,6 +160,6 @@ class _Model:
         if self.reasons:
             return (
                 "onnxruntime on the host, without gradients, cones and JAX's devices: "
-                f"{self.reasons[0]} has no counterpart in JAX"
+                f"{self.reasons[0]} has no counterpart in JAX; {self.host.pace}"
             )
         return "a function of JAX, from an ONNX file"

@@ -144,7 +144,7 @@ class _Function:
         if reasons:
             return (
                 f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
-                "no counterpart in JAX"
+                f"no counterpart in JAX; {self._on_host.pace}"
             )
         text = "a function of JAX, from torch.export"
         if any(p is not None and p.has_open_order for p in self.programs.values()):

@@ -1,6 +1,7 @@
 """A sweep is followed in words, on a terminal, in a notebook, or not at all."""
 
 import contextlib
+import dataclasses
 import re
 import sys
 import types
@@ -57,6 +58,8 @@ def state(done=50, seconds=10.0):
 def test_a_state_in_words():
     assert state().words == "stage 2: 50 of 200 interventions, 5/s, 30 s left"
     assert state(0, 0.0).words == "stage 2: 0 of 200 interventions, 0/s, 0 s left"
+    slow = dataclasses.replace(state(), note="on the host: aten.odd\x1b")
+    assert slow.words == f"{state().words} (on the host: aten.odd\\x1b)"
 
 
 def test_a_log_gets_a_line_every_so_often(monkeypatch, capsys):

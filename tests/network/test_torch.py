@@ -1,7 +1,10 @@
 """Torch modules as functions of JAX: the same numbers, torch and the module left as they were."""
 
+import contextlib
+import re
 import subprocess
 import sys
+import time
 
 import jax
 import jax.numpy as jnp
@@ -152,6 +155,32 @@ def test_what_has_no_counterpart_runs_on_the_host_and_is_named(module, reason):
     assert network.check(x) is None
     fresh = cem.wrap_torch(module)
     assert "host" in fresh.note and reason in fresh.note
+    assert "none was timed yet" in fresh.note
+
+
+def test_those_who_follow_a_sweep_on_the_host_are_told_why_it_is_slow_and_how_slow():
+    class Slow(nn.Module):
+        def forward(self, x):
+            time.sleep(0.05)
+            return torch.linalg.qr(x)[0] * 0 + x
+
+    states = []
+
+    class Follower:
+        @contextlib.contextmanager
+        def follow(self, name):
+            yield states.append
+
+    network = cem.wrap_torch(Slow())
+    scene = cem.Scene.denoising(cem.example_image("facade")[:16, :16])
+    roi, plan = cem.ROI(0, 0, 8, 8), cem.Fixed(1)
+    cem.causal_effect_map(network, scene, roi, plan=plan, progress=Follower(), chunk=1)
+    for words in (states[-1].words, network.note):
+        assert "linalg_qr has no counterpart in JAX" in words
+        seconds, images = re.search(
+            r"a whole image, (\S+) s each, measured on (\d+)", words
+        ).groups()
+        assert 0.05 <= float(seconds) < 5 and int(images) >= 3
 
 
 def everything_of_torch() -> dict:
