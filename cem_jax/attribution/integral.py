@@ -24,7 +24,7 @@ from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, sees_degraded
 from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.facts import check_crop, check_output, check_region
+from cem_jax.sweep.facts import check_crop, check_output
 
 _EACH = PartitionSpec("path")
 _ALL = PartitionSpec()
@@ -148,7 +148,6 @@ class RegionOutcome:
                 f"network={self.network.name}: it has no gradient in JAX ({error})"
             ) from error
         check_crop(self.network, self.scene, crop, None)
-        check_region(self.network, self.scene, self.roi, crop)
 
     @property
     def _crop(self) -> Crop:
