@@ -167,7 +167,11 @@ class Attribution:
             if record["outcome_at_start"] is None:
                 record["outcome_at_start"] = math.nan
             return cls(**arrays, **record)
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise ValueError(
+                f"path={path_text(path)} holds no attribution: it has no {error}"
+            ) from error
+        except (TypeError, ValueError) as error:
             raise ValueError(
                 f"path={path_text(path)} holds no attribution: {reason(error)}"
             ) from error

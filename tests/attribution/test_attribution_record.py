@@ -100,6 +100,9 @@ def test_damaged_files_are_refused_or_read_as_they_were(tmp_path):
             np.testing.assert_array_equal(again.attribution, found.attribution)
             assert again.parameters == found.parameters and again.roi == found.roi
     assert refused > 0.7 * len(places)
+    np.savez(path, other=np.zeros(3))
+    with pytest.raises(ValueError, match=r"one.npz.*no attribution: it has no 'attribution'"):
+        cem.Attribution.load(path)
     with pytest.raises(ValueError, match=r"missing.npz.*no attribution"):
         cem.Attribution.load(tmp_path / "missing.npz")
     with pytest.raises(ValueError, match="cannot be written"):

@@ -50,6 +50,30 @@ def by_platform(x):
     return lax.scan(step, x, KERNELS)[0]
 
 
+def printed(x):
+    y = conv(x, KERNELS[0])
+    jax.debug.print("mean {}", y.mean())
+    return conv(y, KERNELS[1])
+
+
+def noisy(x):
+    return conv(x + jax.random.normal(jax.random.key(0), x.shape), KERNELS[0])
+
+
+def never_looped(x):
+    return lax.scan(lambda y, k: (jax.nn.relu(conv(y, k)), None), local(x), KERNELS[:0])[0]
+
+
+@pytest.mark.parametrize(("f", "radius"), [(printed, 2), (noisy, 1), (never_looped, 5)])
+def test_prints_fixed_noise_and_loops_without_a_step_are_as_exact(f, radius):
+    assert cones.receptive_radius(f, X.shape[1:]) == radius
+    origin, patches = (24, 24), RNG.random((2, 4, 4, 4), np.float32)
+    got = cones.plan(f, X.shape, ROI, 4).prepare(X).evaluate(origin, patches)
+    np.testing.assert_allclose(
+        got, dense(jax.jit(f), X, ROI, origin, patches), rtol=1e-5, atol=1e-5
+    )
+
+
 def test_of_code_that_depends_on_the_platform_the_own_branch_counts():
     assert cones.receptive_radius(by_platform, (1, 8, 8, 4)) == 5
     plan = cones.plan(by_platform, X.shape, ROI, 4)
