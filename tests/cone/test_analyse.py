@@ -66,7 +66,7 @@ def never_looped(x):
 
 @pytest.mark.parametrize(("f", "radius"), [(printed, 2), (noisy, 1), (never_looped, 5)])
 def test_prints_fixed_noise_and_loops_without_a_step_are_as_exact(f, radius):
-    assert cones.receptive_radius(f, X.shape[1:]) == radius
+    assert cones.receptive_radius(f, X.shape) == radius
     origin, patches = (24, 24), RNG.random((2, 4, 4, 4), np.float32)
     got = cones.plan(f, X.shape, ROI, 4).prepare(X).evaluate(origin, patches)
     np.testing.assert_allclose(
