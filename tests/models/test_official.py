@@ -63,6 +63,15 @@ def test_the_official_file_comes_back_from_torch_to_torch(name, file, shared):
         assert found[key].dtype == value.dtype
 
 
+@pytest.mark.parametrize("name", ["CRAFT", "DCTLSA", "DCTLSA_x2", "DCTLSA_x3"])
+def test_the_path_alone_is_enough(name, shared):
+    """The same network, of which the tests here say what it computes and restores."""
+    alone, named = cem.load(shared / "weights" / FILES[name]), network(name, shared)
+    assert alone.scale == named.scale and alone.size_multiple == named.size_multiple
+    x = zoo.picture(name, 48, 48, salt=0)
+    np.testing.assert_array_equal(alone(x), named(x))
+
+
 @pytest.mark.parametrize("name", ["BSRN", "DCTLSA"])
 def test_the_factor_is_the_files_whatever_the_name_says(name, shared):
     assert cem.load(name, shared / "weights" / FILES[f"{name}_x3"]).scale == 3
