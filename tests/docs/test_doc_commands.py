@@ -133,6 +133,7 @@ ELSEWHERE = {
     "cem-jax compare results/many": _RESULTS,
     "cem-jax compare many.toml results/many": _RESULTS,
     "python benchmarks/jobs.py": "tests/test_benchmarks.py runs it on little",
+    "cem-jax compare --by outcome": "tests/inside/test_mediated_jobs.py compares such maps",
     "cem-jax compare first second": "tests/view/test_compare.py runs it",
     "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",
     "python tests/mutation.py plans --sample 40": "takes an hour, and changes the source",
