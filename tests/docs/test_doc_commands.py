@@ -121,6 +121,8 @@ ELSEWHERE = {
     "pip install 'jax[tpu]'": "needs a TPU",
     "pytest -n auto": "is this suite",
     "pytest -m long": "is this suite",
+    "pytest -m long tests/network/test_compiler_options.py": "is this suite",
+    "pytest -m long -s tests/jobs/test_under_fire.py": "is this suite",
     "pytest tests/models/test_models.py -k YourNet": "the reader's own network, in this suite",
     "python -m cem_jax.models.write_facts": "tests/models/test_facts.py compares what it writes",
     "cem-jax sweep many.toml --out results/many --on processes:4": _ENGINES,
