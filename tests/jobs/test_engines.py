@@ -123,7 +123,9 @@ def test_ranks_of_mpi_make_the_same_maps(written, quiet, tmp_path):
         pytest.skip("no mpiexec")
     words = [start, "-n", "2", sys.executable, "-m", "cem_jax.cli", "sweep"]
     words += [str(written / "job.toml"), "--out", str(tmp_path), "--on", "mpi"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=500)
+    # In containers tests often run as root, which Open MPI wants to be told twice.
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=500, env=os.environ | root)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("8 maps in") == 1
     same_maps(tmp_path, quiet)

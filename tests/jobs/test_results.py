@@ -139,8 +139,8 @@ def test_one_scene_has_no_interval():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"by": "scene"}, "by='scene': expected network"), ({"numbers": ["size"]}, "numbers="),
-     ({"table": []}, "finished maps")],
+    [({"by": "scene"}, "by='scene': expected one of network"), ({"numbers": ["size"]}, "numbers="),
+     ({"table": []}, "at least one")],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
