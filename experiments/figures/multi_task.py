@@ -7,7 +7,7 @@ one region a scene: there is nothing to compare them with.
 
     cem-jax figures multi-task
 
-Numbers: docs/results/multi-task.json (preset compact, 4720 s on 1 cpu).
+Numbers: docs/results/multi-task.json (preset compact, 8683 s on 2 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

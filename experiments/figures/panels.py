@@ -83,12 +83,13 @@ def map_cell(
         _percent(count / total) for count in (counts.positive, counts.negative, counts.zero)
     )
     w, h = figure.get_size_inches()
-    figure.text((x + left) / w, (y - 0.42) / h, shares, fontsize=5.5, ha="left", va="center")
+    where = (x + width) / w, (y - 0.42) / h
+    figure.text(*where, f"{shares} %", fontsize=5.5, ha="right", va="center")
 
 
 def _percent(share: float) -> str:
-    """A share in percent, so that a sliver is a number."""
-    return "0 %" if share == 0 else "< 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+    """A share as a number of percent, so that a sliver is one."""
+    return "0" if share == 0 else "< 1" if share < 0.01 else f"{100 * share:.0f}"
 
 
 def input_cell(
