@@ -5,6 +5,7 @@ output needs, follows from the jaxpr; see `docs/cone.md`. Imports nothing of our
 """
 
 from .execute import run as run
+from .jaxpr import used_arguments as used_arguments
 from .reach import Rectangle as Rectangle
 from .reach import reachable as reachable
 from .reach import receptive_radius as receptive_radius
@@ -16,5 +17,4 @@ from .transform import cone as cone
 from .transform import plan as plan
 from .transform import restricted as restricted
 from .two_windows import two_windows as two_windows
-from .used import used_arguments as used_arguments
 from .windows import WindowProgram as WindowProgram

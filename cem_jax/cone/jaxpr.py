@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.extend import core
+from jax.interpreters import partial_eval
 
 _CALLS = {
     "jit": "jaxpr",
@@ -211,3 +212,14 @@ def binder(eqn: Any) -> Callable[..., Sequence[jax.Array]]:
 def outputs(eqn: Any) -> list[tuple[tuple[int, ...], np.dtype]]:
     """Shape and dtype of each output."""
     return [(tuple(v.aval.shape), v.aval.dtype) for v in eqn.outvars]
+
+
+def used_arguments(function: Callable[..., Any], *shapes: Any) -> list[bool]:
+    """Of each leaf of a function's arguments, whether the result may depend on it.
+
+    Args:
+        function: pure, of JAX.
+        *shapes: pytrees of `jax.ShapeDtypeStruct`.
+    """
+    jaxpr = jax.make_jaxpr(function)(*shapes).jaxpr
+    return list(partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1])

@@ -1,7 +1,6 @@
 """Training mode that shows in a function alone: statistics that were learnt and are not used."""
 
 import warnings
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +15,6 @@ from cem_jax.network.network import Network
 _COLLECTIONS = ("params", "batch_stats")
 """What Linen puts before the path of a layer."""
 
-_seen: weakref.WeakSet[Network] = weakref.WeakSet()
-"""Networks that were looked at and let through, for as long as they are in use."""
-
 
 def check_mode(network: Network, shape: tuple[int, ...]) -> None:
     """Refuses a network that normalises by the statistics of its image in place of those it learnt.
@@ -32,15 +28,12 @@ def check_mode(network: Network, shape: tuple[int, ...]) -> None:
     Raises:
         ValueError: the message names the layers.
     """
-    if network in _seen:
-        return
     found, _ = jax.tree_util.tree_flatten_with_path(network.params, is_leaf=_is_variable)
     paths = [tuple(_text(key) for key in path) for path, _ in found]
     learnt = [isinstance(leaf, nnx.BatchStat) or "batch_stats" in path
               for path, (_, leaf) in zip(paths, found, strict=True)]  # fmt: skip
     drawn = [isinstance(leaf, nnx.RngKey) for _, leaf in found]
     if not any(learnt) and not any(drawn):
-        _seen.add(network)
         return
     used = _used(network, shape)
     layers: dict[tuple[str, ...], list[bool]] = {}
@@ -58,7 +51,6 @@ def check_mode(network: Network, shape: tuple[int, ...]) -> None:
             "as in training mode; evaluate it with them: module.eval() before nnx.split, or "
             "use_running_average=True"
         )
-    _seen.add(network)
     noisy = [".".join(path) for path, d, u in zip(paths, drawn, used, strict=True) if d and u]
     if noisy:
         warnings.warn(
