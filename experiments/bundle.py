@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 import cem_jax as cem
-from cem_jax.scene.image import open_image
 
 _FREE = ("CC0", "CC-BY", "public")
 
@@ -76,7 +75,7 @@ def bundle(manifest: Path, photos: Path, out: Path) -> None:
         out: the package's data folder.
     """
     pool_files = _free(manifest, photos, "train")
-    images = [open_image(path) for path, _ in pool_files]
+    images = [cem.open_image(path) for path, _ in pool_files]
     pool = cem.PatchPool.from_images(images, size=8, count=10_000, seed=0)
     dataclasses.replace(pool, name="default").save(out / "pool_8.npz")
 
@@ -86,7 +85,7 @@ def bundle(manifest: Path, photos: Path, out: Path) -> None:
         path, record = next(
             item for item in _free(manifest, photos, "test") if item[0].stem[9:] == cut.stem
         )
-        image = open_image(path)[cut.y : cut.y + SIDE, cut.x : cut.x + SIDE]
+        image = cem.open_image(path)[cut.y : cut.y + SIDE, cut.x : cut.x + SIDE]
         Image.fromarray(np.ascontiguousarray(image)).save(out / "scenes" / f"{name}.png")
         credits.append(f"- `scenes/{name}.png`: a crop of {_credit(record)}")
     lines = [

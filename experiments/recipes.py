@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cem_jax.models import registry
+from cem_jax import models
 from cem_jax.models.compact import COMPACT
 from cem_jax.models.entry import Entry
+from cem_jax.models.registry import entries
 
 _KINDS = ("mix", "MIO")
 _STEPS = {
@@ -112,9 +113,9 @@ def _full(entry: Entry) -> Recipe:
 PRESETS = {
     "compact": {name: _compact(entry) for name, entry in COMPACT.items()},
     "full": {
-        name: _full(registry.find(name))
+        name: _full(models.find(name))
         for name in (compact.removesuffix("-compact") for compact in COMPACT)
-        if name in [entry.name for entry in registry.entries()]
+        if name in [entry.name for entry in entries()]
     },
 }
 """Recipes by preset and name."""

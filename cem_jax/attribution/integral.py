@@ -24,7 +24,7 @@ from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, sees_degraded
 from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
-from cem_jax.sweep.facts import check_crop, check_output
+from cem_jax.sweep.facts import check_crop, check_output, check_region
 
 _EACH = PartitionSpec("path")
 _ALL = PartitionSpec()
@@ -121,8 +121,8 @@ class RegionOutcome:
         outcome: the score of (restored region, true region).
 
     Raises:
-        ValueError: arguments that do not fit, an output that does not have the scene's size, or a
-            network without a gradient.
+        ValueError: arguments that do not fit, an output that does not have the scene's size or
+            leaves [0, 1], or a network without a gradient.
     """
 
     network: Network
@@ -148,6 +148,7 @@ class RegionOutcome:
                 f"network={self.network.name}: it has no gradient in JAX ({error})"
             ) from error
         check_crop(self.network, self.scene, crop, None)
+        check_region(self.network, self.scene, self.roi, crop)
 
     @property
     def _crop(self) -> Crop:

@@ -97,12 +97,15 @@ def _content(path: AnyPath, data: bytes | None = None) -> bytes:
         data: what stands there; None reads it.
 
     Raises:
-        ValueError: it belongs to another sweep.
+        ValueError: it belongs to another sweep, or is damaged.
     """
     data, title = path.read_bytes() if data is None else data, _title(path.parent)
     if data[:_TITLE] != title[: len(data)]:
+        known = data[: len(_MAGIC)] == _MAGIC[: len(data)]
+        what = "is of another sweep" if known else "is damaged, or is no log of outcomes"
         raise ValueError(
-            f"directory={str(path.parent)!r} cannot be used: {path.name} is of another sweep"
+            f"directory={str(path.parent)!r} cannot be used: {path.name} {what}; remove this file, "
+            "and its outcomes are computed again"
         )
     return data[_TITLE:]
 

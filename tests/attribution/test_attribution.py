@@ -63,7 +63,8 @@ def detector_in_numpy(regions):
 def small():
     """A small scene of super-resolution with its network, and the detector as a numpy function."""
     rng = np.random.default_rng(0)
-    kernels = [0.4 * rng.standard_normal(s) for s in ((3, 3, 3, 6), (3, 3, 6, 12))]
+    shapes = (0.4, (3, 3, 3, 6)), (0.04, (3, 3, 6, 12))
+    kernels = [size * rng.standard_normal(shape) for size, shape in shapes]
     kernels = [np.float64(np.float32(kernel)) for kernel in kernels]
     image = cem.example_image("facade")[40:49, 50:58]
     scene = cem.Scene.custom(image.repeat(2, 0).repeat(2, 1), image)

@@ -18,7 +18,17 @@ from architecture import (
 
 import cem_jax as cem
 
-PUBLIC = ("cem_jax", "cem_jax.models")
+PUBLIC = {"cem_jax", "cem_jax.models"}
+TRAINING = {
+    "degradations": {
+        f"cem_jax.scene.degrade.{step}"
+        for step in ("bicubic", "haze", "jpeg", "kernel", "low_light", "noise", "rain")
+    },
+    "training_data": {"cem_jax.scene.degrade.rain"},
+    "recipes": {"cem_jax.models.compact", "cem_jax.models.entry", "cem_jax.models.registry"},
+    "train": {"cem_jax.models.compact", "cem_jax.models.convert", "cem_jax.store.lock"},
+}
+"""Training makes what the package bundles, and stands on what scenes and the zoo are made of."""
 
 
 @pytest.mark.parametrize("folder", ORDER)
@@ -57,6 +67,13 @@ def test_models_and_the_cone_know_nothing_of_effects():
         if folder_of(name) in ("models", "cone"):
             own = f"cem_jax.{folder_of(name)}"
             assert all(target.startswith(own) for target in targets), (name, targets)
+
+
+@pytest.mark.parametrize("name", [n for n in modules() if n.startswith("cem_jax.experiments")])
+def test_experiments_use_what_users_can_use(name):
+    ours = {target for target in graph()[name] if not target.startswith("cem_jax.experiments")}
+    beside = TRAINING.get(name.removeprefix("cem_jax.experiments."), set())
+    assert ours - PUBLIC == beside, "public names stand in cem_jax/__init__.py"
 
 
 def test_every_folder_says_what_it_is():

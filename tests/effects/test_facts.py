@@ -206,10 +206,13 @@ RANGES = {"255": lambda x: 255 * x, "signed": lambda x: 2 * x - 1, "small": lamb
     "ask",
     [
         cem.occlusion_map,
+        cem.gradient_map,
+        cem.integrated_gradients,
+        cem.local_attribution_map,
         lambda *what: cem.joint_effect(*what, [(0, 0), (0, 4)]),
         lambda *what: cem.interactions(*what, [(0, 0), (0, 4)]),
     ],
-    ids=["occlusion", "joint", "interactions"],
+    ids=["occlusion", "gradient", "integrated", "LAM", "joint", "interactions"],
 )
 def test_questions_beside_maps_refuse_an_output_of_another_range(clean, ask, other):
     scene = cem.Scene.custom(clean, clean, lambda p, y, x, k: p)

@@ -155,6 +155,19 @@ def test_a_log_of_another_sweep_is_refused(tmp_path, clean, local):
         run(local, clean, tmp_path / "a")
 
 
+@pytest.mark.parametrize("begin", [b"garbled", b"", b"\0"], ids=["text", "nothing", "zero"])
+def test_a_damaged_log_is_told_from_that_of_another_sweep(tmp_path, clean, local, begin):
+    first = run(local, clean, tmp_path)
+    (tmp_path / "map.npz").unlink()
+    log = tmp_path / LOG.format(0)
+    log.write_bytes(begin + log.read_bytes()[len(begin) :])
+    if begin:
+        with pytest.raises(ValueError, match=r"0\.log is damaged, .*; remove this file, and its"):
+            run(local, clean, tmp_path)
+        log.unlink()
+    np.testing.assert_array_equal(run(local, clean, tmp_path).values, first.values)
+
+
 @pytest.mark.parametrize("record", ["[]", "{", "3", "\udcff"])
 def test_a_record_that_is_none_is_refused(tmp_path, clean, local, record):
     (tmp_path / CONFIGURATION).write_text(record, errors="surrogateescape")
