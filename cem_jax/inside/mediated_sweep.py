@@ -7,14 +7,13 @@ region needs is computed.
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from cem_jax import cone as cones
 from cem_jax.cone.baseline import Baseline
@@ -28,6 +27,7 @@ from cem_jax.network.network import Network
 from cem_jax.plain_text import quoted
 from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.dense import Dense, DenseProgram
+from cem_jax.sweep.devices import on_every_device
 from cem_jax.sweep.facts import check_range
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.score import Score, Target
@@ -308,7 +308,6 @@ def _together(request: Request, layout: Layout, roi: ROI, mediator: Mediator) ->
     before, own, kept = mediator.before
     scene, grid, scale = request.scene, request.grid, request.scene.scale
     plain = Sweep.make(layout, chunk=request.compute.chunk, devices=request.compute.devices)
-    put = functools.partial(jax.device_put, device=NamedSharding(plain.mesh, PartitionSpec()))
     score = Score(layout.score.finish, layout.score.outcomes, ((roi.height, roi.width),) * 2)
     side = grid.block + 2 * layout.margin
     program = _Program(
@@ -323,6 +322,6 @@ def _together(request: Request, layout: Layout, roi: ROI, mediator: Mediator) ->
     image = jnp.asarray(scene.degraded)
     origin = np.full(2, layout.margin, np.int32)
     fixed = ((own, kept, image[None]), image, target, np.array([roi.y, roi.x], np.int32), origin)
-    method = Dense(program, plain.mesh, grid, put(fixed))
+    method = Dense(program, plain.mesh, grid, on_every_device(fixed, plain.mesh))
     sweep = Sweep(layout, method, plain.chunk, plain.mesh)
     return _Part(sweep, (TOTAL, PURE), layout.reach.reshape(-1))

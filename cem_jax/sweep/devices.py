@@ -1,8 +1,12 @@
 """All cores of a CPU as devices, which is the same code path as several GPUs or TPUs."""
 
 import os
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
 def use_all_cores() -> None:
@@ -17,6 +21,29 @@ def use_all_cores() -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jax.config.update("jax_num_cpu_devices", cores or 1)
+
+
+def on_every_device(tree: Any, mesh: Mesh) -> Any:
+    """Arrays with a copy on every device; CPU devices share one, since they share the memory.
+
+    Args:
+        tree: a pytree of arrays.
+        mesh: the devices, all of this process.
+    """
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    devices = list(mesh.devices.flat)
+
+    def shared(array: Any) -> jax.Array:
+        array = jnp.asarray(array)
+        if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):  # no numbers of numpy
+            return jax.device_put(array, everywhere)
+        one = np.asarray(array.addressable_data(0))
+        parts = [jax.device_put(one, device, may_alias=True) for device in devices]
+        return jax.make_array_from_single_device_arrays(one.shape, everywhere, parts)
+
+    if len(devices) == 1 or any(device.platform != "cpu" for device in devices):
+        return jax.device_put(tree, everywhere)
+    return jax.tree.map(shared, tree)
 
 
 def join_processes() -> None:

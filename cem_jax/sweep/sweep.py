@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh
 from jaxtyping import Float32, Int, UInt8
 
 from cem_jax.network.zoo import has_known_facts
@@ -20,6 +20,7 @@ from cem_jax.pool.strata import patches_at
 from cem_jax.scene.intervene import Intervene
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.dense import Dense
+from cem_jax.sweep.devices import on_every_device
 from cem_jax.sweep.facts import check_alone, check_crop, check_range, difference_from_original
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.local import Local, Mixed
@@ -73,7 +74,7 @@ class Sweep:
         mesh = jax.make_mesh(
             (len(devices),), ("sweep",), axis_types=(AxisType.Auto,), devices=devices
         )
-        put = functools.partial(jax.device_put, device=NamedSharding(mesh, PartitionSpec()))
+        put = functools.partial(on_every_device, mesh=mesh)
         network, scene, grid, crop = layout.network, layout.scene, layout.grid, layout.crop
         frame = layout.frame
         clean = scene.clean[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
@@ -124,14 +125,13 @@ class Sweep:
             patches: the pool's patch that draw k of cell c takes, int [sequences, draws], c taking
                 sequence c modulo their number; None draws with equal chance.
         """
-        put = functools.partial(jax.device_put, device=NamedSharding(self.mesh, PartitionSpec()))
         key = jax.random.key(seed)
         cells, draws = cells.astype(np.int32), draws.astype(np.int32)
         if patches is None:
             chosen = draw_patches(key, cells, draws, len(pool))
         else:
             chosen = patches_at(patches, cells, draws).astype(np.int32)
-        source = put(FromPool(intervene, jnp.asarray(pool), key))
+        source = on_every_device(FromPool(intervene, jnp.asarray(pool), key), self.mesh)
         return Interventions(source, cells, (cells, draws, chosen))
 
     def as_given(

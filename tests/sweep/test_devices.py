@@ -21,6 +21,7 @@ from jax.sharding import Mesh, PartitionSpec
 import cem_jax as cem
 from cem_jax.store.record import LOG
 from cem_jax.sweep import dense, local
+from cem_jax.sweep.devices import on_every_device
 
 COLLECTIVE = re.compile(r"all-reduce|all-gather|all-to-all|reduce-scatter|collective-")
 
@@ -140,6 +141,21 @@ def test_devices_do_not_talk_while_they_compute(name, monkeypatch):
     for program in {id(program): program for program in seen}.values():
         text = program.run.as_text()
         assert "num_partitions=2" in text and not COLLECTIVE.search(text)
+
+
+def test_devices_of_one_memory_share_what_all_of_them_read():
+    mesh = Mesh(np.array(jax.local_devices()), ("sweep",))
+    given = {"one": jnp.ones((65, 3)), "key": jax.random.key(1), "own": np.float32(np.eye(3))}
+    put = on_every_device(given, mesh)
+    pieces = [shard.data for shard in put["one"].addressable_shards]
+    assert [piece.devices() for piece in pieces] == [{device} for device in mesh.devices]
+    assert len({piece.unsafe_buffer_pointer() for piece in pieces}) == 1
+    for name in ("one", "own"):
+        assert put[name].is_fully_replicated
+        np.testing.assert_array_equal(put[name], given[name])
+    assert jax.random.bits(put["key"]) == jax.random.bits(given["key"])
+    again = on_every_device(put, mesh)
+    np.testing.assert_array_equal(again["one"], given["one"])
 
 
 def test_a_program_in_which_devices_talk_would_be_noticed():
