@@ -80,8 +80,8 @@ FINDINGS = {
         "Several tasks make a network rely on what is near",
         multi_task,
         "fewer blocks take part",
-        "the share of an image's blocks that take part is higher by {} in networks of one task than "
-        "in networks of three",
+        "the share of an image's blocks that take part is higher by {} in networks of one task "
+        "than in networks of three",
         "pairs of networks are averaged and not counted as units, the largest differences come "
         "from pairs of different architectures, and the networks of several tasks restore less",
     ),
