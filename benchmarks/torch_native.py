@@ -118,7 +118,8 @@ def subject(name: str, least: float = 1.0) -> str:
     seconds = time.perf_counter() - begun
     note = network.note
     if "host" in note:
-        return f"| {name} | host | | | {note.split(': ')[1][:90]} |"
+        reason = note.partition("because ")[2].partition("; ")[0].partition(": ")[0]
+        return f"| {name} | host | | | {reason.replace(' (', ', ')[:90]} |"
     with StableSorts():
         wanted = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
     wanted = wanted.transpose(0, 2, 3, 1)

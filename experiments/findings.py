@@ -61,8 +61,8 @@ FINDINGS = {
         "More information does not always help",
         more_information,
         "PSNR rises when they are all replaced",
-        "when all blocks that were chosen as harmful are replaced at once, the PSNR of the region "
-        "changes by {}",
+        "replacing all blocks that were chosen as harmful at once changes the PSNR of the region "
+        "by {}",
         "harmful blocks are chosen by four draws each, and chosen by more draws some of them are "
         "others; the scene is the only unit, and not the network",
     ),
@@ -70,8 +70,8 @@ FINDINGS = {
         "Channel attention brings little in denoising",
         channel_attention,
         "reach grows more in SR than in DN",
-        "channel attention makes a network reach farther in super-resolution than in denoising "
-        "by {}",
+        "the reach that channel attention adds in super-resolution minus the reach that it adds in "
+        "denoising is {}",
         "with blocks of 16 beside the region, reach cannot fall below 8 pixels, so that one of the "
         "claims could hardly fail",
         {"mediation": mediation},
@@ -80,7 +80,8 @@ FINDINGS = {
         "Several tasks make a network rely on what is near",
         multi_task,
         "fewer blocks take part",
-        "of the blocks of an image, {} more take part in a network of one task than in one of two",
+        "the share of an image's blocks that take part is higher by {} in networks of one task "
+        "than in networks of three",
         "pairs of networks are averaged and not counted as units, the largest differences come "
         "from pairs of different architectures, and the networks of several tasks restore less",
     ),

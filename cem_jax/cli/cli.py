@@ -69,7 +69,7 @@ def _tell_version(wanted: bool) -> None:
 def start(
     context: typer.Context,
     cache: Annotated[
-        bool, typer.Option(help="Keep compiled programs in the user's cache folder.")
+        bool, typer.Option(help="Keep compiled programs in your cache folder.")
     ] = True,
     version: Annotated[
         bool,

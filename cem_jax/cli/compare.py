@@ -19,13 +19,13 @@ def compare(
     places: Annotated[
         list[str],
         typer.Argument(
-            help="Two saved maps, or folders with one each, that share their draws; or one folder "
-            "of a job's results, or its table (.csv, .parquet); or the file of a job (.toml), and "
-            "the folder of its results."
+            help="Two saved maps that share their draws, or two folders with one map each; or the "
+            "folder or table (.csv, .parquet) of a job's results; or a job file (.toml) and the "
+            "folder of its results."
         ),
     ],
     by: Annotated[
-        str, typer.Option(help="Of a job: what tells groups apart: network, task, outcome.")
+        str, typer.Option(help="For a job: what the groups differ in: network, task or outcome.")
     ] = "network",
     out: Annotated[Path, PICTURE] = Path("difference.png"),
     colour_map: Annotated[str | None, COLOURS] = None,
@@ -34,10 +34,11 @@ def compare(
     zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
     json: Json = False,
 ) -> None:
-    """Two maps: how much more each block helps in the first, as a picture and a table.
+    """Compare two maps, or the maps of a job.
 
-    A job: means over scenes and paired differences, with 95 % intervals that take the scene as
-    unit. A job's file: how far its networks see, by operations, gradients and effects.
+    Two maps: how much more each block helps in the first one, as a picture and a table. A job's
+    results: means over scenes and paired differences, with 95 % intervals over scenes. A job file:
+    how far its networks see, by their operations, gradients and effects.
     """
     if places[0].endswith(".toml") and len(places) <= 2:
         _compare_reach(places[0], places[1] if len(places) == 2 else None, json)

@@ -17,25 +17,27 @@ app = typer.Typer()
 def explore(
     context: typer.Context,
     image: Annotated[
-        Path | None, typer.Argument(help="A clean photograph, beside the bundled ones.")
+        Path | None, typer.Argument(help="A clean photograph, to choose beside the bundled ones.")
     ] = None,
     model: Annotated[str | None, MODEL] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Checkpoint of --model, or of a network to be recognised.")
+        Path | None,
+        typer.Option(help="Checkpoint of --model; without --model, its network is recognised."),
     ] = None,
     told: Annotated[list[str] | None, SET] = None,
     module: Annotated[
-        str | None, typer.Option(help="Or a function that makes the network; see `cem-jax map`.")
+        str | None,
+        typer.Option(help="A function that makes the network; see `cem-jax map --help`."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="What that network is called.")] = None,
-    port: Annotated[int, typer.Option(help="Of this machine; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 0,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser.")
     ] = False,
 ) -> None:
-    """A page on this machine: drag a region, and its map firms up while you look.
+    """Serve a page on which you drag a region and watch its map.
 
-    It serves this machine alone, to who knows the address. Ctrl-C ends it.
+    Only this machine can reach the page, and only with the address that is printed. Ctrl-C ends it.
     """
     arguments = parse_set(told or ())
     own = any(given is not None for given in (model, weights, module))

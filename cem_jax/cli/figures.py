@@ -27,11 +27,15 @@ class PresetName(StrEnum):
 def figures_command(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Figures of the paper; none lists them.")
+        list[str] | None, typer.Argument(help="Names of figures; without any, they are listed.")
     ] = None,
-    all: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Make all figures.")] = False,
     preset: Annotated[
-        PresetName, typer.Option(help="A look, the bundled networks, or the official ones.")
+        PresetName,
+        typer.Option(
+            help="quick gives a first look, compact takes the bundled networks, and full the "
+            "official ones."
+        ),
     ] = PresetName.quick,
     weights: Annotated[
         Path | None, typer.Option(help="Folder with official checkpoints as published.")
@@ -39,21 +43,22 @@ def figures_command(
     out: Annotated[Path, typer.Option(help="Folder for results and pictures.")] = Path("figures"),
     colour_map: Annotated[str, COLOURS] = "RdBu_r",
     redraw: Annotated[
-        bool, typer.Option("--redraw", help="Draw what was computed again; compute nothing.")
+        bool,
+        typer.Option("--redraw", help="Draw the computed results again, and compute nothing."),
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Repeat a random part of the published numbers.")
     ] = False,
     published: Annotated[
-        Path, typer.Option(help="With --check: folder of the published results.")
+        Path, typer.Option(help="For --check: folder of the published results.")
     ] = Path("docs/results"),
-    seed: Annotated[int, typer.Option(help="With --check: of the random part.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="For --check: seed of the random part.", min=0)] = 0,
     minutes: Annotated[
-        float, typer.Option(help="With --check: after which no map is begun.", min=0)
+        float, typer.Option(help="For --check: minutes after which no map is begun.", min=0)
     ] = 10.0,
     json: Json = False,
 ) -> None:
-    """Figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. What is there is not redone."""
+    """Make figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. Finished ones are kept."""
     from cem_jax.experiments import figures
     from cem_jax.experiments.figures.names import check_name
 

@@ -20,7 +20,7 @@ app = typer.Typer()
 Maps = Annotated[
     list[Path], typer.Argument(help="Folders with map.npz at any depth, or saved maps.")
 ]
-COLOURS = typer.Option(help="Diverging colours of matplotlib, instead of those of the look.")
+COLOURS = typer.Option(help="A diverging colour map of matplotlib instead of the usual colours.")
 
 
 def _by_numbers(path: "AnyPath") -> list[tuple[str, int]]:
@@ -70,15 +70,16 @@ def report(
     maps: Maps,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
     layers: Annotated[
-        list[Path] | None, typer.Option(help="Saved layers of a map's network; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="A file of saved layers of a map's network; may be repeated."),
     ] = None,
     interactions: Annotated[
         list[Path] | None,
-        typer.Option(help="Saved interactions of pairs of a map's blocks; may be repeated."),
+        typer.Option(help="A file of saved interactions of a map's blocks; may be repeated."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Maps as one interactive HTML file, which opens from disk without a network."""
+    """Write maps as one interactive HTML file, which opens from disk."""
     inside = [
         *(cem.Layers.load(path) for path in layers or ()),
         *(cem.Interactions.load(path) for path in interactions or ()),
@@ -109,9 +110,11 @@ class Scale(StrEnum):
     own = "own"
 
 
-LOOK = typer.Option(help="Ours, or the paper's, with its colours, green region and pies.")
+LOOK = typer.Option(help="clear is our look; paper has the paper's colours, region and pies.")
 LIMIT = typer.Option(help="Effect at which the colours end, in the outcome's unit.")
-ZOOM = typer.Option(help="The whole image, the part that matters, or this where it is small.")
+ZOOM = typer.Option(
+    help="whole shows the image, near the part that matters; auto takes near if it is small."
+)
 
 
 @app.command(epilog="Example: cem-jax plot results --out maps.pdf --zoom near --look paper")
@@ -123,11 +126,11 @@ def plot(
     limit: Annotated[float | None, LIMIT] = None,
     zoom: Annotated[Zoom, ZOOM] = Zoom.auto,
     scale: Annotated[
-        Scale, typer.Option(help="Maps of one scene have one scale, or each its own.")
+        Scale, typer.Option(help="shared: maps of one scene have one scale; own: each has its own.")
     ] = Scale.shared,
     json: Json = False,
 ) -> None:
-    """Maps as one picture: inputs, maps, scales, shares; many maps become pages of a .pdf."""
+    """Draw maps as one picture: inputs, maps, scales, shares. Many maps become pages of a .pdf."""
     from cem_jax.view.figure_file import write_pages
     from cem_jax.view.plot import pages
 
@@ -152,18 +155,24 @@ class Format(StrEnum):
 def export(
     file: Annotated[Path, typer.Argument(help="A saved map.")],
     format: Annotated[
-        Format, typer.Option(help="A table, the files of the paper's code, NetCDF, or our own.")
+        Format,
+        typer.Option(
+            help="csv is a table, mat is for the paper's code, npz is the format of this package."
+        ),
     ],
     out: Annotated[
-        Path, typer.Option(help="File to write; mat: the folder where the paper's code is started.")
+        Path,
+        typer.Option(
+            help="The file to write; for mat, the folder in which the paper's code is started."
+        ),
     ],
     image: Annotated[
-        str, typer.Option(help="mat: the photograph's file name there.")
+        str, typer.Option(help="For mat: the photograph's file name in the paper's code.")
     ] = "image.png",
-    prefix: Annotated[str, typer.Option(help="mat: `prefix` of the configuration there.")] = "DEMO",
+    prefix: Annotated[str, typer.Option(help="For mat: `prefix` in its configuration.")] = "DEMO",
     json: Json = False,
 ) -> None:
-    """A saved map in another format: docs/map-format.md."""
+    """Write a saved map in another format, see docs/map-format.md."""
     from cem_jax.map.interchange import write_csv, write_netcdf, write_reference
 
     effect_map = cem.EffectMap.load(file)

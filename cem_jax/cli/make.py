@@ -32,12 +32,12 @@ app = typer.Typer()
 @app.command(epilog="Example: cem-jax demo --out cem-demo")
 def demo(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for figure, maps and table.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for report, figure, maps and table.")] = Path(
         "cem-demo"
     ),
     json: Json = False,
 ) -> None:
-    """Maps of a super-resolution, a denoising and a deraining network on a bundled photograph."""
+    """Map three networks (super-resolution, denoising, deraining) on a bundled photograph."""
     from cem_jax.experiments.demo import demo as run
 
     start_jax(context)
@@ -53,20 +53,20 @@ def demo(
 )
 def map_command(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one resumes.")],
+    out: Annotated[Path, typer.Option(help="Folder for the map; an unfinished one continues.")],
     model: Annotated[str | None, MODEL] = None,
     task: Annotated[
         Task | None,
         typer.Option(
             case_sensitive=False,
-            help="What the network restores; for SR, networks of scale 1 receive the reduced "
-            "photograph (by 4) enlarged again.",
+            help="What the network restores. For SR, a network of scale 1 receives the photograph "
+            "reduced by 4 and enlarged again.",
         ),
     ] = None,
     image: Annotated[Path | None, typer.Option(help="The clean photograph.")] = None,
     roi: Annotated[
         str | None,
-        typer.Option(help="Region of interest Y,X,H,W in output pixels or percent, or auto."),
+        typer.Option(help="Region of interest: Y,X,H,W in output pixels or percent, or auto."),
     ] = None,
     degraded: Annotated[
         Path | None, typer.Option(help="The degraded photograph instead of --task; needs --do.")
@@ -74,19 +74,22 @@ def map_command(
     do: Annotated[
         str | None,
         typer.Option(
-            help="What a pool patch becomes there: residual, degraded-pool, or "
-            "FILE.py:FUNCTION, which degrades a whole image."
+            help="What a patch of the pool becomes in the degraded photograph: residual, "
+            "degraded-pool, or FILE.py:FUNCTION, which degrades a whole image."
         ),
     ] = None,
     said: Annotated[list[str] | None, SCENE_SET] = None,
     grey: Annotated[
-        bool, typer.Option("--grey", help="Make the photographs grey; networks of one channel do.")
+        bool,
+        typer.Option(
+            "--grey", help="Make the photographs grey; always done for networks of one channel."
+        ),
     ] = False,
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="Checkpoint (.pth, .safetensors, orbax); else bundled. Without --model, its "
-            "network is recognised."
+            help="Checkpoint (.pth, .safetensors, orbax); by default the bundled weights. Without "
+            "--model, its network is recognised."
         ),
     ] = None,
     told: Annotated[list[str] | None, SET] = None,
@@ -94,11 +97,11 @@ def map_command(
         str | None,
         typer.Option(
             help="Instead of --model, a function that makes the network: package.file:factory or "
-            "file.py:factory. --set says its scale, receptive_radius, size_multiple."
+            "file.py:factory. --set gives its scale, receptive_radius and size_multiple."
         ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="What the network is called in the map; else its name.")
+        str | None, typer.Option(help="What the network is called in the map; by default its name.")
     ] = None,
     plan: Annotated[str, typer.Option(help=f"{PLAN_HELP}.")] = "coarse-to-fine",
     outcome: Annotated[str, typer.Option(help=f"{OUTCOME_HELP}.")] = "psnr",
@@ -114,23 +117,23 @@ def map_command(
     through: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split effects into those along all other paths and those through operations: "
-            "global, or modules as body.*.attn; may be repeated."
+            help="Split effects into those that pass these operations and those that do not: "
+            "global, or modules such as body.*.attn; may be repeated."
         ),
     ] = None,
     reference_config: Annotated[
         Path | None,
         typer.Option(
-            help="A .yml of the paper's code instead of all other options but --out and --weights, "
-            "then the folder of its checkpoints."
+            help="A .yml file of the paper's code. It replaces all other options but --out and "
+            "--weights, which is then the folder of the checkpoints."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """The Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
+    """Make the Causal Effect Map of a region: OUT/map.npz, OUT/map.png and a table.
 
-    --model, --weights or --module, --image, --roi, and --task or --degraded with --do are needed,
-    or --reference-config alone.
+    You need a network (--model, --weights or --module), --image, --roi, and either --task or
+    --degraded with --do. Or give --reference-config alone.
     """
     if reference_config is not None:
         from cem_jax.cli.many import make_job

@@ -32,40 +32,54 @@ _EACH = 2.0
 @app.command(epilog="Example: cem-jax sweep job.toml --out results --on processes:4")
 def sweep(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="What is to be made: docs/sweeps.md.")],
+    file: Annotated[str, typer.Argument(help="The job file; docs/sweeps.md describes it.")],
     out: Annotated[
         str | None,
-        typer.Option(help="Folder for the maps, or s3://..., gs://...; else FILE without .toml."),
+        typer.Option(
+            help="Folder for the maps, or s3://... or gs://...; by default FILE without .toml."
+        ),
     ] = None,
     on: Annotated[
         str | None,
         typer.Option(
-            help="Who makes the maps: processes:4, dask://host:port, slurm:8, mpi; else this one."
+            help="Who makes the maps: processes:4, dask://host:port, slurm:8 or mpi; by default "
+            "this process."
         ),
     ] = None,
     time_left: Annotated[
         str | None,
-        typer.Option("--for", help="End after so long, as in 3h50m, with status 75 if not done."),
+        typer.Option(
+            "--for",
+            help="Stop after this time, such as 3h50m; the exit status is 75 if maps are left.",
+        ),
     ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Make only the maps that have failed.")
     ] = False,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Name photographs that cannot be used, and go on without."),
+        typer.Option(
+            "--skip-bad", help="Name photographs that cannot be used, and make the other maps."
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Make nothing; tell what it would cost, from a few calls."),
+        typer.Option(
+            "--dry-run", help="Make no map; print what the job would cost, from a few calls."
+        ),
     ] = False,
     distributed: Annotated[
-        bool, typer.Option("--distributed", help="This is one of the processes of a TPU pod.")
+        bool,
+        typer.Option(
+            "--distributed", help="Connect this process to the others of a TPU pod, as JAX needs."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Maps of many networks, scenes and regions: OUT/maps.json, table.csv, a folder for each.
+    """Make the maps of many networks, scenes and regions: OUT/maps.json, table.csv, a folder each.
 
-    Start it as often as you like, on all machines that share OUT: they share the work.
+    You can start this command several times, on all machines that share OUT. The processes then
+    share the work.
     """
     from cem_jax.jobs.engines import check_engine, engine
     from cem_jax.store.objects import as_place
@@ -121,7 +135,7 @@ def make_job(job: "cem.Job", folder: str | Path, json: bool, **how: Any) -> None
         if result.problem:
             typer.echo(f"cem-jax: {head}{result.problem}", err=True)
         else:
-            spent = "found" if result.found else f"{result.rows[0]['seconds']} s"
+            spent = "made before" if result.found else f"{result.rows[0]['seconds']} s"
             typer.echo(f"{head}{spent}", err=json)
 
     results = cem.run_job(job, folder, each=tell, **how)
@@ -150,7 +164,10 @@ def _write_results(folder: "AnyPath", made: int) -> str:
     rows = cem.job_table(str(folder))
     write_table(rows, folder / TABLE)
     if made > _REPORTED:
-        return f"; {TABLE}; a report of so many maps is made by `cem-jax report`, of some of them"
+        return (
+            f"; {TABLE}. These are too many maps for a report; `cem-jax report` makes one of the "
+            "folders that you name"
+        )
     there = [folder / row["directory"] / "map.npz" for row in rows if not row["problem"]]
     cem.report(load_split(list(dict.fromkeys(there))), folder / REPORT)
     return f"; {TABLE}, {REPORT}"
@@ -190,7 +207,7 @@ def status(
     ] = False,
     json: Json = False,
 ) -> None:
-    """How far a job is: what is done, running and failed, and the time left."""
+    """Show how far a job is: what is done, running and failed, and the time left."""
     from cem_jax.jobs.status import as_text
 
     while True:

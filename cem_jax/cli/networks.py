@@ -22,12 +22,12 @@ def convert(
     model: Annotated[str, MODEL],
     out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.orbax.")],
     part: Annotated[
-        str | None, typer.Option(help="Key of the state dict, where the file holds several.")
+        str | None, typer.Option(help="Key of the state dict, if the file holds several.")
     ] = None,
     told: Annotated[list[str] | None, SET] = None,
     json: Json = False,
 ) -> None:
-    """A checkpoint in torch's layout as OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
+    """Convert a checkpoint of torch: OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
     name, arguments = check_name(model), parse_set(told or ())
     start_jax(context)
     show_files(cem.models.export(name, file, out, part, **arguments), json)
@@ -37,11 +37,13 @@ def convert(
 def models(
     details: Annotated[
         bool,
-        typer.Option("--details", help="Also parameters, paddings, global operations, licences."),
+        typer.Option(
+            "--details", help="Also list parameters, paddings, global operations and licences."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """The networks by name: task, scale, receptive radius, weights."""
+    """List the networks by name, with task, scale, receptive radius and weights."""
     found = [cem.models.describe(name) for name in cem.models.names()]
     rows = []
     for one in found:

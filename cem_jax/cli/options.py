@@ -62,7 +62,9 @@ def check_name(name: str) -> str:
 
 
 SET = typer.Option(
-    "--set", help="What the weights do not tell, KEY=VALUE; see `cem-jax models --json`."
+    "--set",
+    help="What the weights do not show about the network, KEY=VALUE; see `cem-jax models --json`. "
+    "May be repeated.",
 )
 FACTS = ("scale", "receptive_radius", "size_multiple")
 """What `--set` tells of a network that `--module` makes."""
@@ -99,7 +101,7 @@ def _given(text: str) -> str:
 
 
 SCENE_SET = typer.Option(
-    "--scene", help="What a scene of the task is told, KEY=VALUE; see docs/scenes.md."
+    "--scene", help="An argument of the task, KEY=VALUE; see docs/scenes.md. May be repeated."
 )
 
 

@@ -20,11 +20,12 @@ def look(
     image: Annotated[Path, typer.Argument(help="The clean photograph.")],
     out: Annotated[Path, PICTURE] = Path("look.png"),
     degraded: Annotated[
-        Path | None, typer.Option(help="Its degraded version, for the region that lost most.")
+        Path | None,
+        typer.Option(help="Its degraded version, to find the region that lost most."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """A photograph with a grid of its pixels, and the regions that --roi can name."""
+    """Draw a photograph with a grid of its pixels and the regions that --roi can name."""
     clean = cem.open_image(image)
     start_jax(context)
     from cem_jax.scene.regions import suggestions

@@ -20,12 +20,13 @@ def table(
         str | None,
         typer.Option(
             "--out",
-            help="The file, .csv or .parquet; else OUT/table.csv, and with pyarrow .parquet.",
+            help="The file, .csv or .parquet; by default OUT/table.csv, and OUT/table.parquet if "
+            "pyarrow is installed.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """The maps of a job as a table, a row for each."""
+    """Write the maps of a job as a table with a row for each map and outcome."""
     from cem_jax.store.objects import as_place
 
     rows = cem.job_table(out)
@@ -43,10 +44,10 @@ def gather(
     out: Results,
     store: Annotated[str, typer.Argument(help="The Zarr store to write: a new folder.")],
     outcome: Annotated[
-        str | None, typer.Option(help="Which of several outcomes; else the first.")
+        str | None, typer.Option(help="Which of several outcomes; by default the first.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """The maps of a job as one array store, for xarray: network, scene, region, row, column."""
+    """Write the maps of a job as one Zarr store: network, scene, region, row, column."""
     number = cem.gather(out, store, outcome)
     show([{"written": store, "maps": number}], f"{number} maps. Written: {store}", json)

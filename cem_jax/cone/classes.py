@@ -136,7 +136,7 @@ class Choice:
         reach: of `footprints`.
         exact: multiply-adds of both cones intersected, float64 [positions].
         dense: whether all of the region's backward cone is to be computed.
-        note: what was decided, in words.
+        note: what was decided, in words: the method, a colon, and why.
     """
 
     groups: list[Integer[np.ndarray, "..."]]
@@ -178,15 +178,19 @@ def choose(
     spent = sum(len(g) * costs.cost(costs.sizes[g].max(axis=0)) for g in groups)
     most = Costs(graph, everything(graph), region)
     gain = count * most.cost(most.sizes[0]) / spent
-    note = f"cone: {len(groups)} programs for {count} blocks, gain {gain:.3g}"
+    several = "s" * (len(groups) != 1)
+    programs = f"{len(groups)} program{several} for {count} block{'s' * (count != 1)}"
+    why = ""
     for what, names in (
         ("everything may change behind", spreading(graph, reach)),
-        ("not understood in this JAX:", misunderstood(graph)),
+        ("operations that are not understood in this JAX:", misunderstood(graph)),
     ):
-        note += f"; {what} {', '.join(dict.fromkeys(names))}" * bool(names)
+        why += f"; {what} {', '.join(dict.fromkeys(names))}" * bool(names)
     if gain >= least:
+        verb = "save" if several else "saves"
+        note = f"cone: {programs} {verb} a factor of {gain:.3g}{why}"
         return Choice(groups, reach, exact, False, note)
-    note = f"dense, windows would gain a factor of {gain:.3g} only; as a {note}"
+    note = f"dense: causal cones would save a factor of only {gain:.3g}, by {programs}{why}"
     return Choice([np.arange(count)], reach, exact, True, note)
 
 

@@ -115,10 +115,9 @@ def two_windows(
     )
     whole, each = of_whole(graph), np.array([program.multiply_adds for program in found])
     work = MultiplyAdds(whole, whole, each[program_of], each[program_of])
-    share = 100 * float(work.programs.mean()) / max(whole, 1.0)
     note = (
-        f"two windows, {margin} pixels around block and region: {share:.3g} % of the network in "
-        "the mean, not exact"
+        f"two windows: they reach {margin} pixels beyond block and region, and outcomes are close, "
+        "but not exact"
     )
     return ConePlan(
         shape, tuple(int(n) for n in roi), block, origins, program_of, tuple(offsets), False, note,  # type: ignore[arg-type]

@@ -13,8 +13,10 @@ from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.extremes import Extremes, extreme_draws
 from cem_jax.outcome import tolerance, unit
 from cem_jax.plans.corrected import Corrected
+from cem_jax.plans.plan import Plan
 from cem_jax.scene.image import to_bytes
 from cem_jax.sweep.facts import difference_from_original
+from cem_jax.sweep.layout import Layout
 
 _EXTREME_BYTES = 2**24
 """Room for the regions that a map keeps."""
@@ -34,10 +36,9 @@ def estimated_maps(
     """
     scene, grid = request.scene, request.grid
     values, inside = drawn.values[number], request.inside(roi)
-    shared = f"; {len(drawn.values)} regions in one sweep" if len(drawn.values) > 1 else ""
     provenance = request.configuration((roi,)) | {
         "scene_name": scene.name,
-        "computed": sweep.layout.note + shared,
+        "computed": _computed(request.plan, sweep.layout, len(drawn.values)),
         "evaluations": int(np.isfinite(values[..., 0]).sum()),
         "calls": sweep.chunk.calls,
         "evaluated": sweep.chunk.evaluated,
@@ -83,6 +84,20 @@ def estimated_maps(
             unit=unit(score),
         )
     return maps
+
+
+def _computed(plan: Plan, layout: Layout, regions: int) -> str:
+    """What was computed for an intervention, and what could lessen it, in sentences."""
+    text = layout.note
+    if isinstance(plan, Corrected):
+        if not text.startswith("two windows"):
+            text += " Two windows would save too little, so all draws are exact."
+    elif layout.dense and layout.reach.any() and layout.network.receptive_radius is None:
+        text += (
+            " If the network sees the whole image, the sampling plan cem.Corrected may compute "
+            "less."
+        )
+    return text + (f" {regions} regions share this sweep." if regions > 1 else "")
 
 
 def _corrections(plan: Corrected, values: np.ndarray) -> dict[str, float | int]:

@@ -137,7 +137,7 @@ class Interactions:
 class JointEffect(NamedTuple):
     """What replacing several blocks at once does, against the sum of what each does.
 
-    Args:
+    Attributes:
         joint: Q(none) - Q(do all).
         summed: the sum of the members' own effects.
         interaction: summed - joint, from the same draws: positive where replacing all takes less

@@ -244,7 +244,7 @@ class MediatedSweep:
     def note(self) -> str:
         """What is computed, in words."""
         names = {TOTAL: "total", DIRECT: "direct", PURE: "pure indirect"}
-        return "; ".join(
+        return " ".join(
             f"{' and '.join(names[k] for k in part.columns)}: {part.sweep.layout.note}"
             for part in (self.main, *self.others)
         )

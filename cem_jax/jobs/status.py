@@ -200,7 +200,7 @@ def as_text(found: JobStatus) -> str:
     parts += [f"{n} {state}" for state in states if (n := found.count(state))]
     head = ", ".join(parts)
     if found.rate:
-        head += f"; {found.rate:.3g} evaluations/s"
+        head += f"; {found.rate:.3g} interventions/s"
     if found.left == found.left and found.open:
         head += f", about {_time(found.left)} left"
     lines = [head]

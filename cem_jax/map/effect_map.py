@@ -180,8 +180,8 @@ class EffectMap:
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """Intervals that hold the true effect with the given confidence, each block by itself.
 
-        They are t intervals; docs/plans.md says how often they hold the truth. Infinite where there
-        is no standard error; NaN inside the region, and for `selected` blocks.
+        They are t intervals; docs/plans-measured.md says how often they hold the truth. Infinite
+        where there is no standard error; NaN inside the region, and for `selected` blocks.
 
         Args:
             confidence: between 0 and 1.

@@ -47,11 +47,11 @@ class OnHost:
         """
         measured = self.spent[1:] or self.spent
         if not measured:
-            return "every intervention restores a whole image, and none was timed yet"
+            return "every intervention restores a whole image, but none was timed yet"
         images, seconds = (sum(column) for column in zip(*measured, strict=True))
         return (
-            "every intervention restores a whole image, "
-            f"{seconds / images:.2g} s each, measured on {images}"
+            f"every intervention restores a whole image, which took {seconds / images:.2g} s on "
+            f"average over {images} image{'s' * (images != 1)}"
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -159,7 +159,7 @@ class _Model:
                 jax.eval_shape(self, self.graph.params, image)
         if self.reasons:
             return (
-                "onnxruntime on the host, without gradients, cones and JAX's devices: "
-                f"{self.reasons[0]} has no counterpart in JAX; {self.host.pace}"
+                "onnxruntime runs on the host, without gradients, causal cones and JAX's devices, "
+                f"because {self.reasons[0]}; {self.host.pace}"
             )
-        return "a function of JAX, from an ONNX file"
+        return "JAX runs the operations of the ONNX file"

@@ -143,12 +143,14 @@ class _Function:
             reasons = list(dict.fromkeys(self.reasons.values()))
         if reasons:
             return (
-                f"torch on the host, without gradients, cones and JAX's devices: {reasons[0]} has "
-                f"no counterpart in JAX; {self._on_host.pace}"
+                "torch runs on the host, without gradients, causal cones and JAX's devices, "
+                f"because {reasons[0]}; {self._on_host.pace}"
             )
-        text = "a function of JAX, from torch.export"
+        text = "JAX runs what torch.export exported"
         if any(p is not None and p.has_open_order for p in self.programs.values()):
-            text += "; torch.sort leaves the order of equal elements open, here they keep theirs"
+            text += (
+                "; torch.sort leaves the order of equal elements open, and here they keep theirs"
+            )
         return text
 
     def _probe(self) -> None:

@@ -31,7 +31,7 @@ class Adaptive(Drawn):
     effects at the tolerance. A block is looked at after 2, 4, 8 .. `most` draws, in small maps
     later at first. Aim: **the expected share of wrong decisions among a map's blocks is at most
     1 - confidence**, as long as no effect hangs on fewer than the share `rare` of the patches.
-    What was measured, the worst outcomes among it, stands in docs/plans.md.
+    What was measured, the worst outcomes among it, stands in docs/plans-measured.md.
 
     - Half of 1 - confidence is shared out evenly over the looks, for t intervals.
     - The other half is for what no draw of a block has shown. Every interval is widened by the

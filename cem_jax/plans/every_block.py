@@ -70,7 +70,8 @@ class Quadrature(EveryBlock):
 
     The patches are weighted k-medoids of the pool in eight principal components. Nothing is drawn
     but a task's own noise, so the error of an effect is a bias and no chance: it has no standard
-    error (NaN). docs/plans.md has its measured size. `Stratified` is the unbiased relative.
+    error (NaN). docs/plans-measured.md has its measured size. `Stratified` is the unbiased
+    relative.
 
     Args:
         n: patches.

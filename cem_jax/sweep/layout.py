@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32, Int
 from cem_jax import cone as cones
 from cem_jax.grid import ROI, Crop, Grid
 from cem_jax.network.network import Apply, Network
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.outcome import Outcome
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep import kept
@@ -262,21 +263,25 @@ class Layout:
 
     @property
     def note(self) -> str:
-        """What is computed for an intervention, and what could lessen it, in words."""
+        """What is computed for an intervention, and what could lessen it, in sentences.
+
+        They begin with the method and a colon.
+        """
         if not self.reach.any():
-            return "no block outside the region can reach it: nothing is computed"
+            return "nothing: no block outside the region can reach it, so nothing is computed."
+        method, _, why = self.plan.note.partition(": ")
         if self.dense:
             share = _percent(self.work.crop, self.work.dense)
             return (
-                f"dense: every intervention computes {share} on {self._where}; {self._advice} "
-                f"({self.plan.note})"
+                f"dense: every intervention computes {share} on {self._where}, because {why}."
+                f"{self._advice}"
             )
         each = self.work.programs[self.plan.program_of >= 0]
         share = _percent(float(each.mean()), self.work.dense)
         most = _percent(float(each.max()), self.work.dense)
         return (
-            f"cone: an intervention computes {share} on {self._where} in the mean, {most} at most "
-            f"({self.plan.note})"
+            f"{method}: on average an intervention computes {share} on {self._where}, and at most "
+            f"{most}; {why}."
         )
 
     @property
@@ -289,9 +294,11 @@ class Layout:
 
     @property
     def _advice(self) -> str:
-        if self.network.receptive_radius is None:
-            return "if the network is local, declaring its receptive_radius lessens that"
-        return "a larger image, or a smaller region, would gain more from the network's locality"
+        if self.network.receptive_radius is not None:
+            return " For a smaller region, or in a larger image, causal cones save more."
+        if has_known_facts(self.network):  # which say that it sees the whole image
+            return ""
+        return " If the network is local, declare its receptive_radius to compute less."
 
 
 def _percent(work: float, whole: float) -> str:

@@ -147,6 +147,6 @@ def _network(network: Any) -> str:
         "scale": network.scale,
         "receptive radius": "any pixel may reach any other" if radius is None else f"{radius} px",
         "channels": "unknown" if network.channels is None else network.channels,
-        **({"runs as": network.note} if network.note else {}),
+        **({"how it runs": network.note} if network.note else {}),
     }
     return _table(network.name, facts)

@@ -40,7 +40,7 @@ def test_regions_share_a_sweep_where_all_pixels_depend_on_all(scene, plan):
     found = cem.region_maps(network, scene, ROIS, plan=plan, progress=False)
     for one, alone in zip(found, each(network, scene, plan=plan), strict=True):
         assert one.roi == alone.roi and one.provenance["roi"] == alone.provenance["roi"]
-        assert one.provenance["computed"].endswith("3 regions in one sweep")
+        assert one.provenance["computed"].endswith(" 3 regions share this sweep.")
         assert one.provenance["evaluations"] == alone.provenance["evaluations"]
         np.testing.assert_array_equal(one.samples, alone.samples)
         np.testing.assert_array_equal(one.inside_roi, alone.inside_roi)
@@ -78,7 +78,7 @@ def test_a_declared_radius_keeps_regions_apart(clean):
     )  # fmt: skip
     rois = (cem.ROI(0, 0, 16, 16), cem.ROI(96, 96, 16, 16))
     for one in cem.region_maps(hidden, scene, rois, plan=cem.Fixed(2), progress=False):
-        assert "regions in one sweep" not in one.provenance["computed"]
+        assert "regions share this sweep" not in one.provenance["computed"]
 
 
 def test_super_resolution_computes_the_part_that_holds_all_regions(clean):
@@ -87,7 +87,7 @@ def test_super_resolution_computes_the_part_that_holds_all_regions(clean):
     rois = (cem.ROI(8, 8, 8, 8), cem.ROI(12, 28, 16, 8))
     found = cem.region_maps(network, scene, rois, plan=cem.Fixed(1), progress=False)
     for one, alone in zip(found, each(network, scene, rois, plan=cem.Fixed(1)), strict=True):
-        assert one.provenance["computed"].endswith("2 regions in one sweep")
+        assert one.provenance["computed"].endswith(" 2 regions share this sweep.")
         np.testing.assert_allclose(one.values, alone.values, atol=1e-4)
 
 

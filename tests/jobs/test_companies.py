@@ -46,7 +46,7 @@ def test_regions_share_a_sweep_where_the_network_sees_the_whole_image(job, tmp_p
     assert [one.problem for one in results] == [""] * 3
     for one in job.maps:
         found = load(tmp_path, one)
-        assert "3 regions in one sweep" in found.provenance["computed"]
+        assert "3 regions share this sweep" in found.provenance["computed"]
         if one != job.maps[1]:
             continue
         alone = cem.causal_effect_map(
@@ -60,7 +60,9 @@ def test_regions_share_a_sweep_where_the_network_sees_the_whole_image(job, tmp_p
 def test_regions_of_a_local_network_are_swept_one_by_one(job, local, tmp_path):
     job = dataclasses.replace(job, networks={"whole": lambda: local})
     cem.run_job(job, tmp_path, progress=False)
-    assert all("in one sweep" not in load(tmp_path, one).provenance["computed"] for one in job.maps)
+    assert all(
+        "share this sweep" not in load(tmp_path, one).provenance["computed"] for one in job.maps
+    )
 
 
 def test_an_end_between_two_maps_of_a_sweep_loses_nothing(job, tmp_path, monkeypatch):

@@ -178,7 +178,7 @@ def test_those_who_follow_a_sweep_on_the_host_are_told_why_it_is_slow_and_how_sl
     for words in (states[-1].words, network.note):
         assert "linalg_qr has no counterpart in JAX" in words
         seconds, images = re.search(
-            r"a whole image, (\S+) s each, measured on (\d+)", words
+            r"a whole image, which took (\S+) s on average over (\d+) images", words
         ).groups()
         assert 0.05 <= float(seconds) < 5 and int(images) >= 3
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .program import SEED, ExportedModule, NotNative, Ref, Step
+from .program import SEED, ExportedModule, NotNative, Ref, Step, without_counterpart
 from .table import TABLE
 
 _WHOLE = (
@@ -70,9 +70,7 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
             exported = exported.run_decompositions(table)
         except Exception as error:  # torch has as many as modules have reasons
             text = str(error).strip().split("\n")[0][:200]
-            raise NotNative(
-                f"what torch.export refuses ({type(error).__name__}: {text})"
-            ) from error
+            raise NotNative(f"torch.export refuses it ({type(error).__name__}: {text})") from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             return _Reader(torch, exported).program(str(dtype).removeprefix("torch."))
@@ -128,10 +126,10 @@ class _Reader:
             if spec.kind.name == "USER_OUTPUT"
         ]
         if len(wanted) != 1 or image is None:
-            raise NotNative(f"it has {len(wanted)} results; expected one image")
+            raise NotNative(f"it has {len(wanted)} results where one image is expected")
         result = self.ref(wanted[0]) if self.is_tensor(wanted[0]) else wanted[0]
         if not isinstance(result, Ref):
-            raise NotNative(f"it returned a {type(result).__name__}; expected one tensor")
+            raise NotNative(f"it returns a {type(result).__name__} where one tensor is expected")
         return ExportedModule(
             tuple(self.live(result.number)), image.number, self.params, self.constants,
             result.number, dtype,
@@ -148,7 +146,7 @@ class _Reader:
         self.params = {n: key for n, key in self.params.items() if n in needed}
         missing = sorted({step.name for step in kept} - set(TABLE) - {"getitem"})
         if missing:
-            raise NotNative(", ".join(f"aten.{name}" for name in missing))
+            raise without_counterpart([f"aten.{name}" for name in missing])
         return kept[::-1]
 
     def is_tensor(self, value: Any) -> bool:
@@ -185,7 +183,7 @@ class _Reader:
                 return list(found) if isinstance(found, list | tuple) else [found]
             else:
                 env[node] = self.call(node, env)
-        raise NotNative("a graph without a result")
+        raise NotNative("torch.export made a graph without a result")
 
     def mapped(self, value: Any, env: dict[Any, Any]) -> Any:
         if isinstance(value, dict):
@@ -200,7 +198,7 @@ class _Reader:
         inner = [k for k, value in enumerate(args) if isinstance(value, self.torch.fx.GraphModule)]
         if inner:  # a context such as torch.no_grad() around a part of the network
             if not str(target).startswith("wrap_with"):
-                raise NotNative(f"torch's {target}")
+                raise without_counterpart([f"torch's {target}"])
             return self.graph(args[inner[0]], args[inner[0] + 1 :])
         if getattr(target, "__name__", "") == "getitem":
             if not isinstance(args[0], Ref):

@@ -15,7 +15,7 @@ import numpy as np
 
 from .layout import Laid
 from .onnx_operations import KNOWN_ONLY, OPERATIONS
-from .program import NotNative
+from .program import NotNative, without_counterpart
 
 _SETTINGS = ("Clip", "Pad", "Resize")
 """Operations whose further inputs are no weights."""
@@ -58,17 +58,20 @@ def read(path: Path) -> OnnxGraph:
         import onnx  # pyright: ignore[reportMissingImports]
         from onnx import numpy_helper  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise NotNative("the package onnx, which reads the file, is not installed and") from error
+        raise NotNative("the package onnx, which reads the file, is not installed") from error
     model = onnx.load(str(path))
     graph = model.graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     inputs = [value.name for value in graph.input if value.name not in arrays]
     opsets = {own.domain: own.version for own in model.opset_import}
     if opsets.get("", 0) < _OLDEST:
-        raise NotNative(f"ONNX's operators of version {opsets.get('', 0)}, before {_OLDEST},")
+        raise NotNative(
+            f"the file has ONNX's operators of version {opsets.get('', 0)}, and JAX has "
+            f"counterparts from version {_OLDEST} on"
+        )
     missing = sorted({node.op_type for node in graph.node} - set(OPERATIONS) - KNOWN_ONLY)
     if missing:
-        raise NotNative(", ".join(f"ONNX's {name}" for name in missing))
+        raise without_counterpart([f"ONNX's {name}" for name in missing])
     settings = {name for node in graph.node if node.op_type in _SETTINGS for name in node.input[1:]}
     params = {
         key: value
@@ -106,7 +109,7 @@ def run(graph: OnnxGraph, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
         values.update(zip(node.output, results, strict=False))
     y = values[graph.output]
     if not isinstance(y, Laid) or y.ndim != 4:
-        raise NotNative("a result that is no image, which")
+        raise NotNative("its result is no image")
     return y.arranged((0, 2, 3, 1)).astype(x.dtype)
 
 
@@ -116,12 +119,14 @@ def _applied(node: Any, own: Sequence[Any], version: int) -> Sequence[Any]:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     attributes["version"] = version
     if node.op_type not in OPERATIONS:
-        raise NotNative(f"ONNX's {node.op_type} of an image")
+        raise without_counterpart([f"ONNX's {node.op_type} of an image"])
     try:
         result = OPERATIONS[node.op_type](attributes, *own)
     except Exception as error:  # whatever an operation raises on arguments that it cannot take
         text = " ".join(str(error).split())[:200]
-        raise NotNative(f"ONNX's {node.op_type} ({type(error).__name__}: {text})") from error
+        raise NotNative(
+            f"JAX does not compute ONNX's {node.op_type} ({type(error).__name__}: {text})"
+        ) from error
     return result if isinstance(result, tuple) else (result,)
 
 

@@ -1,7 +1,7 @@
 """A network of torch as a list of operations, without torch."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,17 @@ SEED = 0
 
 
 class NotNative(Exception):
-    """A network cannot become a function of JAX; the message says which operation or rule."""
+    """A network cannot become a function of JAX; the message is a clause that says why."""
+
+
+def without_counterpart(names: Sequence[str]) -> NotNative:
+    """The error for operations that are not in a table.
+
+    Args:
+        names: of the operations, at least one.
+    """
+    verb = "has" if len(names) == 1 else "have"
+    return NotNative(f"{', '.join(names)} {verb} no counterpart in JAX")
 
 
 @dataclasses.dataclass(frozen=True)

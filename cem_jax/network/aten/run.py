@@ -53,7 +53,9 @@ def run(program: ExportedModule, params: Mapping[str, Any], x: jax.Array) -> jax
                 result = TABLE[step.name](*args, **options)
         except Exception as error:  # whatever an operation raises on arguments that it cannot take
             text = " ".join(str(error).split())[:200]
-            raise NotNative(f"aten.{step.name} ({type(error).__name__}: {text})") from error
+            raise NotNative(
+                f"JAX does not compute aten.{step.name} ({type(error).__name__}: {text})"
+            ) from error
         values[step.result] = _checked(step, result, typed)
     y = values[program.output].arranged((0, 2, 3, 1))
     return y.astype(x.dtype)
@@ -64,7 +66,7 @@ def _checked(step: Step, result: Any, typed: Any) -> Any:
         return result  # of several values, or of as many as the image decides
     if not isinstance(result, Laid) or result.shape != step.shape:
         found = result.shape if isinstance(result, Laid) else type(result).__name__
-        raise NotNative(f"aten.{step.name} (it gave {found}; torch has {step.shape})")
+        raise NotNative(f"JAX gives {found} for aten.{step.name} where torch gives {step.shape}")
     dtype = typed(step.dtype)
     return result if result.dtype == dtype else result.like(result.array.astype(dtype))
 
