@@ -10,7 +10,8 @@ operations behind which everything may change. `--write` puts it into a page, be
 of published sizes, as a function of JAX and with torch called on the host, in turn in one run: at
 blocks from all over the map, the second and third time, so that compiling is not counted. Restored
 images have 256 x 256 pixels, regions 32 x 32, blocks 8 x 8; on the host blocks are 64 x 64, since
-it restores the whole image for every intervention, whatever the block.
+it restores the whole image for every intervention, whatever the block. *cone* is what an
+intervention needs of a forward's multiply-adds.
 """
 
 import argparse
@@ -169,30 +170,35 @@ def on_host(network: Network, scale: int) -> Network:
     return wrap(lambda params, x: reference(None, x), params=0, scale=scale, name="host")
 
 
-def _ready(network: Network, scale: int, block: int, count: int, draws: int) -> Callable[[], Any]:
-    """Interventions at so many blocks from all over the map, `draws` at each, ready to be made."""
+def _ready(
+    network: Network, scale: int, block: int, count: int, draws: int
+) -> tuple[Callable[[], Any], float]:
+    """Interventions at so many blocks from all over the map, `draws` at each, ready to be made.
+
+    Also what one needs of a forward's multiply-adds.
+    """
     clean = cem.example_image("facade")[:_SIDE, :_SIDE]
     scene = cem.Scene.super_resolution(clean, scale) if scale > 1 else cem.Scene.denoising(clean)
     roi = cem.ROI(_SIDE // 2 - 16, _SIDE // 2 - 16, 32, 32)
     subject = rates.Subject.make(network, scene, roi, block)
     cells = rates.spread(subject.reaching, count)
-    return functools.partial(subject.run, cells, draws)
+    return functools.partial(subject.run, cells, draws), subject.exact[cells].mean() / subject.whole
 
 
 def speed(names: list[str], blocks: int, draws: int) -> None:
     """The table of published sizes."""
-    print("| network | native | host | native / host |", "| --- | --- | --- | --- |", sep="\n")
+    print("| network | cone | native | host | native / host |", "| --- " * 5 + "|", sep="\n")
     for name in names:
         scale = PUBLISHED[name][3]
         network = cem.wrap_torch(Shown(published(name)), scale=scale, name=name)
-        calls = {
-            "native": _ready(network, scale, 8, blocks, draws),
-            "host": _ready(on_host(network, scale), scale, 64, _ON_HOST, 1),
-        }
+        native, share = _ready(network, scale, 8, blocks, draws)
+        host, _ = _ready(on_host(network, scale), scale, 64, _ON_HOST, 1)
+        calls = {"native": native, "host": host}
         rates.interleaved(calls, 1)  # compiles
         least = rates.interleaved(calls, 2)
-        native, host = blocks * draws / least["native"], _ON_HOST / least["host"]
-        print(f"| {name} | {native:.2f}/s | {host:.2f}/s | {native / host:.1f} |", flush=True)
+        rate, other = blocks * draws / least["native"], _ON_HOST / least["host"]
+        times = f"{rate:.2f}/s | {other:.2f}/s | {rate / other:.1f}"
+        print(f"| {name} | {share:.3f} | {times} |", flush=True)
         jax.clear_caches()
 
 
