@@ -268,7 +268,7 @@ def test_what_is_no_option_is_named(option):
 
 @pytest.mark.parametrize(("many", "message"), [(0, "at least one"), (25, "expected 1 to 24")])
 def test_a_figure_holds_so_many_maps(many, message):
-    with pytest.raises(ValueError, match=rf"maps=.*{message}"):
+    with pytest.raises(ValueError, match=rf"maps.*{message}"):
         cem.plot_teaser([of_size(64, 64, cem.ROI(24, 24, 16, 16))] * many)
 
 
