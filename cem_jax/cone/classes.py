@@ -145,6 +145,11 @@ class Choice:
     dense: bool
     note: str
 
+    def without_windows(self, note: str) -> "Choice":
+        """All of the backward cone, for another reason, in words."""
+        group = [np.arange(len(self.exact))]
+        return dataclasses.replace(self, groups=group, dense=True, note=f"dense: {note}")
+
 
 def choose(
     graph: Graph,
@@ -190,8 +195,8 @@ def choose(
         verb = "save" if several else "saves"
         note = f"cone: {programs} {verb} a factor of {gain:.3g}{why}"
         return Choice(groups, reach, exact, False, note)
-    note = f"dense: causal cones would save a factor of only {gain:.3g}, by {programs}{why}"
-    return Choice([np.arange(count)], reach, exact, True, note)
+    note = f"causal cones would save a factor of only {gain:.3g}, by {programs}{why}"
+    return Choice(groups, reach, exact, False, "").without_windows(note)
 
 
 def everything(graph: Graph) -> list[Boxes | None]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -184,6 +185,7 @@ def plan(
     class_cost: float | None = None,
     least: float = LEAST_GAIN,
     speed: float = 1.0,
+    memory: float = math.inf,
 ) -> ConePlan:
     """Plans the evaluation of interventions on blocks.
 
@@ -201,6 +203,8 @@ def plan(
         least: cost of the region's backward cone over that of the windows below which windows are
             not worth their copies: then all of the backward cone is computed.
         speed: of the devices, as many times a CPU's: the faster they are, the fewer programs.
+        memory: bytes that baseline arrays may take; where windows would need more, all of the
+            backward cone is computed.
 
     Raises:
         ValueError: a shape, the region or the block does not fit; the message says which.
@@ -229,11 +233,19 @@ def plan(
         _spread(chosen.exact, near, len(origins), 0.0),
         np.zeros(len(origins)),
     )
-    if chosen.dense:
+    found = None
+    if not chosen.dense:
+        found = programs(graph, box, chosen.groups, blocks[near], chosen.reach, region)
+        if found.bytes(graph) > memory:
+            wanted, have = (f"{size / 2**30:.3g} GiB" for size in (found.bytes(graph), memory))
+            chosen = chosen.without_windows(
+                f"causal cones would keep {wanted} of the network's values, and {have} are free "
+                "for them"
+            )
+    if found is None or chosen.dense:
         graph = trace(call, params, shape, jnp.float32, loops=False)
         region = needs(graph, box)
-    reach = everything(graph) if chosen.dense else chosen.reach
-    found = programs(graph, box, chosen.groups, blocks[near], reach, region)
+        found = programs(graph, box, chosen.groups, blocks[near], everything(graph), region)
     each = np.asarray([program.multiply_adds for program in found.all])
     offsets = [np.zeros(0, np.int32)] * len(origins)
     for position, row in zip(near.tolist(), found.offsets, strict=True):

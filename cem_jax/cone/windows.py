@@ -259,6 +259,13 @@ class Programs:
     offsets: tuple[Int32[np.ndarray, "..."], ...]
     extents: dict[Key, Boxes]
 
+    def bytes(self, graph: Graph) -> int:
+        """What the baseline arrays take."""
+        return sum(
+            int(box.count()[0]) * graph.dtypes[number].itemsize
+            for (number, _), box in self.extents.items()
+        )
+
 
 def programs(
     graph: Graph,

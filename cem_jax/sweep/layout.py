@@ -23,6 +23,7 @@ from cem_jax.scene.scene import Scene
 from cem_jax.sweep import kept
 from cem_jax.sweep.dense import DenseProgram
 from cem_jax.sweep.facts import check_output, named_errors
+from cem_jax.sweep.programs import room
 from cem_jax.sweep.score import Score
 
 _ACCELERATOR = 64.0
@@ -32,11 +33,15 @@ _RESTRICTED = 0.8
 """Share of a network's work below which the region's own part of it gets a program of its own."""
 
 
+_KEPT = 2 / 3
+"""Share of the room on a device that baseline arrays may take: making them takes twice as much."""
+
+
 @functools.lru_cache(maxsize=16)
 def _plan(
     apply: Apply, tree: Any, leaves: tuple[Any, ...], shape: tuple[int, ...],
     roi: tuple[int, int, int, int], block: int, origins: bytes, draws: tuple[int, int],
-    speed: float,
+    speed: float, memory: float,
 ) -> tuple[cones.ConePlan, str | None]:  # fmt: skip
     """Cones planned once for all images, parameters and, where crops agree, regions.
 
@@ -49,10 +54,11 @@ def _plan(
 
     def made() -> cones.ConePlan:
         return cones.plan(
-            function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed
-        )
+            function, shape, roi, block, origins=places, params=params, draws=draws, speed=speed,
+            memory=memory,
+        )  # fmt: skip
 
-    parts = ("plan", shape, roi, block, origins, draws, speed)
+    parts = ("plan", shape, roi, block, origins, draws, speed, memory)
     return found_or_made(apply, params, shape, places, parts, made)
 
 
@@ -202,7 +208,7 @@ class Layout:
             plan, name = _plan(
                 network.apply, tree, like, shape, (inner.y, inner.x, inner.height, inner.width),
                 grid.block + 2 * margin, origins.astype(np.int64).tobytes(), draws,
-                _ACCELERATOR if mixed else 1.0,
+                _ACCELERATOR if mixed else 1.0, _KEPT * room(jax.local_devices()[0], 1),
             )  # fmt: skip
         reach = np.zeros(grid.shape, bool)
         reach.flat[place] = plan.program_of >= 0

@@ -1,5 +1,7 @@
 """What the analysis says of a function: radius, reach, work, and where nothing is gained."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -180,6 +182,22 @@ def test_windows_around_a_global_operation_are_exact_too():
     found, patches = plan.prepare(X), RNG.random((2, 4, 4, 4), np.float32)
     expected = dense(attended, X, ROI, (36, 40), patches)
     np.testing.assert_allclose(found.evaluate((36, 40), patches), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_windows_that_leave_no_memory_are_not_used():
+    free = cones.plan(local, X.shape, ROI, 4, origins=[(8, 16), (24, 28)])
+    arrays = free.code.baseline.run([], list(free.constants), X)[0]
+    taken = sum(one.nbytes for one in arrays)
+    fits, not_ = (
+        cones.plan(local, X.shape, ROI, 4, origins=[(8, 16), (24, 28)], memory=bytes_)
+        for bytes_ in (taken, taken - 1)
+    )
+    assert not free.dense and not fits.dense and not_.dense
+    assert re.match(r"dense: causal cones would keep .* GiB of the network's values", not_.note)
+    patches = RNG.random((2, 4, 4, 4), np.float32)
+    expected = dense(local, X, ROI, (24, 28), patches)
+    found = not_.prepare(X).evaluate((24, 28), patches)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_block_out_of_reach_returns_the_baseline_itself():
