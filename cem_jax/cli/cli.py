@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -80,14 +80,18 @@ def start(
     context.obj = cache
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], interrupted: Callable[[], bool] = lambda: False) -> int:
     """Runs a command and tells on one line what is wrong.
 
     Args:
         arguments: what stands behind the command's name; nothing asks for help.
+        interrupted: whether Ctrl-C came; then that is what is wrong, whatever became of it.
 
     Returns:
         The exit status.
+
+    Raises:
+        KeyboardInterrupt: it came.
     """
     os.environ["MPLBACKEND"] = "Agg"  # pictures go into files
     try:
@@ -97,7 +101,9 @@ def run(arguments: Sequence[str]) -> int:
         problem = shortened(visible(error.format_message()), 600)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError, ImportError, ArithmeticError) as error:
+        if interrupted():  # libraries make errors of their own of it
+            raise KeyboardInterrupt from error
         problem = told(error)
     print(f"cem-jax: {problem}", file=sys.stderr)
     return 2

@@ -74,7 +74,7 @@ def main() -> NoReturn:
     try:
         from cem_jax.cli.cli import run
 
-        status = run(sys.argv[1:])
+        status = run(sys.argv[1:], lambda: _raised is not None)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _answer_interrupts_by(_leave)

@@ -60,6 +60,8 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     """
     path = as_place(path)
     try:
+        if isinstance(path, Path) and path.exists() and not (path.is_file() or path.is_fifo()):
+            raise ValueError("it is no file")
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{visible(str(path))}: cannot be read: {reason(error)}") from error
