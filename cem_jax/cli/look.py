@@ -11,7 +11,7 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.options import PICTURE, end_of_colours
 from cem_jax.cli.output import Json, show_files
-from cem_jax.cli.places import check_file, check_new_file, check_places
+from cem_jax.cli.places import check_file, check_folder, check_new_file, check_places
 
 if TYPE_CHECKING:
     from cem_jax.store.objects import AnyPath
@@ -173,6 +173,8 @@ def export(
 ) -> None:
     """A saved map in another format: docs/map-format.md."""
     check_file("", file)
+    if format is not Format.mat:
+        check_folder("--out", out.absolute().parent)
     effect_map = cem.EffectMap.load(file)
     from cem_jax.map.interchange import write_csv, write_netcdf, write_reference
 

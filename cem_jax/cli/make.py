@@ -47,7 +47,8 @@ def demo(
 
     start_jax(context)
     rows = run(out)
-    written = f"Written to {visible(str(out))}: report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/"
+    names = "report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/"
+    written = f"Written to {visible(str(out))}: {names}"
     show(rows, f"{cem.markdown_table(rows)}\n\n{written}", json)
 
 

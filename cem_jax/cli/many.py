@@ -14,7 +14,6 @@ from cem_jax.cli.options import parse_time
 from cem_jax.cli.output import Json, show
 from cem_jax.cli.places import check_file, check_folder, check_place
 from cem_jax.cli.start import start_jax, start_workers
-
 from cem_jax.plain_text import visible
 
 if TYPE_CHECKING:

@@ -57,7 +57,6 @@ class Joint:
         scene, grid = request.scene, request.grid
         height, width, _ = scene.degraded.shape
         check_output(request.network, scene, height, width)
-        request_score(request, roi).check(scene.degraded.shape[2], scene.scale)
         whole = Crop.make(height, width, roi, scene.scale, None, None)
         check_region(request.network, scene, roi, whole)
         key = jax.random.key(request.seed)
@@ -213,7 +212,7 @@ class Joint:
             return np.concatenate(found)[: len(images)]
 
         start = values(image[None])[0]
-        if not has_known_facts(network):
+        if np.isfinite(start) and not has_known_facts(network):
             beside = self._pasted(sets[0], np.zeros(2, int), image.shape[:2])
             both = values(np.concatenate([image[None], beside[: _TOGETHER - 1]]))
             check_alone(network, start[None], both[:1])

@@ -29,6 +29,7 @@ from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.scene import Scene
 from cem_jax.show import html
+from cem_jax.sweep.facts import check_output
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.sweep import Sweep
 
@@ -228,6 +229,7 @@ def trace_layers(
     cells = cells_of("blocks", request, roi, blocks)
     if layers is not None:
         layers = several("layers", [layers] if isinstance(layers, str) else layers, str, "names")
+    check_output(request.network, scene, *scene.degraded.shape[:2])
     names = _layers(request, layers)
     traced = traced_on(request.network, scene)
     whole, baseline, work = _changes(request, roi, request.network, cells, samples)

@@ -115,9 +115,7 @@ def test_a_network_of_one_channel_gets_the_photograph_in_grey(photographs, monke
     scene = cem.Scene.denoising(cem.to_grey(CLEAN), 25 / 255, name="photo")
     np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
     network = cem.load("DnCNN", "grey.safetensors")
-    whole = cem.causal_effect_map(
-        network, scene, found.roi, plan=cem.Fixed(2), progress=False
-    )
+    whole = cem.causal_effect_map(network, scene, found.roi, plan=cem.Fixed(2), progress=False)
     assert network.channels == scene.degraded.shape[2] == 1
     np.testing.assert_array_equal(found.values, whole.values)
     # One channel's PSNR by hand.

@@ -66,9 +66,7 @@ def few() -> cem.PatchPool:
 
 @pytest.fixture(scope="module")
 def found(network, scene, few) -> cem.EffectMap:
-    return cem.causal_effect_map(
-        network, scene, ROI, plan=cem.Fixed(4), pool=few, progress=False
-    )
+    return cem.causal_effect_map(network, scene, ROI, plan=cem.Fixed(4), pool=few, progress=False)
 
 
 QUESTIONS = {
@@ -362,5 +360,5 @@ def test_the_strongest_blocks_are_of_a_map(found):
 
 def test_scenes_of_a_reach_are_scenes(network):
     for value in (None, [], 3, ["DN"], "DN"):
-        with pytest.raises(ValueError, match="^scenes="):
+        with pytest.raises(ValueError, match=r"^scenes="):
             cem.reach_row(network, value)

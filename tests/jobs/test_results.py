@@ -144,7 +144,7 @@ def test_one_scene_has_no_interval():
         ({"numbers": ["size"]}, "^numbers="), ({"numbers": []}, "^numbers="),
         ({"numbers": "positive"}, "^numbers="), ({"numbers": 3}, "^numbers="),
         ({"table": []}, "^table=.*at least one"), ({"table": 3}, "^table="),
-        ({"table": [[1]]}, "^table="), ({"table": [{}]}, "^table: .*does not tell network, outcome"),
+        ({"table": [[1]]}, "^table="), ({"table": [{}]}, "^table: .*not tell network, outcome"),
         ({"table": "none.csv"}, r"^path='none\.csv' cannot be read"),
         *(({"table": [{**row("a", "s", 0, 5), key: None}]}, f"^table: .*does not tell {key}")
           for key in ("network", "scene", "y", "x", "height", "width", "outcome")),
