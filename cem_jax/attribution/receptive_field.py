@@ -114,7 +114,7 @@ def effective_receptive_field(
         raise ValueError(f"images={quoted(images)}: expected images, at least one")
     found = [_image(image) for image in images]
     shapes = {image.shape for image in found}
-    if len(shapes) != 1 or found[0].ndim != 3:
+    if len(shapes) != 1 or found[0].ndim != 3 or not found[0].size:
         raise ValueError(f"images have the shapes {sorted(shapes)}; expected one [h, w, c]")
     height, width = found[0].shape[:2]
     middle = (height // 2, width // 2)
