@@ -50,9 +50,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _come_again(vanished: object) -> None:
     """Somebody swallowed it, as callbacks of JAX in C++ do: it comes again, until it arrives."""
     if signal.getsignal(signal.SIGINT) is _interrupt:
-        again = threading.Timer(0.1, _thread.interrupt_main)
+        again = threading.Timer(0.1, _interrupt_unless_answered)
         again.daemon = True
         again.start()
+
+
+def _interrupt_unless_answered() -> None:
+    """Not where the command ends already: it may have vanished into a status."""
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        _thread.interrupt_main()
 
 
 def _tell_unraisable(ignored: "sys.UnraisableHookArgs") -> None:

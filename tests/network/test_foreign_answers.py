@@ -27,7 +27,7 @@ class OnHost(Native):
     """Is called by way of the host."""
 
     def forward(self, x):
-        return super().forward(x) + 0 * torch.linalg.qr(x)[0]
+        return super().forward(x) + 0 * torch.linalg.qr(x)[1]
 
 
 def made(network, clean, directory):
