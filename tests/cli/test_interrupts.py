@@ -41,6 +41,52 @@ def interrupted(where: str, part: str, words: tuple[str, ...], cwd) -> None:
     assert (done.returncode, done.stderr) == (130, LINE), done.stdout
 
 
+ENDING_SLOWLY = """
+import atexit, signal, sys, time
+from cem_jax.cli import cli, main
+
+@cli.app.command()
+def wait():
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(60)
+
+atexit.register(time.sleep, 1)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["cem-jax", "wait"]
+main.main()
+"""
+
+
+def test_a_process_that_ends_slowly_tells_its_interrupt_once():
+    """As where JAX has to be put away, or the machine is busy."""
+    command = [sys.executable, "-c", ENDING_SLOWLY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (130, LINE)
+
+
+CONVERTED = """
+import signal, sys, time
+from cem_jax.cli import cli, main
+
+@cli.app.command()
+def wait():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as error:  # as JAX does of what a function of the host raises
+        raise RuntimeError("INTERNAL: a callback failed") from error
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["cem-jax", "wait"]
+main.main()
+"""
+
+
+def test_an_interrupt_of_which_a_library_made_an_error_is_an_interrupt():
+    command = [sys.executable, "-c", CONVERTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (130, LINE)
+
+
 WRITTEN = {
     "report.html": ("report", "map.npz", "--out", "report.html"),
     "map.svg": ("plot", "map.npz", "--out", "map.svg"),

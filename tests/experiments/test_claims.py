@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recorded import TASKS, played_map, recorded_pool, whole_map
+from recorded import played_map, recorded_pool, whole_map
 from scipy.stats import ttest_1samp
 
 import cem_jax as cem
@@ -149,14 +149,14 @@ def test_blocks_are_chosen_again_where_both_halves_of_the_draws_call_them_harmfu
 
 def test_many_draws_choose_mostly_the_same_blocks_again():
     """On recorded outcomes; four draws choose others, and the presets that publish take many."""
-    again = {4: [], 32: [], 64: []}
-    for draws, shares in again.items():
-        for task in TASKS:
-            for seed in range(6):
-                found = played_map(cem.Fixed(draws), whole_map(task), recorded_pool(), seed)
-                shares.append(official.chosen_again(found))
-    few, many, most = (np.mean(shares) for shares in again.values())
-    assert few + 8 < many < most and most > 50
+    for task in ("SR", "DR"):  # of the recorded blocks of DN none harms
+        change, pool = whole_map(task), recorded_pool()
+        few, many, most = (
+            np.mean([official.chosen_again(played_map(cem.Fixed(draws), change, pool, seed))
+                     for seed in range(6)])
+            for draws in (4, 32, 64)
+        )  # fmt: skip
+        assert few + 15 < many < most and most > 70
     assert [PRESETS[name].chosen_draws for name in ("compact", "full")] == [32, 64]
 
 
