@@ -69,7 +69,7 @@ def test_other_parameters_or_pixels_are_refused(tmp_path, clean):
         return cem.wrap(lambda params, x: params["factor"] * curved(x), params=params, name="net")
 
     run(network(1.0), clean, tmp_path)
-    with pytest.raises(ValueError, match=r"holds another sweep: parameters was '\w+', is '\w+'$"):
+    with pytest.raises(ValueError, match=r"another sweep: parameters was '\w+', is '\w+' \("):
         run(network(0.5), clean, tmp_path)
     other = clean.copy()
     other[3, 4, 1] ^= 1
