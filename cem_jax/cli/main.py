@@ -90,5 +90,8 @@ def main() -> NoReturn:
         status = 0
     _answer_interrupts_by(_leave)
     if status == INTERRUPTED:
+        others = [one for one in threading.enumerate() if not isinstance(one, threading.Timer)]
+        if len(others) > 1:  # what they compute would be waited for, or end in a crash
+            _leave()
         sys.stderr.write(_LINE)
     sys.exit(status)

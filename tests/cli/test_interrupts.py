@@ -64,6 +64,30 @@ def test_a_process_that_ends_slowly_tells_its_interrupt_once():
     assert (done.returncode, done.stderr) == (130, LINE)
 
 
+WITH_A_THREAD = """
+import signal, sys, threading, time
+from cem_jax.cli import cli, main
+
+@cli.app.command()
+def wait():
+    threading.Thread(target=time.sleep, args=(100,)).start()
+    signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["cem-jax", "wait"]
+main.main()
+"""
+
+
+def test_what_a_thread_is_at_is_not_waited_for():
+    """As the sweep of a page, which `explore` makes beside the server."""
+    begun = time.monotonic()
+    command = [sys.executable, "-c", WITH_A_THREAD]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (130, LINE)
+    assert time.monotonic() - begun < 90
+
+
 CONVERTED = """
 import signal, sys, time
 from cem_jax.cli import cli, main
