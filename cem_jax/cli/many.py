@@ -69,14 +69,13 @@ def sweep(
 
     Start it as often as you like, on all machines that share OUT: they share the work.
     """
-    from cem_jax.jobs.engines import check_engine, engine
-    from cem_jax.store.objects import as_place
-
     seconds = None if time_left is None else parse_time(time_left)
     folder = out or file.removesuffix(".toml")
     if on is not None:
         if dry_run:
             raise ValueError("--dry-run looks at this machine: expected no --on")
+        from cem_jax.jobs.engines import check_engine
+
         check_engine(on)
         if distributed:
             raise ValueError("--on and --distributed: expected one of them")
@@ -85,6 +84,9 @@ def sweep(
         raise ValueError(f"--out is needed: {visible(file)} does not end in .toml")
     if not dry_run:
         check_folder("--out", folder)
+    from cem_jax.jobs.engines import engine
+    from cem_jax.store.objects import as_place
+
     if on is None or on == "mpi":
         start_jax(context)
     else:
