@@ -62,7 +62,7 @@ REFUSED = {
         ("--degraded", "degraded.png", "--do", "again", "--roi", "auto"), "do='again': expected",
     ),
     "file": (
-        ("--degraded", "degraded.png", "--do", "none.py:f", "--roi", "auto"), "--do none.py: No such",
+        ("--degraded", "degraded.png", "--do", "none.py:f", "--roi", "auto"), "--do none.py: No",
     ),
     "function": (
         ("--degraded", "degraded.png", "--do", "simulator.py:f", "--roi", "auto"), "no function",
