@@ -12,9 +12,10 @@ import numpy as np
 from cem_jax.arguments import check_kind, part, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.network.network import Apply, Network
-from cem_jax.plain_text import quoted
+from cem_jax.plain_text import quoted, reason
 from cem_jax.read_only import keep_read_only
-from cem_jax.scene.image import as_numbers
+from cem_jax.scene.image import as_unit
+from cem_jax.sweep.facts import check_function
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,15 +89,17 @@ def effective_receptive_field(
 
     Args:
         network: of JAX, or a torch module or ONNX file that became a function of JAX.
-        images: degraded inputs of one size, each [h, w, c] in [0, 1]; as of `Scene.degraded`.
+        images: degraded inputs of one size, each uint8, or floating in [0, 1], [h, w, c]; as of
+            `Scene.degraded`.
         pixel: row and column of the input pixel; None takes the middle.
 
     Returns:
         The field.
 
     Raises:
-        ValueError: images of different sizes, a pixel outside of them, or a network without a
-            gradient, or whose gradient is 0 or not finite there.
+        ValueError: images of different sizes or of other values, a pixel outside of them, or a
+            network that cannot take them, is in training mode, or has no gradient, or whose
+            gradient is 0 or not finite there.
 
     Examples:
         >>> import cem_jax as cem
@@ -109,9 +112,9 @@ def effective_receptive_field(
     check_kind("network", network, Network)
     if not isinstance(images, Sequence | np.ndarray) or not len(images):
         raise ValueError(f"images={quoted(images)}: expected images, at least one")
-    found = [as_numbers("images", image).astype(np.float32) for image in images]
+    found = [_image(image) for image in images]
     shapes = {image.shape for image in found}
-    if len(shapes) != 1 or found[0].ndim != 3:
+    if len(shapes) != 1 or found[0].ndim != 3 or not found[0].size:
         raise ValueError(f"images have the shapes {sorted(shapes)}; expected one [h, w, c]")
     height, width = found[0].shape[:2]
     middle = (height // 2, width // 2)
@@ -120,13 +123,14 @@ def effective_receptive_field(
         raise ValueError(f"pixel={quoted(pixel)}: expected its row and column")
     row, column = place
     place = whole_number("pixel", row, 0, height - 1), whole_number("pixel", column, 0, width - 1)
+    check_function(network, network.scale, found[0].shape)
     total = np.zeros((height, width))
     for image in found:
         try:
             slope = _slope(network.apply, network.scale, network.params, image, np.array(place))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(
-                f"network={network.name}: it has no gradient in JAX ({error})"
+                f"network={network.name}: it has no gradient in JAX ({reason(error)})"
             ) from error
         total += np.asarray(slope, np.float64)
     if not (np.isfinite(total).all() and total.any()):
@@ -135,6 +139,15 @@ def effective_receptive_field(
             "finite"
         )
     return ReceptiveField(total / total.sum(), place, len(found))
+
+
+def _image(given: object) -> np.ndarray:
+    """An image of a user in [0, 1], of any rank."""
+    try:
+        array = np.asarray(given)
+    except Exception as error:  # lists of different lengths, objects of somebody else's class
+        raise ValueError(f"images holds {quoted(given)}; expected arrays [h, w, c]") from error
+    return as_unit("images", array)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -1,8 +1,9 @@
 """The command line: its commands, what all of them share, and how they fail."""
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -80,24 +81,43 @@ def start(
     context.obj = cache
 
 
-def run(arguments: Sequence[str]) -> int:
+def _check_words(words: Sequence[str]) -> None:
+    """Refuses empty texts, which a variable of a shell that is not set leaves: a path would be ".".
+
+    Raises:
+        ValueError: the message names what stands before.
+    """
+    for place, word in enumerate(words):
+        if not word.strip() or re.fullmatch("--[a-z-]+=", word):
+            before = word if word.strip() else " ".join(words[max(place - 1, 0) : place])
+            raise ValueError(f"{before}: expected a value, found an empty text".lstrip(": "))
+
+
+def run(arguments: Sequence[str], interrupted: Callable[[], bool] = lambda: False) -> int:
     """Runs a command and tells on one line what is wrong.
 
     Args:
         arguments: what stands behind the command's name; nothing asks for help.
+        interrupted: whether Ctrl-C came; then that is what is wrong, whatever became of it.
 
     Returns:
         The exit status.
+
+    Raises:
+        KeyboardInterrupt: it came.
     """
     os.environ["MPLBACKEND"] = "Agg"  # pictures go into files
     try:
         words = list(arguments) or ["--help"]
+        _check_words(words)
         return app(words, prog_name="cem-jax", standalone_mode=False) or 0
     except TyperException as error:
         problem = shortened(visible(error.format_message()), 600)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError, ImportError, ArithmeticError) as error:
+        if interrupted():  # libraries make errors of their own of it
+            raise KeyboardInterrupt from error
         problem = told(error)
     print(f"cem-jax: {problem}", file=sys.stderr)
     return 2

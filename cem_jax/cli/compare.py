@@ -9,7 +9,8 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.look import COLOURS, LIMIT, LOOK, ZOOM, Look, Zoom, load_maps
 from cem_jax.cli.options import PICTURE
-from cem_jax.cli.output import Json, show
+from cem_jax.cli.output import Json, show, written
+from cem_jax.cli.places import check_places
 
 app = typer.Typer()
 
@@ -40,6 +41,7 @@ def compare(
     results: means over scenes and paired differences, with 95 % intervals over scenes. A job file:
     how far its networks see, by their operations, gradients and effects.
     """
+    check_places("", places)
     if places[0].endswith(".toml") and len(places) <= 2:
         _compare_reach(places[0], places[1] if len(places) == 2 else None, json)
         return
@@ -50,15 +52,15 @@ def compare(
         raise ValueError(
             f"{len(places)} places: expected two maps, one folder or table of a job, or its file"
         )
+    found = cem.difference(*(_only_map(place) for place in places))
     from cem_jax.view.figure_file import write_figure
 
-    found = cem.difference(*(_only_map(place) for place in places))
     drawn = cem.plot(found, None, limit, colour_map, look=look.value, zoom=zoom.value)
     figure = drawn.get_figure(root=True)
     assert figure is not None
     write_figure(figure, out, dpi=200)
     numbers = found.summary
-    text = f"{cem.markdown_table([numbers])}\n\nWritten: {out}"
+    text = f"{cem.markdown_table([numbers])}\n\n{written(out)}"
     show([numbers | {"written": str(out)}], text, json)
 
 

@@ -8,6 +8,7 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.make import network_loader
 from cem_jax.cli.options import MODEL, SET, parse_set
+from cem_jax.cli.places import check_file, check_place
 from cem_jax.cli.start import start_jax
 
 app = typer.Typer()
@@ -30,7 +31,9 @@ def explore(
         typer.Option(help="A function that makes the network; see `cem-jax map --help`."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="What that network is called.")] = None,
-    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(help="Port of the page; 0 takes a free one.", min=0, max=65535)
+    ] = 0,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser.")
     ] = False,
@@ -39,6 +42,8 @@ def explore(
 
     Only this machine can reach the page, and only with the address that is printed. Ctrl-C ends it.
     """
+    check_file("", image)
+    check_place("--weights", weights)
     arguments = parse_set(told or ())
     own = any(given is not None for given in (model, weights, module))
     make = network_loader(model, weights, module, label, arguments) if own else None

@@ -1,6 +1,7 @@
 """The command `figures`: the paper's figures, made anew."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,9 @@ import typer
 
 from cem_jax.cli.look import COLOURS
 from cem_jax.cli.output import Json, show
+from cem_jax.cli.places import check_folder, check_place
 from cem_jax.cli.start import start_jax
+from cem_jax.plain_text import visible
 
 app = typer.Typer()
 
@@ -59,6 +62,12 @@ def figures_command(
     json: Json = False,
 ) -> None:
     """Make figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. Finished ones are kept."""
+    check_place("--weights", weights)
+    check_folder("--out", out)
+    if check:
+        check_place("--published", published)
+    if not math.isfinite(minutes):
+        raise ValueError(f"--minutes {minutes}: expected a number, at least 0")
     from cem_jax.experiments import figures
     from cem_jax.experiments.figures.names import check_name
 
@@ -86,7 +95,8 @@ def figures_command(
         if one.problem:
             typer.echo(f"cem-jax: {one.name}: {one.problem}", err=True)
         else:
-            text = f"{one.name} ({one.seconds:.0f} s): {one.files[0]}\n  {one.expected}"
+            place = visible(str(one.files[0]))
+            text = f"{one.name} ({one.seconds:.0f} s): {place}\n  {one.expected}"
             typer.echo(text, err=json)
     if json:
         show(records, "", json)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import cem_jax as cem
-from cem_jax.cli.options import PICTURE
+from cem_jax.cli.options import PICTURE, end_of_colours
 from cem_jax.cli.output import Json, show_files
+from cem_jax.cli.places import check_file, check_folder, check_new_file, check_places
 
 if TYPE_CHECKING:
     from cem_jax.store.objects import AnyPath
@@ -80,6 +81,9 @@ def report(
     json: Json = False,
 ) -> None:
     """Write maps as one interactive HTML file, which opens from disk."""
+    for option, paths in (("", maps), ("--layers", layers), ("--interactions", interactions)):
+        check_places(option, paths or ())
+    check_new_file("--out", out)
     inside = [
         *(cem.Layers.load(path) for path in layers or ()),
         *(cem.Interactions.load(path) for path in interactions or ()),
@@ -111,7 +115,9 @@ class Scale(StrEnum):
 
 
 LOOK = typer.Option(help="clear is our look; paper has the paper's colours, region and pies.")
-LIMIT = typer.Option(help="Effect at which the colours end, in the outcome's unit.")
+LIMIT = typer.Option(
+    help="Effect at which the colours end, in the outcome's unit.", callback=end_of_colours
+)
 ZOOM = typer.Option(
     help="whole shows the image, near the part that matters; auto takes near if it is small."
 )
@@ -131,11 +137,13 @@ def plot(
     json: Json = False,
 ) -> None:
     """Draw maps as one picture: inputs, maps, scales, shares. Many maps become pages of a .pdf."""
+    check_places("", maps)
+    found = load_maps(maps)
     from cem_jax.view.figure_file import write_pages
     from cem_jax.view.plot import pages
 
     figures = pages(
-        load_maps(maps), colour_map, look=look.value, limit=limit, zoom=zoom.value,
+        found, colour_map, look=look.value, limit=limit, zoom=zoom.value,
         scale=scale.value,
     )  # fmt: skip
     write_pages(figures, out, dpi=200)
@@ -173,9 +181,12 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a saved map in another format, see docs/map-format.md."""
+    check_file("", file)
+    if format is not Format.mat:
+        check_folder("--out", out.absolute().parent)
+    effect_map = cem.EffectMap.load(file)
     from cem_jax.map.interchange import write_csv, write_netcdf, write_reference
 
-    effect_map = cem.EffectMap.load(file)
     written = [out]
     if format is Format.mat:
         written = write_reference(effect_map, out, image, prefix)

@@ -50,9 +50,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _come_again(vanished: object) -> None:
     """Somebody swallowed it, as callbacks of JAX in C++ do: it comes again, until it arrives."""
     if signal.getsignal(signal.SIGINT) is _interrupt:
-        again = threading.Timer(0.1, _thread.interrupt_main)
+        again = threading.Timer(0.1, _interrupt_unless_answered)
         again.daemon = True
         again.start()
+
+
+def _interrupt_unless_answered() -> None:
+    """Not where the command ends already: it may have vanished into a status."""
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        _thread.interrupt_main()
 
 
 def _tell_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
@@ -74,7 +80,7 @@ def main() -> NoReturn:
     try:
         from cem_jax.cli.cli import run
 
-        status = run(sys.argv[1:])
+        status = run(sys.argv[1:], lambda: _raised is not None)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _answer_interrupts_by(_leave)
@@ -84,5 +90,8 @@ def main() -> NoReturn:
         status = 0
     _answer_interrupts_by(_leave)
     if status == INTERRUPTED:
+        others = [one for one in threading.enumerate() if not isinstance(one, threading.Timer)]
+        if len(others) > 1:  # what they compute would be waited for, or end in a crash
+            _leave()
         sys.stderr.write(_LINE)
     sys.exit(status)

@@ -11,6 +11,7 @@ import cem_jax as cem
 from cem_jax.cli.options import (
     FACTS,
     MODEL,
+    MOST_SEED,
     OUTCOME_HELP,
     PLAN_HELP,
     SCENE_SET,
@@ -19,12 +20,15 @@ from cem_jax.cli.options import (
     check_name,
     check_outcome,
     check_roi,
+    level,
     parse_plan,
     parse_scene,
     parse_set,
 )
 from cem_jax.cli.output import Json, show
+from cem_jax.cli.places import check_file, check_folder, check_place
 from cem_jax.cli.start import start_jax
+from cem_jax.plain_text import visible
 
 app = typer.Typer()
 
@@ -38,11 +42,13 @@ def demo(
     json: Json = False,
 ) -> None:
     """Map three networks (super-resolution, denoising, deraining) on a bundled photograph."""
+    check_folder("--out", out)
     from cem_jax.experiments.demo import demo as run
 
     start_jax(context)
     rows = run(out)
-    written = f"Written to {out}: report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/"
+    names = "report.html, teaser.png, teaser.pdf, table.md, SR/, DN/, DR/"
+    written = f"Written to {visible(str(out))}: {names}"
     show(rows, f"{cem.markdown_table(rows)}\n\n{written}", json)
 
 
@@ -108,9 +114,14 @@ def map_command(
     pool: Annotated[
         Path | None, typer.Option(help="Patch pool: .npz, or a folder of photographs.")
     ] = None,
-    block: Annotated[int, typer.Option(help="Side of a block, in output pixels.")] = 8,
-    sigma: Annotated[float, typer.Option(help="DN: noise level, in grey levels of 255.")] = 50.0,
-    seed: Annotated[int, typer.Option(help="Seed of the draws, the noise and the rain.")] = 0,
+    block: Annotated[int, typer.Option(help="Side of a block, in output pixels.", min=1)] = 8,
+    sigma: Annotated[
+        float, typer.Option(help="DN: noise level, in grey levels of 255.", callback=level)
+    ] = 50.0,
+    seed: Annotated[
+        int,
+        typer.Option(help="Seed of the draws, the noise and the rain.", min=0, max=MOST_SEED),
+    ] = 0,
     rounded: Annotated[
         bool, typer.Option("--rounded", help="Score 8-bit outputs, as the paper's code does.")
     ] = False,
@@ -135,12 +146,15 @@ def map_command(
     You need a network (--model, --weights or --module), --image, --roi, and either --task or
     --degraded with --do. Or give --reference-config alone.
     """
+    check_folder("--out", out)
     if reference_config is not None:
+        if through:
+            raise ValueError("--through: expected without --reference-config")
+        check_file("--reference-config", reference_config)
+        check_place("--weights", weights)
         from cem_jax.cli.many import make_job
         from cem_jax.jobs.reference_config import read_reference_config
 
-        if through:
-            raise ValueError("--through: expected without --reference-config")
         start_jax(context)
         make_job(read_reference_config(reference_config, weights), out, json)
         return
@@ -154,6 +168,11 @@ def map_command(
     region_text = check_roi(roi, image)
     draws, score, about = parse_plan(plan), check_outcome(outcome), parse_scene(said or ())
     load = network_loader(model, weights, module, label, parse_set(told or ()))
+    for option, path in (("--weights", weights), ("--pool", pool)):
+        check_place(option, path)
+    for option, path in (("--image", image), ("--degraded", degraded)):
+        check_file(option, path)
+    _check_code("--do", do)
     patches = _pool(pool, block)
     clean = cem.open_image(image)
     start_jax(context)
@@ -184,7 +203,8 @@ def map_command(
     effect_map = cem.with_images(effect_map, network, scene)
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
-    text = f"{cem.markdown_table([numbers])}\n\nWritten to {out}: map.npz, map.png"
+    written = f"Written to {visible(str(out))}: map.npz, map.png"
+    text = f"{cem.markdown_table([numbers])}\n\n{written}"
     show([place | {"outcome": effect_map.outcome} | numbers], text, json)
 
 
@@ -206,8 +226,16 @@ def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], 
         f"+- {100 * share.standard_error:.1f} of the summed effect."
     )
     names = ", ".join(path.name for path in files.values())
-    text = f"{cem.markdown_table(rows)}\n\n{told}\n\nWritten to {out}: {names}, and their .png"
+    text = f"{cem.markdown_table(rows)}\n\n{told}\n\n"
+    text += f"Written to {visible(str(out))}: {names}, and their .png"
     show([place | passed | row for row in rows], text, json)
+
+
+def _check_code(option: str, text: str | None) -> None:
+    """Refuses FILE.py:NAME of a file that is not there; what else it may be is not looked at."""
+    file = (text or "").rpartition(":")[0]
+    if file.endswith(".py"):
+        check_file(option, file)
 
 
 def network_loader(
@@ -235,6 +263,7 @@ def network_loader(
         unknown = [key for key in arguments if key not in FACTS]
         if unknown:
             raise ValueError(f"--set {unknown[0]}: --module is told {', '.join(FACTS)}")
+        _check_code("--module", module)
 
         def make() -> "cem.Network":
             from cem_jax.network.factory import made_by

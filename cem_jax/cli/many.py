@@ -12,7 +12,9 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.options import parse_time
 from cem_jax.cli.output import Json, show
+from cem_jax.cli.places import check_file, check_folder, check_place
 from cem_jax.cli.start import start_jax, start_workers
+from cem_jax.plain_text import visible
 
 if TYPE_CHECKING:
     from cem_jax.jobs.asked import MapResult
@@ -81,17 +83,24 @@ def sweep(
     You can start this command several times, on all machines that share OUT. The processes then
     share the work.
     """
-    from cem_jax.jobs.engines import check_engine, engine
-    from cem_jax.store.objects import as_place
-
     seconds = None if time_left is None else parse_time(time_left)
     folder = out or file.removesuffix(".toml")
     if on is not None:
         if dry_run:
             raise ValueError("--dry-run looks at this machine: expected no --on")
+        from cem_jax.jobs.engines import check_engine
+
         check_engine(on)
         if distributed:
             raise ValueError("--on and --distributed: expected one of them")
+    check_file("", file)
+    if folder == file and not dry_run:
+        raise ValueError(f"--out is needed: {visible(file)} does not end in .toml")
+    if not dry_run:
+        check_folder("--out", folder)
+    from cem_jax.jobs.engines import engine
+    from cem_jax.store.objects import as_place
+
     if on is None or on == "mpi":
         start_jax(context)
     else:
@@ -143,7 +152,7 @@ def make_job(job: "cem.Job", folder: str | Path, json: bool, **how: Any) -> None
     failed = sum(bool(result.problem) for result in results) - late
     listed = as_place(folder) / INDEX
     made = len(results) - failed - late
-    text = f"\n{made} maps in {folder}, listed in {listed}"
+    text = f"\n{made} maps in {visible(str(folder))}, listed in {visible(str(listed))}"
     if made and not late:
         text += _write_results(as_place(folder), made)
     typer.echo(listed.read_text() if json else text)
@@ -208,6 +217,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Show how far a job is: what is done, running and failed, and the time left."""
+    check_place("", out)
     from cem_jax.jobs.status import as_text
 
     while True:

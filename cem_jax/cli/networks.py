@@ -10,6 +10,7 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.options import MODEL, SET, check_name, parse_set
 from cem_jax.cli.output import Json, show, show_files
+from cem_jax.cli.places import check_folder, check_place
 from cem_jax.cli.start import start_jax
 
 app = typer.Typer()
@@ -29,6 +30,8 @@ def convert(
 ) -> None:
     """Convert a checkpoint of torch: OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
     name, arguments = check_name(model), parse_set(told or ())
+    check_place("", file)
+    check_folder("--out", out)
     start_jax(context)
     show_files(cem.models.export(name, file, out, part, **arguments), json)
 

@@ -1,5 +1,6 @@
 """What options of the command line mean: regions, plans, tasks, names of networks."""
 
+import math
 import re
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,8 +10,12 @@ from typing import Any
 import typer
 
 import cem_jax as cem
+from cem_jax.cli.places import check_new_file
 from cem_jax.plain_text import shortened, visible
 from cem_jax.scene.roi_text import AUTO, EXPECTED, split_roi
+
+MOST_SEED = 2**32 - 1
+"""The largest seed that is told from all others."""
 
 
 class Task(StrEnum):
@@ -40,15 +45,42 @@ PICTURES = (".png", ".pdf", ".svg", ".jpg")
 
 
 def picture_name(path: Path) -> Path:
-    """A picture's file, whose ending says of what kind it is, before any work starts."""
+    """A picture's file, whose ending says of what kind it is, before any work starts.
+
+    Raises:
+        ValueError: another ending, or a place where there can be no file.
+    """
     if path.suffix.lower() not in PICTURES:
         raise ValueError(
             f"--out {visible(str(path))}: expected a file that ends in {', '.join(PICTURES)}"
         )
+    check_new_file("--out", path)
     return path
 
 
 PICTURE = typer.Option(help=f"The file to write: {', '.join(PICTURES)}.", callback=picture_name)
+
+
+def level(value: float) -> float:
+    """A noise level in grey levels of 255, of which NaN is none.
+
+    Raises:
+        ValueError: another number.
+    """
+    if not 0 <= value <= 2550:
+        raise ValueError(f"--sigma {value}: expected grey levels of 255, 0 .. 2550")
+    return value
+
+
+def end_of_colours(value: float | None) -> float | None:
+    """An effect at which colours end, if one is given.
+
+    Raises:
+        ValueError: no finite number above 0.
+    """
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ValueError(f"--limit {value}: expected a number above 0")
+    return value
 
 
 def check_name(name: str) -> str:
@@ -156,8 +188,12 @@ def check_outcome(text: str) -> str:
         ValueError: another name.
     """
     name, crop, border = text.partition("-crop")
-    if name not in SCORES or (crop and not border.isdecimal()):
-        raise ValueError(f"--outcome {_given(text)}: expected {', '.join(SCORES)}, or with -crop4")
+    bordered = re.fullmatch("[1-9][0-9]{0,3}", border) and name not in SCORES[-2:]
+    if name not in SCORES or (crop and not bordered):
+        raise ValueError(
+            f"--outcome {_given(text)}: expected {', '.join(SCORES)}; all but the last two also "
+            "with -crop4"
+        )
     return text
 
 
@@ -187,7 +223,7 @@ def parse_time(text: str) -> float:
     Raises:
         ValueError: another text.
     """
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    found = re.fullmatch(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,9})s)?", text)
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     total = 3600 * hours + 60 * minutes + seconds
     if not total:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cem_jax.plain_text import visible
+
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON list instead, for scripts.")]
 
 
@@ -19,4 +21,9 @@ def show(records: Sequence[Mapping[str, Any]], text: str, json: bool) -> None:
 def show_files(files: Sequence[Path], json: bool) -> None:
     """What a command has written."""
     records = [{"written": str(file)} for file in files]
-    show(records, f"Written: {', '.join(map(str, files))}", json)
+    show(records, written(*files), json)
+
+
+def written(*files: object) -> str:
+    """Which files were written, in words; their names may hold anything."""
+    return f"Written: {', '.join(visible(str(file)) for file in files)}"

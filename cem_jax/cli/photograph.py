@@ -8,7 +8,8 @@ import typer
 
 import cem_jax as cem
 from cem_jax.cli.options import PICTURE
-from cem_jax.cli.output import Json, show
+from cem_jax.cli.output import Json, show, written
+from cem_jax.cli.places import check_file
 from cem_jax.cli.start import start_jax
 
 app = typer.Typer()
@@ -26,6 +27,8 @@ def look(
     json: Json = False,
 ) -> None:
     """Draw a photograph with a grid of its pixels and the regions that --roi can name."""
+    check_file("", image)
+    check_file("--degraded", degraded)
     clean = cem.open_image(image)
     start_jax(context)
     from cem_jax.scene.regions import suggestions
@@ -42,5 +45,5 @@ def look(
         for name, (roi, note) in found.items()
     ]
     height, width = scene.clean.shape[:2]
-    text = f"{height} x {width} pixels\n\n{cem.markdown_table(rows)}\n\nWritten: {out}"
+    text = f"{height} x {width} pixels\n\n{cem.markdown_table(rows)}\n\n{written(out)}"
     show(rows, text, json)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 import cem_jax as cem
-from cem_jax.cli.output import Json, show
+from cem_jax.cli.output import Json, show, written
+from cem_jax.cli.places import check_folder, check_new_file, check_place
 
 app = typer.Typer()
 
@@ -27,6 +28,8 @@ def table(
     json: Json = False,
 ) -> None:
     """Write the maps of a job as a table with a row for each map and outcome."""
+    check_place("", out)
+    check_new_file("--out", file)
     from cem_jax.store.objects import as_place
 
     rows = cem.job_table(out)
@@ -36,7 +39,7 @@ def table(
         files.append(folder / "table.parquet")
     for one in files:
         cem.write_table(rows, one)
-    show(rows, f"{len(rows)} rows. Written: {', '.join(map(str, files))}", json)
+    show(rows, f"{len(rows)} rows. {written(*files)}", json)
 
 
 @app.command(epilog="Example: cem-jax gather results maps.zarr")
@@ -49,5 +52,7 @@ def gather(
     json: Json = False,
 ) -> None:
     """Write the maps of a job as one Zarr store: network, scene, region, row, column."""
+    check_place("", out)
+    check_folder("", store)
     number = cem.gather(out, store, outcome)
-    show([{"written": store, "maps": number}], f"{number} maps. Written: {store}", json)
+    show([{"written": store, "maps": number}], f"{number} maps. {written(store)}", json)

@@ -65,6 +65,7 @@ def outcomes(
     if pixels.shape != expected:
         raise ValueError(f"patches has shape {pixels.shape}; expected {expected}")
     pixels = as_unit("patches", pixels)
+    cells = cells.astype(np.int64)  # smaller integers would overflow
     flat = cells[:, 0] * grid.columns + cells[:, 1]
     if not len(flat):
         return np.zeros(0, np.float32)

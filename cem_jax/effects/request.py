@@ -36,7 +36,7 @@ from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.corrected import corrected_sweep
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
-from cem_jax.sweep.score import scored_shapes
+from cem_jax.sweep.score import Score, scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
 
@@ -231,6 +231,8 @@ class Request:
         for roi in rois:
             if found.inside(roi).all():
                 raise ValueError(f"roi={roi}: it leaves no block of {block} pixels outside of it")
+        for size in dict.fromkeys((roi.height, roi.width) for roi in rois):
+            Score(clip, tuple(found.scores.values()), (size,)).check(channels, scene.scale)
         return found
 
     @property

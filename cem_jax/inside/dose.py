@@ -18,9 +18,11 @@ from cem_jax.grid import Grid
 from cem_jax.inside.features import FEATURES
 from cem_jax.map.effect_map import CONFIDENCE, EffectMap
 from cem_jax.plain_text import quoted
+from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.estimate import interval
 from cem_jax.pool.pool import PatchPool
 from cem_jax.pool.strata import patches_at
+from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.source import draw_patches
 
@@ -179,7 +181,8 @@ def dose(
         Slopes, by distance too, and curves.
 
     Raises:
-        ValueError: arguments that do not fit, another pool, or too few draws.
+        ValueError: arguments that do not fit, another pool or scene, draws that are not exact, or
+            too few of them.
     """
     given = [maps] if isinstance(maps, EffectMap) else maps
     maps = several("maps", given, EffectMap, "effect maps")
@@ -195,6 +198,8 @@ def dose(
         raise ValueError(f"scene: {len(scenes)} scenes for {len(maps)} maps")
     pool = PatchPool.default(maps[0].block * maps[0].scale) if pool is None else pool
     check_kind("pool", pool, PatchPool)
+    for effect_map, own in zip(maps, scenes, strict=True):
+        _check_map(effect_map, own)
     found = [_drawn(m, s, pool, blocks) for m, s in zip(maps, scenes, strict=True)]
     shift = np.cumsum([0, *(m.effect.size for m in maps[:-1])])
     block = np.concatenate([one.block + k for one, k in zip(found, shift, strict=True)])
@@ -219,6 +224,19 @@ def dose(
             slopes += [] if one is None else [one]
         curves[name] = _curve(block[known], feature[known], effect[known])
     return Dose(tuple(slopes), curves, maps[0].unit, len(np.unique(block)), len(block))
+
+
+def _check_map(effect_map: EffectMap, scene: Scene | None) -> None:
+    """Refuses draws that are not exact, and a scene that is not the map's."""
+    if isinstance(effect_map.plan, Corrected):
+        raise ValueError("maps: expected a plan whose draws are exact, not `Corrected`")
+    if scene is None:
+        return
+    given = to_bytes(scene.degraded)
+    if scene.scale != effect_map.scale or not np.array_equal(given, effect_map.degraded):
+        raise ValueError(
+            f"scene={quoted(scene.name or scene.task)}: its input is not that of the map"
+        )
 
 
 def _drawn(effect_map: EffectMap, scene: Scene | None, pool: PatchPool, blocks: str) -> _Draws:
@@ -267,9 +285,6 @@ def _replaced(effect_map: EffectMap, scene: Scene | None) -> Float[np.ndarray, "
         image = effect_map.degraded / 255
     else:
         image, side = np.asarray(scene.clean, np.float64), side * effect_map.scale
-        h, w = (n * effect_map.scale for n in effect_map.degraded.shape[:2])
-        if image.shape[:2] != (h, w):
-            raise ValueError(f"scene: its image is {image.shape[:2]}; the map's is {(h, w)}")
     rows, columns = effect_map.effect.shape
     below, right = rows * side - image.shape[0], columns * side - image.shape[1]
     image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from cem_jax.arguments import one_of, whole_number
+from cem_jax.arguments import check_kind, one_of, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -167,6 +167,7 @@ def strongest_blocks(
     Raises:
         ValueError: another sign or count.
     """
+    check_kind("effect_map", effect_map, EffectMap)
     count = whole_number("count", count, 1)
     sign = one_of("sign", sign, _SIGNS)
     flat = np.where(effect_map.inside_roi, 0.0, effect_map.effect).reshape(-1)
@@ -301,17 +302,21 @@ def asked(
 
 def cells_of(name: str, request: Request, roi: ROI, blocks: Any) -> list[int]:
     """Blocks as numbers, different ones outside of the region."""
-    found, shape = np.asarray(blocks), request.grid.shape
+    try:
+        found, shape = np.asarray(blocks), request.grid.shape
+    except Exception as error:  # lists of different lengths, objects of somebody else's class
+        raise ValueError(f"{name}={quoted(blocks)}: expected integers [n, 2]") from error
     if found.ndim != 2 or found.shape[1] != 2 or not len(found):
         raise ValueError(f"{name} has shape {found.shape}; expected integers [n, 2], n at least 1")
     if not np.issubdtype(found.dtype, np.integer):
         raise ValueError(f"{name} is {found.dtype}; expected integers [n, 2]")
-    for row, column in found.tolist():
+    places = found.tolist()
+    for row, column in places:
         if not (0 <= row < shape[0] and 0 <= column < shape[1]):
             raise ValueError(f"{name} holds {(row, column)}; the grid has {shape} cells")
         if request.inside(roi)[row, column]:
             raise ValueError(f"{name} holds {(row, column)}, which lies inside the region")
-    cells = (found[:, 0] * shape[1] + found[:, 1]).tolist()
+    cells = [row * shape[1] + column for row, column in places]  # small integers would overflow
     if len(set(cells)) < len(cells):
         raise ValueError(f"{name} holds a block twice; expected different ones")
     return cells

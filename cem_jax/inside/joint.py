@@ -15,8 +15,9 @@ from cem_jax.effects.request import Request
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.compiler_options import jitted
 from cem_jax.network.network import Apply
+from cem_jax.network.zoo import has_known_facts
 from cem_jax.outcome import clip, clip_and_round
-from cem_jax.sweep.facts import check_output, check_region
+from cem_jax.sweep.facts import check_alone, check_output, check_region
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import FromPool, Source, draw_patches
 
@@ -56,7 +57,6 @@ class Joint:
         scene, grid = request.scene, request.grid
         height, width, _ = scene.degraded.shape
         check_output(request.network, scene, height, width)
-        request_score(request, roi).check(scene.degraded.shape[2], scene.scale)
         whole = Crop.make(height, width, roi, scene.scale, None, None)
         check_region(request.network, scene, roi, whole)
         key = jax.random.key(request.seed)
@@ -212,6 +212,10 @@ class Joint:
             return np.concatenate(found)[: len(images)]
 
         start = values(image[None])[0]
+        if np.isfinite(start) and not has_known_facts(network):
+            beside = self._pasted(sets[0], np.zeros(2, int), image.shape[:2])
+            both = values(np.concatenate([image[None], beside[: _TOGETHER - 1]]))
+            check_alone(network, start[None], both[:1])
         return np.stack(
             [start - values(self._pasted(s, np.zeros(2, int), image.shape[:2])) for s in sets]
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from cem_jax.arguments import whole_number
+from cem_jax.arguments import several, whole_number
 from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
@@ -29,6 +29,7 @@ from cem_jax.pool.pool import PatchPool
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.scene import Scene
 from cem_jax.show import html
+from cem_jax.sweep.facts import check_output
 from cem_jax.sweep.layout import Layout
 from cem_jax.sweep.sweep import Sweep
 
@@ -220,11 +221,15 @@ def trace_layers(
         rounded: score the output rounded to 8 bits.
 
     Raises:
-        ValueError: arguments that do not fit, or a network without names.
+        ValueError: arguments that do not fit, a network without names, or one whose output is not
+            finite, not in [0, 1], or not what its declared facts say.
     """
     request, score = asked(network, scene, roi, outcome, pool, block, seed, rounded)
     samples = whole_number("samples", samples, 2, MOST_DRAWS)
     cells = cells_of("blocks", request, roi, blocks)
+    if layers is not None:
+        layers = several("layers", [layers] if isinstance(layers, str) else layers, str, "names")
+    check_output(request.network, scene, *scene.degraded.shape[:2])
     names = _layers(request, layers)
     traced = traced_on(request.network, scene)
     whole, baseline, work = _changes(request, roi, request.network, cells, samples)
@@ -260,15 +265,14 @@ def trace_layers(
     )  # fmt: skip
 
 
-def _layers(request: Request, layers: str | Sequence[str] | None) -> tuple[str, ...]:
+def _layers(request: Request, layers: Sequence[str] | None) -> tuple[str, ...]:
     """Paths of modules, in the order of evaluation."""
     found = operations(request.network, request.scene)
     modules = [one.name for one in found if one.kind == "module"]
     if layers is None:
         return _level(request.network, found, modules)
-    patterns = [layers] if isinstance(layers, str) else list(layers)
     traced, wanted = traced_on(request.network, request.scene), []
-    for pattern in patterns:
+    for pattern in layers:
         operations_of = set(selected(traced, request.network, request.scene, pattern, "layers"))
         matching = [
             name for name in modules
@@ -315,7 +319,11 @@ def _changes(
     draws = np.tile(np.arange(samples), len(cells))
     near = np.flatnonzero(layout.reach.flat[each])
     one = np.zeros(1, np.int64)
-    start = float(sweep.baseline(request.interventions(sweep, one, one))[0][0])
+    outcomes, restored = sweep.baseline(request.interventions(sweep, one, one))
+    start = float(outcomes[0])
+    if network is request.network and np.isfinite(start):  # of the others, it is what is held
+        other = request.interventions(sweep, each[near[:1]], one) if len(near) else None
+        sweep.check(outcomes, restored, other)
     values = np.full(len(each), start)
     if len(near):
         for part, found in sweep.evaluate(request.interventions(sweep, each[near], draws[near])):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cem_jax.arguments import check_kind, part
+from cem_jax.arguments import check_kind, part, several
 from cem_jax.attribution.receptive_field import effective_receptive_field
 from cem_jax.held.operations import probed
 from cem_jax.map.effect_map import EffectMap
@@ -63,7 +63,7 @@ def reach_row(
     Raises:
         ValueError: as of `effective_receptive_field`.
     """
-    scenes = [scenes] if isinstance(scenes, Scene) else list(scenes)
+    scenes = several("scenes", [scenes] if isinstance(scenes, Scene) else scenes, Scene, "scenes")
     told = on_scene(network, scenes[0])
     found = probed(told, scenes[0])
     field = effective_receptive_field(told, [scene.degraded for scene in scenes])

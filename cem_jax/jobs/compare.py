@@ -4,12 +4,13 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from cem_jax.arguments import one_of, several
+from cem_jax.arguments import as_number, one_of, several
 from cem_jax.jobs.table import read_table
 from cem_jax.plain_text import quoted
 from cem_jax.plans.estimate import CONFIDENCE
@@ -70,7 +71,8 @@ def compare(
         Means and differences, by outcome and number.
 
     Raises:
-        ValueError: no such column, or no finished maps.
+        ValueError: no such column, no finished maps, or rows that do not tell of which map they are
+            or contradict each other.
 
     Examples:
         >>> import cem_jax as cem
@@ -87,7 +89,7 @@ def compare(
         EDSR SwinIR -12.0 2
     """
     by = one_of("by", by, BY)
-    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence) or not numbers:
         raise ValueError(f"numbers={quoted(numbers)}: expected some of {', '.join(NUMBERS)}")
     for number in numbers:
         one_of("numbers", number, (*NUMBERS, "largest_standard_error", "evaluations", "seconds"))
@@ -96,6 +98,10 @@ def compare(
     made = [row for row in rows if not row.get("problem")]
     if not made:
         raise ValueError("table: expected finished maps, it has none")
+    for row in made:
+        lacking = [key for key in dict.fromkeys((by, "outcome", *_REGION)) if row.get(key) is None]
+        if lacking:
+            raise ValueError(f"table: a row of it does not tell {', '.join(lacking)}")
     outcomes = [""] if by == "outcome" else list(dict.fromkeys(row["outcome"] for row in made))
     found = []
     for outcome in outcomes:
@@ -112,10 +118,15 @@ def _compared(
     beside = [key for key in BY if key != by]
     values: dict[str, dict[tuple[Any, ...], float]] = {group: {} for group in groups}
     for row in rows:
-        value = row.get(number)
-        if value is not None and math.isfinite(value):
+        given = row.get(number)
+        value = as_number(given)
+        if given is not None and not isinstance(given, Real):
+            raise ValueError(f"table: {number}={quoted(given)}; expected a number")
+        if math.isfinite(value):
             place = tuple(row.get(key) for key in (*_REGION, *beside))
-            values[str(row[by])][place] = float(value)
+            if values[str(row[by])].setdefault(place, value) != value:
+                told = ", ".join(f"{key} {quoted(row[key])}" for key in (by, *_REGION))
+                raise ValueError(f"table: two rows of {told} have different {number}")
     means = [
         SceneMean(group, "", outcome, number, *_over_scenes(values[group])) for group in groups
     ]

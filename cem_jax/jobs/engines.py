@@ -5,6 +5,7 @@ import contextlib
 import functools
 import glob
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath
 
 FORMS = "processes:4, dask://host:port, slurm:8 or mpi"
+_MOST = 9999
+"""Processes, or jobs of a cluster, at a time."""
 _ROUNDS = 4
 """Jobs of a cluster that each of its places gets, so that slow ones hold nobody up."""
 
@@ -66,11 +69,16 @@ def check_engine(text: str) -> None:
         ValueError: the message says what is accepted.
     """
     kind, colon, rest = text.partition(":")
-    counted = kind in ("processes", "slurm") and rest.isdecimal() and int(rest) > 0
+    number = int(rest) if re.fullmatch("[0-9]{1,9}", rest) else 0
+    counted = kind in ("processes", "slurm") and 0 < number <= _MOST
     host, _, port = rest.removeprefix("//").rpartition(":")
-    named = kind == "dask" and rest.startswith("//") and bool(host) and port.isdecimal()
+    named = kind == "dask" and rest.startswith("//") and bool(host) and _is_port(port)
     if not (counted or named or (kind == "mpi" and not colon)):
         raise ValueError(f"--on {quoted(text)}: expected {FORMS}")
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", text)) and 0 < int(text) < 2**16
 
 
 @contextlib.contextmanager

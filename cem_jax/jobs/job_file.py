@@ -60,6 +60,8 @@ def read_job(path: str | AnyPath, *, skipped: Callable[[str], None] | None = Non
     """
     path = as_place(path)
     try:
+        if isinstance(path, Path) and path.exists() and not (path.is_file() or path.is_fifo()):
+            raise ValueError("it is no file")
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{visible(str(path))}: cannot be read: {reason(error)}") from error
@@ -143,8 +145,11 @@ def _asked(
     height, width = (side // factor * factor for side in sides)
     place.at("block").checked(Grid.make, height // factor, width // factor, block, factor)
     regions = _regions(place.at("rois"), table.get("rois"), height, width, make)
+    grid = place.at("block").checked(Grid.make, height // scale, width // scale, block, scale)
     for roi in regions:
         place.at("rois").checked(roi.check, height, width, scale)
+        if grid.near(roi.in_input(scale), 0).all():
+            raise place.at("rois").wrong(f"{roi}: it leaves no block of {block} pixels outside")
     return [MapOf(network, label, roi) for network in able for roi in regions]
 
 
@@ -329,6 +334,8 @@ def _pool(
     if found is None:
         place.checked(PatchPool.default, block)
         return None
+    if not found.strip():
+        raise place.wrong("expected a file or a folder, found an empty text")
     where = joined(folder, found)
     if where.is_dir():
         load = functools.partial(PatchPool.from_images, where, block)

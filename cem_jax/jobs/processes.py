@@ -4,8 +4,10 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,6 +16,20 @@ from cem_jax.arguments import whole_number
 
 class LostWorkerError(RuntimeError):
     """A process ended before it had answered."""
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that start here do not hear Ctrl-C: who started them ends them, with one line."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would hear it again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, environment: Mapping[str, str]) -> None:
@@ -61,7 +77,8 @@ class Processes(concurrent.futures.Executor):
             mine, theirs = context.Pipe()
             environment = dict(self._environment(self._own.number))
             process = context.Process(target=_serve, args=(theirs, environment), daemon=True)
-            process.start()
+            with _without_interrupts():
+                process.start()
             theirs.close()
             self._own.child = process, mine
             self._children.append(self._own.child)

@@ -6,10 +6,11 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Integer, Shaped, UInt8, UInt16
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from cem_jax.arguments import truth
@@ -20,6 +21,8 @@ from cem_jax.store.objects import AnyPath, ObjectPath, as_place
 Pixels = UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]
 """Of a file: 8 bits, or more of them as floating values in [0, 1]."""
 
+_PHONES = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+"""Brands of HEIC files, which Pillow reads with a further package alone."""
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a photograph was held."""
@@ -133,13 +136,29 @@ def _orientation(image: Image.Image) -> int:
     return found if found in range(1, 9) else 1
 
 
-def _bits(image: Image.Image) -> int:
+def _bits(path: str | AnyPath, image: Image.Image) -> int:
     """Bits a channel as the file has them, where Pillow may read fewer."""
     if isinstance(image, TiffImageFile):
         return max(image.tag_v2.get(_BITS, (8,)))
     if image.format == "PPM" and isinstance(image.tile[0].args, tuple):
         return int(image.tile[0].args[-1]).bit_length()
-    return 8
+    read = {"JPEG2000": _bits_of_jpeg_2000, "AVIF": _bits_of_avif}.get(image.format or "")
+    return 8 if read is None else read(as_place(path).read_bytes())
+
+
+def _bits_of_jpeg_2000(data: bytes) -> int:
+    """Of the channel with the most, by the marker SIZ (ISO/IEC 15444-1, A.5.1); 8 without one."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    channels = int.from_bytes(data[at + 40 : at + 42]) if at >= 0 else 0
+    depths = data[at + 42 :][: 3 * channels : 3]
+    return max(((one & 127) + 1 for one in depths), default=8)
+
+
+def _bits_of_avif(data: bytes) -> int:
+    """By the box av1C, third byte: high_bitdepth and twelve_bit (AV1 in ISOBMFF, 2.3)."""
+    at = data.find(b"av1C")
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
+    return 12 if flags & 0x20 else 10 if flags & 0x40 else 8
 
 
 def _opened(path: str | AnyPath) -> Image.Image:
@@ -147,11 +166,25 @@ def _opened(path: str | AnyPath) -> Image.Image:
     if not isinstance(path, str | os.PathLike | ObjectPath):
         raise ValueError(f"it is a {type(path).__name__}; expected the path of a file")
     place = as_place(path)
-    image = Image.open(place.open("rb") if isinstance(place, ObjectPath) else place)
+    if isinstance(place, Path) and place.exists() and not place.is_file():
+        raise ValueError("it is no file")  # to open a pipe waits for its other end
+    try:
+        image = Image.open(place.open("rb") if isinstance(place, ObjectPath) else place)
+    except UnidentifiedImageError as error:
+        raise ValueError(_unknown(place)) from error
     if image.width * image.height > _MOST:
         image.close()
         raise ValueError(f"it has {image.height} x {image.width} pixels; at most {_MOST} are read")
     return image
+
+
+def _unknown(place: AnyPath) -> str:
+    """What to do about a file that Pillow does not recognise."""
+    with place.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in _PHONES:
+        return "it is HEIC, as phones write it, which is not read; save it as PNG or JPEG"
+    return "no image that Pillow recognises"
 
 
 def _unreadable(path: str | AnyPath, error: BaseException) -> ValueError:
@@ -170,7 +203,7 @@ def _read(path: str | AnyPath) -> Pixels:
                 pixels = decode_png16(as_place(path).read_bytes())
                 return _deep_pixels(pixels, _orientation(image))
             scaled = image.format == "PPM"  # Pillow brings its grey to 16 bits
-            bits, kept = _bits(image), (*_DEEP, "F", *("I" for _ in range(scaled)))
+            bits, kept = _bits(path, image), (*_DEEP, "F", *("I" for _ in range(scaled)))
             if bits > 8 and image.mode not in kept:
                 raise ValueError(
                     f"a {image.format} of {bits} bits a channel in mode {image.mode}, of which 8 "

@@ -33,7 +33,7 @@ def decode_png16(data: bytes) -> UInt16[np.ndarray, "h w c"]:
         uint16 [h, w, c]; with 2 or 4 channels the last one is alpha.
 
     Raises:
-        ValueError: the file is damaged or interlaced.
+        ValueError: the file is damaged, interlaced, or partly transparent.
     """
     width, height, _, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     if interlaced:
@@ -43,7 +43,8 @@ def decode_png16(data: bytes) -> UInt16[np.ndarray, "h w c"]:
     pixel = 2 * _CHANNELS[colour]
     stride = 1 + width * pixel
     inflate = zlib.decompressobj()
-    raw = inflate.decompress(b"".join(_pixel_chunks(data)), height * stride)
+    chunks = _chunks(data)
+    raw = inflate.decompress(b"".join(chunks.get(b"IDAT", ())), height * stride)
     if len(raw) != height * stride:
         raise ValueError("its pixel data end too early")
     lines = np.frombuffer(raw, np.uint8).reshape(height, stride)
@@ -51,20 +52,30 @@ def decode_png16(data: bytes) -> UInt16[np.ndarray, "h w c"]:
     above = np.zeros(width * pixel, np.uint8)
     for row, line in enumerate(lines):
         above = result[row] = _unfiltered(int(line[0]), line[1:], above, pixel)
-    return result.reshape(height, width, -1, 2).view(">u2")[..., 0].astype(np.uint16)
+    pixels = result.reshape(height, width, -1, 2).view(">u2")[..., 0].astype(np.uint16)
+    for key in chunks.get(b"tRNS", ()):  # one value of pixels stands for none
+        if len(key) == pixel and (pixels == np.frombuffer(key, ">u2")).all(axis=2).any():
+            raise ValueError("it is partly transparent; flatten it first")
+    return pixels
 
 
-def _pixel_chunks(data: bytes) -> list[bytes]:
-    """The contents of the IDAT chunks."""
-    found, at = [], len(_SIGNATURE)
-    while at + 8 <= len(data):
+def _chunks(data: bytes) -> dict[bytes, list[bytes]]:
+    """The contents of the chunks by kind.
+
+    Raises:
+        ValueError: one has another checksum.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    at = len(_SIGNATURE)
+    while at + 12 <= len(data):
         (length,) = struct.unpack(">I", data[at : at + 4])
-        kind = data[at + 4 : at + 8]
-        if kind == b"IDAT":
-            found.append(data[at + 8 : at + 8 + length])
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        if zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            raise ValueError("it is damaged, or cut short")
+        found.setdefault(kind, []).append(data[at + 8 : end])
         if kind == b"IEND":
             break
-        at += 12 + length
+        at = end + 4
     return found
 
 

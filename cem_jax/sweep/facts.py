@@ -86,11 +86,25 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         ValueError: the message says what it returns and what is needed, or that it is in training
             mode.
     """
-    channels = scene.degraded.shape[2]
+    check_function(network, scene.scale, (height, width, scene.degraded.shape[2]))
+
+
+def check_function(network: Network, scale: int, shape: tuple[int, int, int]) -> None:
+    """`check_output` where there is no scene.
+
+    Args:
+        network: the network.
+        scale: output pixels per input pixel.
+        shape: of an image [h, w, c] that it is given.
+
+    Raises:
+        ValueError: see `check_output`.
+    """
+    height, width, channels = shape
     size = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
     with named_errors(network, size.shape):
         out = jax.eval_shape(network.apply, network.params, size)
-    expected = (1, height * scene.scale, width * scene.scale, channels)
+    expected = (1, height * scale, width * scale, channels)
     if not isinstance(out, jax.ShapeDtypeStruct):
         raise ValueError(
             f"network={network.name}: it returns a {type(out).__name__}; expected one array "
@@ -98,8 +112,8 @@ def check_output(network: Network, scene: Scene, height: int, width: int) -> Non
         )
     if out.shape != expected:
         raise ValueError(
-            f"network={network.name}: it turns {size.shape} into {out.shape}; this scene of scale "
-            f"{scene.scale} needs {expected}"
+            f"network={network.name}: it turns {size.shape} into {out.shape}; at scale {scale} "
+            f"{expected} are needed"
         )
     if out.dtype != jnp.float32:
         raise ValueError(

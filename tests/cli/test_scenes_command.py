@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from command_line import status
 from PIL import Image
+from safetensors.numpy import save_file
 
 import cem_jax as cem
 from cem_jax.cli.options import Task
@@ -61,7 +62,7 @@ REFUSED = {
         ("--degraded", "degraded.png", "--do", "again", "--roi", "auto"), "do='again': expected",
     ),
     "file": (
-        ("--degraded", "degraded.png", "--do", "none.py:f", "--roi", "auto"), "no file 'none.py'",
+        ("--degraded", "degraded.png", "--do", "none.py:f", "--roi", "auto"), "--do none.py: No",
     ),
     "function": (
         ("--degraded", "degraded.png", "--do", "simulator.py:f", "--roi", "auto"), "no function",
@@ -92,6 +93,52 @@ def test_a_photograph_is_looked_at(photographs, monkeypatch, capsys):
     assert np.asarray(Image.open("look.png")).shape[0] > 300
     assert status(monkeypatch, "look", "photo.png", "--out", "plain.pdf") == 0
     assert "64 x 64 pixels" in capsys.readouterr().out
+
+
+def grey_denoiser(path) -> None:
+    """Weights of a DnCNN for one channel, as of the field's grey benchmark."""
+    random, tensors = np.random.default_rng(0), {}
+    for n, (out, into) in enumerate(((6, 1), (6, 6), (1, 6))):
+        kernel = random.normal(0, 0.1, (out, into, 3, 3))
+        tensors[f"model.{2 * n}.weight"] = kernel.astype(np.float32)
+        tensors[f"model.{2 * n}.bias"] = np.zeros(out, np.float32)
+    save_file(tensors, path)
+
+
+@pytest.mark.parametrize("more", [(), ("--grey",)])
+def test_a_network_of_one_channel_gets_the_photograph_in_grey(photographs, monkeypatch, more):
+    grey_denoiser(photographs / "grey.safetensors")
+    words = ("--weights", "grey.safetensors", "--task", "DN", "--sigma", "25", *more)
+    command = ("map", "--image", "photo.png", "--plan", "fixed:2", "--out", "out")
+    assert status(monkeypatch, *command, *words, "--model", "DnCNN", "--roi", "16,24,16,16") == 0
+    found = cem.EffectMap.load("out/map.npz")
+    scene = cem.Scene.denoising(cem.to_grey(CLEAN), 25 / 255, name="photo")
+    np.testing.assert_array_equal(found.degraded, np.round(255 * scene.degraded))
+    network = cem.load("DnCNN", "grey.safetensors")
+    whole = cem.causal_effect_map(network, scene, found.roi, plan=cem.Fixed(2), progress=False)
+    assert network.channels == scene.degraded.shape[2] == 1
+    np.testing.assert_array_equal(found.values, whole.values)
+    # One channel's PSNR by hand.
+    restored = np.clip(np.asarray(network(scene.degraded[None]))[0, 16:32, 24:40], 0, 1)
+    error = np.mean((restored - scene.clean[16:32, 24:40]) ** 2, dtype=np.float64)
+    assert found.baseline == pytest.approx(-10 * np.log10(error), abs=1e-3)
+
+
+def test_a_job_of_grey_networks_and_scenes_is_made(photographs, monkeypatch):
+    grey_denoiser(photographs / "grey.safetensors")
+    (photographs / "job.toml").write_text("""
+        plan = "fixed:1"
+        network = [{name = "DnCNN", weights = "grey.safetensors", label = "grey"}]
+        [[scene]]
+        task = "DN"
+        image = "photo.png"
+        grey = true
+        rois = [[16, 24, 16, 16]]
+    """)
+    assert status(monkeypatch, "sweep", "job.toml", "--out", "out") == 0
+    found = cem.EffectMap.load("out/grey/photo/y16-x24-16x16/map.npz")
+    assert found.degraded.shape == (64, 64, 1)
+    assert (photographs / "out" / "report.html").stat().st_size > 10_000
 
 
 JOB = """

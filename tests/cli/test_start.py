@@ -64,7 +64,7 @@ LIGHT = {
     "photograph": ((*MAP, "--model", "DnCNN-compact"), 2, "none.png"),
     "pool": ((*MAP, "--model", "DnCNN-compact", "--pool", "none.npz"), 2, "none.npz"),
     "converted network": (("convert", "x.pth", "--model", "DnNN", "--out", "o"), 2, "nearest: "),
-    "no map": (("report", "none.npz"), 2, "path='none.npz' holds no effect map"),
+    "no map": (("report", "none.npz"), 2, "cem-jax: none.npz: No such file or directory"),
     "empty folder": (("plot", "."), 2, "no map.npz in this folder"),
     "no job": (("status", "."), 2, "no job was begun in this folder"),
     "no table": (("table", "."), 2, "no job was begun in this folder"),

@@ -31,6 +31,16 @@ def test_a_region_that_leaves_no_block_is_refused(clean, local, roi):
     assert np.isfinite(left.effect[0]).all() and left.samples[0].all()
 
 
+@pytest.mark.parametrize(
+    "rois", [None, [], 3, "auto", cem.ROI(0, 0, 8, 8), [None], ["auto"], [(0, 0, 8, 8)],
+             [cem.ROI(0, 0, 8, 8)] * 2],
+    ids=repr,
+)  # fmt: skip
+def test_what_are_no_regions_is_told_by_name(rois, clean, local):
+    with pytest.raises(ValueError, match=r"^rois\b"):
+        cem.region_maps(local, cem.Scene.custom(clean, clean, unchanged), rois, progress=False)
+
+
 @pytest.mark.parametrize("seed", [2**32, 2**63, 2**80, -1, 0.5, "0"])
 def test_seeds_that_are_not_told_apart_are_refused(clean, local, seed):
     with pytest.raises(ValueError, match="seed="):

@@ -139,12 +139,31 @@ def test_one_scene_has_no_interval():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"by": "scene"}, "by='scene': expected one of network"), ({"numbers": ["size"]}, "numbers="),
-     ({"table": []}, "at least one")],
+    [
+        ({"by": "scene"}, "by='scene': expected one of network"), ({"by": None}, "^by="),
+        ({"numbers": ["size"]}, "^numbers="), ({"numbers": []}, "^numbers="),
+        ({"numbers": "positive"}, "^numbers="), ({"numbers": 3}, "^numbers="),
+        ({"table": []}, "^table=.*at least one"), ({"table": 3}, "^table="),
+        ({"table": [[1]]}, "^table="), ({"table": [{}]}, "^table: .*not tell network, outcome"),
+        ({"table": "none.csv"}, r"^path='none\.csv' cannot be read"),
+        *(({"table": [{**row("a", "s", 0, 5), key: None}]}, f"^table: .*does not tell {key}")
+          for key in ("network", "scene", "y", "x", "height", "width", "outcome")),
+        ({"table": [row("a", "s", 0, 5, problem="lost")]}, "^table: expected finished maps"),
+        ({"table": [row("a", "s", 0, "5")]}, "^table: positive='5'; expected a number"),
+        ({"table": [row("a", "s", 0, 5), row("a", "s", 0, 6)]},
+         "^table: two rows of network 'a', scene 's', y 0, .* have different positive"),
+    ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         cem.compare(**{"table": [row("a", "s", 0, 5)], **change})
+
+
+def test_a_row_that_is_there_twice_counts_once():
+    rows = [row("a", "s", 0, 5), row("a", "s", 8, 7), row("a", "s", 0, 5), row("a", "s", 8, 7)]
+    (found,) = cem.compare(rows[:3], numbers=["positive"])
+    assert found.mean == 6
+    assert str(cem.compare(rows, numbers=["positive"])) == str([found])
 
 
 def test_outcomes_are_compared_apart_or_with_each_other(made):

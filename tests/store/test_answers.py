@@ -63,6 +63,25 @@ def test_what_a_function_closes_over_is_part_of_it(tmp_path, clean, make, first,
         run(make(second), clean, tmp_path)
 
 
+def test_other_parameters_or_pixels_are_refused(tmp_path, clean):
+    def network(factor):
+        params = {"factor": np.float32(factor)}
+        return cem.wrap(lambda params, x: params["factor"] * curved(x), params=params, name="net")
+
+    run(network(1.0), clean, tmp_path)
+    with pytest.raises(ValueError, match=r"another sweep: parameters was '\w+', is '\w+' \("):
+        run(network(0.5), clean, tmp_path)
+    other = clean.copy()
+    other[3, 4, 1] ^= 1
+    with pytest.raises(ValueError, match=r"another sweep: images was '\w+', is '\w+'"):
+        run(network(1.0), other, tmp_path)
+    scene = cem.Scene.custom(other, clean, conftest.unchanged)  # one pixel of the true image alone
+    with pytest.raises(ValueError, match=r"another sweep: images was '\w+', is '\w+'"):
+        cem.causal_effect_map(
+            network(1.0), scene, ROI, plan=PLAN, progress=False, directory=tmp_path
+        )
+
+
 def test_another_do_or_outcome_of_the_same_name_is_refused(tmp_path, clean, local):
     def inverted(patch, y, x, key):
         return 1 - patch

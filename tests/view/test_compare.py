@@ -129,7 +129,7 @@ def test_saved_maps_are_drawn_anew(folder, capsys, monkeypatch):
     assert (folder / "maps.pdf").read_bytes().startswith(b"%PDF")
     capsys.readouterr()
     assert status(monkeypatch, "plot", ".", "--limit", "-1") == 2
-    assert "limit=-1.0: expected a number above 0" in capsys.readouterr().err
+    assert "--limit -1.0: expected a number above 0" in capsys.readouterr().err
 
 
 def test_many_maps_are_pages(tmp_path, capsys, monkeypatch):
