@@ -161,6 +161,9 @@ def test_maps_of_different_interventions_do_not_compare():
     assert cem.difference(told(first, "a"), second).effect.shape == (1, 48)  # one does not tell
     with pytest.raises(ValueError, match='do "a" and "b"'):
         cem.difference(told(first, "a"), told(second, "b"))
+    other = pairs_of(change, change, cem.Fixed(8), 0)[1]
+    with pytest.raises(ValueError, match="plan fixed:4 and fixed:8"):
+        cem.difference(first, other)
 
 
 @pytest.mark.parametrize(
