@@ -111,7 +111,7 @@ def subject(name: str, least: float = 1.0) -> str:
     found = np.asarray(network(x))
     seconds = time.perf_counter() - begun
     note = network.note
-    if "host" in note:
+    if network.on_host:
         return f"| {name} | host | | | {note.split(': ')[1][:90]} |"
     with StableSorts():
         wanted = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
