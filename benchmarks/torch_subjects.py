@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch_variants import VARIANTS
 
 SUBJECTS: Mapping[str, tuple[str, str, dict[str, Any], int, int]] = {
     "ATD": ("ATD", "ATD", dict(embed_dim=24, depths=(2, 2), num_heads=(2, 2), category_size=64,
@@ -86,6 +87,14 @@ SUBJECTS: Mapping[str, tuple[str, str, dict[str, Any], int, int]] = {
 """Name: spandrel's module and class, constructor arguments, scale, side of the image."""
 
 
+def facts(name: str) -> tuple[str, str, dict[str, Any], int, tuple[int, int, int]]:
+    """A subject's or a variant's module and class, arguments, scale, and its image's [h, w, c]."""
+    if name in VARIANTS:
+        return VARIANTS[name]
+    package, kind, arguments, scale, side = SUBJECTS[name]
+    return package, kind, arguments, scale, (side, side, 4 if package == "LaMa" else 3)
+
+
 def build(name: str, seed: int = 0) -> torch.nn.Module:
     """A subject with random weights, none of them zero or without effect.
 
@@ -96,7 +105,7 @@ def build(name: str, seed: int = 0) -> torch.nn.Module:
     Returns:
         The module in evaluation mode.
     """
-    package, kind, arguments, _, _ = SUBJECTS[name]
+    package, kind, arguments, _, _ = facts(name)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         module = getattr(importlib.import_module(f"spandrel.architectures.{package}"), kind)(

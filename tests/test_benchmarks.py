@@ -44,6 +44,28 @@ def test_a_compact_network_in_the_official_size_is_the_same_function(benchmarks,
     np.testing.assert_allclose(large(x), compact(x), atol=1e-5)
 
 
+def test_what_is_truly_global_is_told_from_what_only_counts_so(benchmarks):
+    torch = pytest.importorskip("torch")
+    from torch_local import looked_at
+
+    class Mixed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            rows = torch.arange(x.shape[2]).reshape(-1, 16).T.flatten()  # read column by column
+            scrambled = x[:, :, rows]
+            return x * x.mean((2, 3), keepdim=True) + torch.fft.rfft2(x).abs().mean() + scrambled
+
+    found = looked_at("Mixed", cem.wrap_torch(Mixed()), 3)
+    assert found.share < 1 and "fft" in found.true and "reduce_sum" in found.true
+    assert [name.split(":")[-1] for name in found.only] == ["pick"]
+    local = looked_at("Mixed", cem.wrap_torch(torch.nn.Conv2d(3, 3, 5, padding=2)), 3)
+    assert not local.true and not local.only
+
+
 def test_a_network_without_locality_is_computed_whole(benchmarks):
     import rates
     import subjects

@@ -32,6 +32,7 @@ class Builder:
         self.dtypes: list[np.dtype] = []
         self.depends: list[bool] = []
         self.fixed: set[int] = set()
+        self.made: dict[int, Equation] = {}
         self.constants: dict[int, Any] = {}
         self.scope = ""
 
@@ -95,12 +96,12 @@ class Builder:
         band = None
         if depends and not unclear:
             band = self._band(name, params, inputs, shapes, out_shapes)
-        self.equations.append(
-            Equation(
-                name, params, tuple(inputs), tuple(numbers), bind, shapes, out_shapes, dtype,
-                depends, band, unclear, self.scope,
-            )
+        made = Equation(
+            name, params, tuple(inputs), tuple(numbers), bind, shapes, out_shapes, dtype,
+            depends, band, unclear, self.scope,
         )  # fmt: skip
+        self.equations.append(made)
+        self.made.update(dict.fromkeys(numbers, made))
         return numbers
 
     def _band(
@@ -139,15 +140,38 @@ class Builder:
         return self.add(name, params, inputs, [(shape, dtype)], bind)[0]
 
     def cut(self, value: int, axis: int, start: int, length: int) -> int:
-        """value[start : start + length] along an axis."""
+        """value[start : start + length] along an axis; of a joined one, the parts' own pieces."""
         whole = self.shapes[value]
         shape = (*whole[:axis], length, *whole[axis + 1 :])
         if shape == whole:
             return value
+        if length and self.is_joined(value, axis):
+            return self._cut_joined(value, axis, start, length)
         starts = tuple(start if k == axis else 0 for k in range(len(shape)))
         limits = tuple(a + n for a, n in zip(starts, shape, strict=True))
         params = {"start_indices": starts, "limit_indices": limits, "strides": None}
         return self.one("slice", params, [value], shape, lax.slice)
+
+    def is_joined(self, value: int, axis: int) -> bool:
+        """Whether a value is others, one behind the other along an axis."""
+        made = self.made.get(value)
+        return (
+            made is not None
+            and made.name == "concatenate"
+            and not made.misread
+            and made.params["dimension"] == axis
+        )
+
+    def _cut_joined(self, value: int, axis: int, start: int, length: int) -> int:
+        """What is cut off must not count: an image beside its mirror image is near all of it."""
+        parts = []
+        for part in map(self.solid, self.made[value].inputs):
+            own = self.shapes[part][axis]
+            first, end = max(start, 0), min(start + length, own)
+            if first < end:
+                parts.append(self.cut(part, axis, first, end - first))
+            start -= own
+        return parts[0] if len(parts) == 1 else self.join(parts, axis)
 
     def take(self, value: int, index: int, axis: int = 0) -> int:
         """value[index] along an axis."""

@@ -135,6 +135,12 @@ class _Walk:
         """The lengths of a value's factors."""
         return tuple(tuple(f.length for f in axis) for axis in self.layout(number))
 
+    def runs(self, value: int | Known) -> list[bool]:
+        """For each axis of a value, whether it runs along the image's rows or columns."""
+        if isinstance(value, Known):
+            return []
+        return [any(f.along for f in axis) for axis in self.layout(value)]
+
     def stored(self, number: int, lengths: Lengths) -> int:
         """The number of a value as it is stored with these factors."""
         if lengths == self.lengths(number):
@@ -175,8 +181,7 @@ class _Walk:
         if given == whole or lift is None:
             self.append(eq, whole)
             return
-        depends = [isinstance(i, int) and self.graph.depends[i] for i in eq.inputs]
-        lifted = lift(eq, given, depends)
+        lifted = lift(eq, given, [self.runs(i) for i in eq.inputs])
         self.append(eq, lifted.inputs, lifted)
 
     def append(
@@ -201,7 +206,8 @@ class _Walk:
                     self.builder.shapes[i] if isinstance(i, int) else () for i in inputs
                 ),
                 out_shapes=shapes,
-                bind=lambda *xs, **p: eq.bind(*xs, **{**changed, **p}),
+                bind=(lifted and lifted.bind)
+                or (lambda *xs, **p: eq.bind(*xs, **{**changed, **p})),
             )
             for number, shape in zip(eq.outputs, shapes, strict=True):
                 self.builder.shapes[number] = shape

@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
+
 from .graph import Equation
 from .jaxpr import ALONG, ELEMENTWISE, REDUCTIONS
 from .rules.axes import Along
@@ -24,18 +26,23 @@ class Lifted:
         inputs: how each operand is to be stored; None for scalars.
         params: the parameters that change.
         output: how the output comes.
+        bind: applies the operation to operands so stored, if its primitive cannot.
     """
 
     inputs: tuple[Lengths | None, ...]
     params: Mapping[str, Any]
     output: Lengths
+    bind: Callable[..., Sequence[jax.Array]] | None = None
 
 
 Given = Sequence[Lengths | None]
 """How operands are stored; None for known scalars."""
 
-Lift = Callable[[Equation, Given, Sequence[bool]], Lifted]
-"""From an operation, how its operands are stored, and which of them depend on the image."""
+Runs = Sequence[Sequence[bool]]
+"""For each axis of each operand, whether it runs along the image's rows or columns."""
+
+Lift = Callable[[Equation, Given, Runs], Lifted]
+"""From an operation, how its operands are stored, and which of their axes run along the image."""
 
 
 def plain(shape: Sequence[int]) -> Lengths:
@@ -63,20 +70,20 @@ def _whole(lengths: Lengths, shape: Sequence[int], axes: Sequence[int]) -> Lengt
 
 
 def _agreed(candidates: Sequence[tuple[tuple[int, ...], bool]]) -> tuple[int, ...]:
-    """Factors of an axis that several operands share; those that the image reaches decide.
+    """Factors of an axis that several operands share; those that run along the image decide.
 
     Fewest factors: where two differ, the coarser holds what both know.
     """
-    of_image = [axis for axis, depends in candidates if depends]
+    of_image = [axis for axis, runs in candidates if runs]
     return min(of_image or [axis for axis, _ in candidates], key=len)
 
 
-def _elementwise(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
-    shapes = list(zip(given, eq.in_shapes, depends, strict=True))
+def _elementwise(eq: Equation, given: Given, runs: Runs) -> Lifted:
+    shapes = list(zip(given, eq.in_shapes, runs, strict=True))
     output = []
     for k, n in enumerate(eq.out_shapes[0]):
         same = [
-            (old[k], d) for old, shape, d in shapes if old is not None and shape[k:][:1] == (n,)
+            (old[k], r[k]) for old, shape, r in shapes if old is not None and shape[k:][:1] == (n,)
         ]
         output.append(_agreed(same or [((n,), True)]))
     inputs = tuple(
@@ -91,7 +98,7 @@ def _elementwise(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted(inputs, {}, tuple(output))
 
 
-def _broadcast(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _broadcast(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,), (shape,) = given, eq.in_shapes
     assert old is not None  # a known scalar does not depend on the image
     axes, output = (
@@ -108,7 +115,7 @@ def _broadcast(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted((old,), params, tuple(output))
 
 
-def _transpose(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _transpose(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,) = given
     assert old is not None
     permutation = [int(k) for k in eq.params["permutation"]]
@@ -120,7 +127,7 @@ def _transpose(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
 def _dropping(param: str, *, in_one_piece: bool = False) -> Lift:
     """Axes that go: squeezed, or reduced."""
 
-    def lift(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+    def lift(eq: Equation, given: Given, runs: Runs) -> Lifted:
         (old,) = given
         assert old is not None
         gone = [int(k) for k in eq.params[param]]
@@ -134,10 +141,10 @@ def _dropping(param: str, *, in_one_piece: bool = False) -> Lift:
     return lift
 
 
-def _along(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _along(eq: Equation, given: Given, runs: Runs) -> Lifted:
     mixed, rank = Along().mixed(eq), len(eq.out_shapes[0])
-    all_of = [(old, d) for old, d in zip(given, depends, strict=True) if old is not None]
-    shared = tuple(_agreed([(old[k], d) for old, d in all_of]) for k in range(rank))
+    all_of = [(old, r) for old, r in zip(given, runs, strict=True) if old is not None]
+    shared = tuple(_agreed([(old[k], r[k]) for old, r in all_of]) for k in range(rank))
     kept = _whole(shared, eq.in_shapes[0], mixed)
     inputs = tuple(None if old is None else kept for old in given)
     if eq.name == "fft":
@@ -147,12 +154,12 @@ def _along(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted(inputs, params, _whole(kept, eq.out_shapes[0], mixed))
 
 
-def _dot(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _dot(eq: Equation, given: Given, runs: Runs) -> Lifted:
     contracted, batch = eq.params["dimension_numbers"]
     lengths = [list(old or plain(s)) for old, s in zip(given, eq.in_shapes, strict=True)]
     for pairs in (contracted, batch):
         for axes in zip(*pairs, strict=True):
-            both = [(lengths[k][axis], depends[k]) for k, axis in enumerate(axes)]
+            both = [(lengths[k][axis], runs[k][axis]) for k, axis in enumerate(axes)]
             for k, axis in enumerate(axes):
                 lengths[k][axis] = _agreed(both)
     sides = [tuple(axes) for axes in lengths]
@@ -173,10 +180,10 @@ def _dot(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted(tuple(sides), params, tuple(output))
 
 
-def _concatenate(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _concatenate(eq: Equation, given: Given, runs: Runs) -> Lifted:
     along, rank = int(eq.params["dimension"]), len(eq.out_shapes[0])
-    known = [(old, d) for old, d in zip(given, depends, strict=True) if old is not None]
-    shared = [_agreed([(old[k], d) for old, d in known]) for k in range(rank)]
+    known = [(old, r) for old, r in zip(given, runs, strict=True) if old is not None]
+    shared = [_agreed([(old[k], r[k]) for old, r in known]) for k in range(rank)]
     inputs = tuple(
         tuple((shape[k],) if k == along else shared[k] for k in range(rank))
         for shape in eq.in_shapes
@@ -194,7 +201,7 @@ def _repeated(values: Sequence[Any], lengths: Lengths, whole: Sequence[Any]) -> 
     )
 
 
-def _slice(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _slice(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,), (shape,) = given, eq.in_shapes
     assert old is not None
     touched = [k for k, n in enumerate(eq.out_shapes[0]) if n != shape[k]]
@@ -212,7 +219,7 @@ def _slice(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted((old,), params, output)
 
 
-def _pad(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _pad(eq: Equation, given: Given, runs: Runs) -> Lifted:
     old, config = given[0], eq.params["padding_config"]
     assert old is not None
     touched = [k for k, sides in enumerate(config) if any(sides)]
@@ -221,7 +228,7 @@ def _pad(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted((old, None), params, _whole(old, eq.out_shapes[0], touched))
 
 
-def _reverse(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _reverse(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,) = given
     assert old is not None
     places = _places(old)
@@ -229,7 +236,7 @@ def _reverse(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted((old,), {"dimensions": dims}, old)
 
 
-def _pool(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
+def _pool(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,), p = given, eq.params
     assert old is not None
     names = ("window_dimensions", "window_strides", "base_dilation", "window_dilation")
@@ -243,6 +250,33 @@ def _pool(eq: Equation, given: Given, depends: Sequence[bool]) -> Lifted:
     return Lifted((old,), params, _whole(old, eq.out_shapes[0], touched))
 
 
+def _conv(eq: Equation, given: Given, runs: Runs) -> Lifted:
+    """A batch of windows keeps its factors; what slides, and the kernel, come in one piece."""
+    dims, old = eq.params["dimension_numbers"], given[0]
+    batch, shape = dims.lhs_spec[0], eq.in_shapes[0]
+    if old is None or runs[1].count(True):  # a kernel that is made of the image
+        return Lifted(tuple(map(plain, eq.in_shapes)), {}, plain(eq.out_shapes[0]))
+    old = _whole(old, shape, [k for k in range(len(shape)) if k != batch])
+    output = list(plain(eq.out_shapes[0]))
+    output[dims.out_spec[0]] = old[batch]
+    count = len(old[batch])
+
+    def spread(spec: Sequence[int]) -> tuple[int, ...]:
+        return tuple(k + (count - 1) * (k > spec[0]) for k in spec)
+
+    own = {"dimension_numbers": type(dims)(spread(dims.lhs_spec), dims.rhs_spec,
+                                           spread(dims.out_spec))}  # fmt: skip
+    first = (batch, dims.out_spec[0])
+
+    def bind(x: jax.Array, kernel: jax.Array, **changed: Any) -> Sequence[jax.Array]:
+        sizes, (i, o) = x.shape, first
+        flat_x = x.reshape(*sizes[:i], -1, *sizes[i + count :])
+        (y,) = eq.bind(flat_x, kernel, **changed)
+        return [y.reshape(*y.shape[:o], *sizes[i : i + count], *y.shape[o + 1 :])]
+
+    return Lifted((old, plain(eq.in_shapes[1])), {**own, "batches": count}, tuple(output), bind)
+
+
 LIFTS: dict[str, Lift] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
     **dict.fromkeys(REDUCTIONS, _dropping("axes")),
@@ -251,6 +285,7 @@ LIFTS: dict[str, Lift] = {
     **{f"reduce_window_{name}": _pool for name in ("sum", "max", "min")},
     "broadcast_in_dim": _broadcast,
     "concatenate": _concatenate,
+    "conv_general_dilated": _conv,
     "dot_general": _dot,
     "pad": _pad,
     "rev": _reverse,

@@ -44,6 +44,22 @@ def _split(builder: Builder, params: Mapping[str, Any], inputs: Sequence[Any]) -
     return [builder.cut(inputs[0], axis, s, n) for s, n in zip(starts, sizes, strict=True)]
 
 
+def _slice(builder: Builder, params: Mapping[str, Any], inputs: Sequence[Any]) -> list[int] | None:
+    """Of values that were joined, a piece of each, so that it does not see the others."""
+    value, strides = inputs[0], params["strides"]
+    starts, ends = params["start_indices"], params["limit_indices"]
+    shape = builder.shapes[value]
+    cut = [k for k, n in enumerate(shape) if ends[k] - starts[k] != n]
+    if strides is not None and any(n != 1 for n in strides):
+        return None
+    if not any(builder.is_joined(value, k) for k in cut):
+        return None
+    # Along the axis where they were joined first: the others are cut from its pieces.
+    for k in sorted(cut, key=lambda k: not builder.is_joined(value, k)):
+        value = builder.cut(value, k, int(starts[k]), int(ends[k] - starts[k]))
+    return [value]
+
+
 def _barrier(builder: Builder, params: Mapping[str, Any], inputs: Sequence[Any]) -> Sequence[Any]:
     return inputs
 
@@ -140,6 +156,7 @@ def _scatter(name: str) -> Rewrite:
 REWRITES: dict[str, Rewrite] = {
     "gather": _gather,
     "optimization_barrier": _barrier,
+    "slice": _slice,
     "split": _split,
     "stack": _stack,
     "tile": _tile,

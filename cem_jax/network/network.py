@@ -96,13 +96,17 @@ class Network:
     @property
     def note(self) -> str:
         """How a network of another framework is evaluated, in words; "" for others."""
-        apply = self.apply.apply if isinstance(self.apply, Padded) else self.apply
-        return getattr(apply, "note", "")
+        return getattr(self._inner, "note", "")
 
     @property
     def on_host(self) -> bool:
         """Whether a network of another framework is called there, and no function of JAX."""
-        return "on the host" in self.note
+        return getattr(self._inner, "on_host", False)
+
+    @property
+    def _inner(self) -> Apply:
+        """The function without what pads its images."""
+        return self.apply.apply if isinstance(self.apply, Padded) else self.apply
 
     def check(self, x: jax.Array | np.ndarray) -> float | None:
         """How far a network of another framework is from what it was made from.

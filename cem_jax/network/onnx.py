@@ -148,8 +148,8 @@ class _Model:
             return y
 
     @property
-    def note(self) -> str:
-        """How the file is evaluated, in words; tried with an image if none was seen."""
+    def on_host(self) -> bool:
+        """Whether onnxruntime is called for images of some size; tried with one if none was."""
         if self.graph is not None and not self.seen:
             side = -(-_SIDE // self.multiple) * self.multiple
             open_ = zip(self.size, (side, side, 3), strict=True)
@@ -157,7 +157,12 @@ class _Model:
             image = jax.ShapeDtypeStruct((1, *shape), np.float32)
             with contextlib.suppress(ValueError):  # it may not take this image
                 jax.eval_shape(self, self.graph.params, image)
-        if self.reasons:
+        return bool(self.reasons)
+
+    @property
+    def note(self) -> str:
+        """How the file is evaluated, in words; tried with an image if none was seen."""
+        if self.on_host:
             return (
                 "onnxruntime runs on the host, without gradients, causal cones and JAX's devices, "
                 f"because {self.reasons[0]}; {self.host.pace}"

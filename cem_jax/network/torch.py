@@ -135,13 +135,21 @@ class _Function:
         return {key: _array(value) for key, value in self.module.named_parameters()}
 
     @property
-    def note(self) -> str:
-        """How the module is evaluated, in words; tried with a small image if none was seen."""
+    def on_host(self) -> bool:
+        """Whether torch is called for images of some size; tried with a small one if none was."""
+        return bool(self._told())
+
+    def _told(self) -> list[str]:
+        """Why torch is called on the host; none where it is not."""
         with self.lock:
             if not self.programs:
                 self._probe()
-            reasons = list(dict.fromkeys(self.reasons.values()))
-        if reasons:
+            return list(dict.fromkeys(self.reasons.values()))
+
+    @property
+    def note(self) -> str:
+        """How the module is evaluated, in words; tried with a small image if none was seen."""
+        if reasons := self._told():
             return (
                 "torch runs on the host, without gradients, causal cones and JAX's devices, "
                 f"because {reasons[0]}; {self._on_host.pace}"

@@ -65,6 +65,25 @@ def patches_transformed(x):
     return y.transpose(0, 1, 4, 2, 5, 3).reshape(x.shape).astype(np.float32)
 
 
+def windows_convolved(x):
+    cells = x.reshape(6, 4, 5, 4, 4).transpose(0, 2, 1, 3, 4).reshape(30, 4, 4, 4)
+    cells = conv(cells).reshape(6, 5, 4, 4, 4).transpose(0, 2, 1, 3, 4)
+    return cells.reshape(x.shape)
+
+
+def mirrored_and_cut(x, more=2):
+    h, w = x.shape[1:3]
+    y = jnp.concatenate([x, x[:, ::-1]], axis=1)[:, : h + more]
+    y = jnp.concatenate([y, y[:, :, ::-1]], axis=2)[:, :, : w + more]
+    return conv(y)[:, :h, :w]
+
+
+def tokens_by_one_pixel(x):
+    """Tokens of the image by numbers that one pixel of it decides, the same for each token."""
+    tokens = x.reshape(-1, 4)
+    return (tokens * jnp.broadcast_to(x[0, 12, 8], tokens.shape)).reshape(x.shape)
+
+
 def chosen_channels(x):
     return jnp.take_along_axis(x, jnp.argsort(x, axis=-1)[..., ::-1], axis=-1)
 
@@ -92,6 +111,10 @@ LOCAL = {
     "order of channels": (chosen_channels, 0),
     "greatest": (lambda x: sum(lax.top_k(conv(x), 3)[0][..., k:] * 1.0 for k in (2,)), 1),
     "places of the greatest": (lambda x: lax.top_k(x, 4)[1] + x, 0),
+    "windows convolved": (windows_convolved, 3),
+    "mirrored and cut": (mirrored_and_cut, 1),
+    "mirrored and all cut": (lambda x: mirrored_and_cut(x, 0), 1),
+    "tokens by one pixel": (tokens_by_one_pixel, None),
     "sums so far": (lambda x: jnp.cumsum(conv(x), axis=3), 1),
     "patches transformed": (patches_transformed, 3),
 }
@@ -127,6 +150,12 @@ def test_windows_that_overlap_are_picked_by_index():
     far = cones.reachable(overlapping_windows, X.shape, (0, 0, 1, 1), GRID, 4)
     np.testing.assert_array_equal(far, (GRID[:, 0] < 8) & (GRID[:, 1] < 1) & (GRID[:, 1] > -4))
     compare(overlapping_windows)
+
+
+def test_what_only_depends_on_the_image_does_not_merge_rows_and_columns():
+    near = cones.reachable(tokens_by_one_pixel, X.shape, (13, 9, 1, 1), GRID, 4)
+    both = ((GRID <= (13, 9)) & (GRID > (8, 4))).all(axis=1)
+    np.testing.assert_array_equal(near, both)
 
 
 def test_rows_that_the_image_chooses_are_local_along_the_other_axes():

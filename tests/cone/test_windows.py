@@ -128,6 +128,8 @@ LAYERS = {
     "grid": ("grid", 3),
     "patches": ("patches", 3),
     "channels": ("channels", 2),
+    "a batch of windows": ("convolved", 3, 4, False),
+    "mirrored": ("mirrored", 2),
 }
 
 

@@ -24,6 +24,8 @@ window_layers = st.one_of(
     st.tuples(st.just("grid"), st.integers(2, 3)),
     st.tuples(st.just("patches"), st.integers(2, 3)),
     st.tuples(st.just("channels"), st.integers(1, 2)),
+    st.tuples(st.just("convolved"), st.integers(2, 4), st.integers(2, 4), st.booleans()),
+    st.tuples(st.just("mirrored"), st.integers(0, 3)),
     st.tuples(st.just("conv"), st.sampled_from([1, 3])),
 )  # fmt: skip
 
@@ -124,6 +126,24 @@ def _apply(layer: Layer, x: Array, weights: Weights) -> Array:
         y = jnp.tanh(y @ weights(p * p * c, p * p * c)).reshape(1, h // p, w // p, p, p, c)
         y = y.transpose(0, 1, 3, 2, 4, 5).reshape(1, h // p * p, w // p * p, c)
         return jnp.pad(y, ((0, 0), (0, h % p), (0, w % p), (0, 0)))
+    if name == "convolved":
+        # A batch of windows, each convolved by itself.
+        a, b, first = args
+        y = x[:, : h // a * a, : w // b * b]
+        cells = y.reshape(h // a, a, w // b, b, c).transpose(0, 2, 1, 3, 4).reshape(-1, a, b, c)
+        cells = cells if first else cells.transpose(0, 3, 1, 2)
+        form = NHWC if first else ("NCHW", "HWIO", "NCHW")
+        cells = lax.conv_general_dilated(
+            cells, weights(3, 3, c, c), (1, 1), "SAME", dimension_numbers=form
+        )
+        cells = cells if first else cells.transpose(0, 2, 3, 1)
+        cells = cells.reshape(h // a, w // b, a, b, c).transpose(0, 2, 1, 3, 4)
+        return x.at[:, : h // a * a, : w // b * b].set(cells.reshape(y.shape))
+    if name == "mirrored":
+        # Padded by an image beside its mirror image, most of which is cut off.
+        y = jnp.concatenate([x, x[:, ::-1]], axis=1)[:, : h + args[0]]
+        y = jnp.concatenate([y, y[:, :, ::-1]], axis=2)[:, :, : w + args[0]]
+        return _conv(y, weights(3, 3, c, c))[:, :h, :w]
     if name == "channels":
         # Attention among channels over all pixels, whose axis is one.
         q = x.reshape(1, -1, args[0], c // args[0])

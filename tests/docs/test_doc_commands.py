@@ -143,6 +143,9 @@ ELSEWHERE = {
     "python benchmarks/torch_native.py --write docs/own-network.md": (
         "takes a quarter of an hour; tests/network/test_spandrel.py reads such checkpoints"
     ),
+    "python benchmarks/torch_local.py --write docs/own-network.md": (
+        "takes a quarter of an hour; tests/test_benchmarks.py looks at small modules"
+    ),
     "python benchmarks/deceptive.py": "tests/plans/test_promises.py plays the same outcomes",
     "python benchmarks/corrected.py": "tests/plans/test_corrected_recorded.py plays its outcomes",
     "python benchmarks/against.py": "needs a checkout of an older version",

@@ -271,6 +271,8 @@ CASES: list[tuple[str, tuple, dict]] = [
     ("index_put", (IMAGE, [yes(2, 4, 6, 8)], np.asarray(2.5, np.float32)), {}),
     ("gather", (IMAGE, 1, np.abs(whole(2, 3, 6, 5)) % 4), {}),
     ("scatter", (normal(4, 6), 1, np.asarray([[0, 2], [1, 5], [3, 4]]), 2.5), {}),
+    ("scatter", (normal(4, 6), 1, np.asarray([[5], [0], [2], [2]]), 2.5), {}),
+    ("scatter", (normal(4, 6), -2, np.asarray([[3, 0, 1, 1, 2, 0]]), normal(1, 6)), {}),
     ("scatter", (normal(4, 6), 0, np.asarray([[0, 2], [1, 3]]), normal(3, 3)), {}),
     ("scatter", (normal(4, 6), 0, np.asarray([[0, 2], [1, 3]]), 2.0), {"reduce": "multiply"}),
     ("scatter_add", (normal(4, 6), 1, np.asarray([[0, 0], [1, 5]]), normal(3, 3)), {}),

@@ -66,7 +66,7 @@ def test_a_native_module_gives_torchs_numbers_at_any_size_and_batch(windows):
     x = random(2, 2, 8, 12, 3)
     nested = jax.vmap(lambda x: network.apply(network.params, x))(jnp.asarray(x))
     np.testing.assert_allclose(nested[1], of_torch(windows, x[1]), atol=1e-5)
-    assert "host" not in network.note
+    assert not network.on_host and "host" not in network.note
     assert network(random(1, 7, 9, 3)).shape == (1, 14, 18, 3)
 
 
@@ -151,9 +151,10 @@ def test_what_has_no_counterpart_runs_on_the_host_and_is_named(module, reason):
     network = cem.wrap_torch(module)
     x = random(2, 8, 8, 3)
     np.testing.assert_array_equal(network(x[:1]), of_torch(module, x[:1]))
-    assert "host" in network.note and reason in network.note
+    assert network.on_host and "host" in network.note and reason in network.note
     assert network.check(x) is None
     fresh = cem.wrap_torch(module)
+    assert fresh.on_host  # asked before it has seen an image
     assert "host" in fresh.note and reason in fresh.note
     assert "none was timed yet" in fresh.note
 
@@ -277,7 +278,7 @@ def test_a_module_that_writes_its_kernels_at_each_call_is_taken_in_its_inference
     before = module.whole.weight.detach().clone()
     network = cem.wrap_torch(module)
     found = np.asarray(network(random(1, 6, 6, 3)))
-    assert "host" not in network.note
+    assert not network.on_host and "host" not in network.note
     np.testing.assert_array_equal(module.whole.weight.detach(), before)
     np.testing.assert_allclose(found, of_torch(module, random(1, 6, 6, 3)), atol=1e-6)
 

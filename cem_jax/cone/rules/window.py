@@ -61,13 +61,19 @@ class Conv(Rule):
             )
         ]  # fmt: skip
 
+    def _batch(self, eq: Equation) -> list[tuple[int, int]]:
+        """Axis of the operand and axis of the output, for each factor of the batch."""
+        dims = eq.params["dimension_numbers"]
+        factors = range(eq.params.get("batches", 1))
+        return [(dims.lhs_spec[0] + k, dims.out_spec[0] + k) for k in factors]
+
     def forward(self, eq: Equation, index: int, box: Boxes) -> Boxes:
         """All channels of the outputs whose window meets the box."""
         if index:
             return Boxes.stack([(0, n) for n in eq.out_shapes[0]], box.some)
-        dims = eq.params["dimension_numbers"]
         reach: list[Interval] = [(0, n) for n in eq.out_shapes[0]]
-        reach[dims.out_spec[0]] = box.axis(dims.lhs_spec[0])
+        for i, o in self._batch(eq):
+            reach[o] = box.axis(i)
         for i, o, slide in self._slides(eq):
             reach[o] = slide.forward(box.axis(i))
         return Boxes.stack(reach, box.some)
@@ -76,8 +82,8 @@ class Conv(Rule):
         """All channels under the windows; the whole kernel."""
         need: list[Interval] = [(0, n) for n in eq.in_shapes[index]]
         if not index:
-            dims = eq.params["dimension_numbers"]
-            need[dims.lhs_spec[0]] = box.axis(dims.out_spec[0])
+            for i, o in self._batch(eq):
+                need[i] = box.axis(o)
             for i, o, slide in self._slides(eq):
                 need[i] = slide.need(box.axis(o))
         return Boxes.stack(need, box.some)
@@ -85,7 +91,7 @@ class Conv(Rule):
     def align(self, eq: Equation) -> tuple[int, ...]:
         """All channels; the phases of a transposed convolution."""
         spec = eq.params["dimension_numbers"].out_spec
-        align = [1] * len(spec)
+        align = [1] * len(eq.out_shapes[0])
         align[spec[1]] = eq.out_shapes[0][spec[1]]
         for _, o, slide in self._slides(eq):
             align[o] = slide.align()

@@ -153,6 +153,19 @@ def _along(x: Any, axis: int, index: Any, value: Any, *, reduce: str | None = No
     return spot.add(value) if reduce in ("add", "sum") else spot.multiply(value)
 
 
+def _scatter(x: Laid, axis: int, index: Laid, value: Any, *, reduce: str | None = None) -> Laid:
+    """Replaced at an index along an axis; where that is one a line, by asking every element."""
+    axis %= x.ndim
+    lines = tuple(1 if k == axis else n for k, n in enumerate(x.shape))
+    number = isinstance(value, int | float)
+    if reduce is not None or index.shape != lines or not (number or value.shape == lines):
+        return plain(_along)(x, axis, index, value, reduce=reduce)
+    places = np.arange(x.shape[axis], dtype=np.int32)
+    asked = Laid.of(places.reshape([-1 if k == axis else 1 for k in range(x.ndim)]))
+    hit = elementwise(jnp.equal)(index, asked)
+    return elementwise(jnp.where, chooses=0)(hit, value, x)
+
+
 def _gather(x: Laid, axis: int, index: Laid, **_: Any) -> Laid:
     own = jnp.asarray(x.plain())
     where = index.plain()
@@ -178,6 +191,6 @@ OPERATIONS: dict[str, Operation] = {
     "index": _index,
     "index_put": _index_put,
     "index_select": _index_select,
-    "scatter": plain(_along),
+    "scatter": _scatter,
     "scatter_add": plain(lambda x, axis, index, value: _along(x, axis, index, value, reduce="add")),
 }
