@@ -74,6 +74,8 @@ class Score:
                 found = jax.eval_shape(outcome, *scored_shapes(outcome, region.shape, scale))
             except Exception as error:  # a user's function may raise anything
                 text = " ".join(str(error).split())[:300]
+                if isinstance(error, ValueError) and text.startswith("roi: "):
+                    raise  # one of ours, which needs a larger region
                 raise ValueError(
                     f"outcome={quoted(outcome)}: it cannot score two regions {region.shape}: "
                     f"{type(error).__name__}: {text}"

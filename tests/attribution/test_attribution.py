@@ -258,7 +258,7 @@ def test_subjects_that_do_not_fit_are_named(method, local, scene):
         attribute("nonsense", scene, ROI)
     with pytest.raises(ValueError, match="roi="):
         attribute(local, scene, cem.ROI(64, 0, 16, 16))
-    with pytest.raises(ValueError, match=r"network=.*needs"):
+    with pytest.raises(ValueError, match=r"network=.*are needed"):
         attribute(cem.wrap(lambda x: x[:, ::2]), scene, ROI)
 
 

@@ -163,8 +163,8 @@ def test_many_draws_choose_mostly_the_same_blocks_again():
 def test_the_page_of_findings_names_what_weakens_them():
     page = " ".join((DOCS / "findings.md").read_text().split())
     for words in (
-        "every verdict is preliminary", "decided by four or eight replacements",
-        "They do not allow for other networks", "after quick results of two scenes",
+        "every verdict is preliminary", "Four or eight draws decide whether a block harms",
+        "They do not take into account that other networks do", "after quick results of two scenes",
         "one of the claims could hardly fail", "The errors of the halves are independent",
     ):  # fmt: skip
         assert words in page, words
