@@ -35,7 +35,7 @@ def on_every_device(tree: Any, mesh: Mesh) -> Any:
 
     def shared(array: Any) -> jax.Array:
         array = jnp.asarray(array)
-        if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):  # no numbers of numpy
+        if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):  # no numbers of numpy
             return jax.device_put(array, everywhere)
         one = np.asarray(array.addressable_data(0))
         parts = [jax.device_put(one, device, may_alias=True) for device in devices]

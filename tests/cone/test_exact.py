@@ -1,6 +1,7 @@
 """The cone equals the dense computation, for any local function, region and block."""
 
 import os
+import random
 import secrets
 import time
 
@@ -50,7 +51,9 @@ def cases(draw):
     )
     roi, block = (top, left, height, width), draw(st.integers(2, 6))
     everywhere = np.stack(np.meshgrid(*(np.arange(1 - block, n) for n in size)), -1).reshape(-1, 2)
+    state = random.getstate()  # types are checked by elements that are drawn at random
     near = everywhere[cones.reachable(f, x.shape, roi, everywhere, block)]
+    random.setstate(state)
     origins = [tuple(draw(st.sampled_from(near.tolist()))) for _ in range(3)] if len(near) else []
     rim = st.tuples(*(st.sampled_from([1 - block, 0, n - block, n - 1]) for n in size))
     origins = list(dict.fromkeys([*origins, draw(rim)]))

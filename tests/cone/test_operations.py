@@ -61,7 +61,7 @@ def overlapping_windows(x):
 def patches_transformed(x):
     cells = x.reshape(1, 6, 4, 5, 4, 4).transpose(0, 1, 3, 5, 2, 4)
     spectrum = jnp.fft.rfft2(cells)
-    y = jnp.fft.irfft2(spectrum * jnp.abs(spectrum), s=(4, 4))
+    y = jnp.fft.irfft2(spectrum * jnp.abs(spectrum).astype(spectrum.dtype), s=(4, 4))
     return y.transpose(0, 1, 4, 2, 5, 3).reshape(x.shape).astype(np.float32)
 
 
@@ -96,7 +96,10 @@ def rows_by_the_image(x):
 LOCAL = {
     "softmax": (lambda x: jax.nn.softmax(x, axis=-1), 0),
     "stop_gradient": (lambda x: conv(lax.stop_gradient(x)), 1),
-    "complex": (lambda x: jnp.imag(jnp.conj(lax.complex(x, 2 * x))) + jnp.real(x * 1j + 1), 0),
+    "complex": (
+        lambda x: jnp.imag(jnp.conj(lax.complex(x, 2 * x))) + jnp.real(lax.complex(0 * x, x) + 1),
+        0,
+    ),
     "optimization_barrier": (lambda x: conv(sum(lax.optimization_barrier((x, 2 * x)))), 1),
     "nearest by index": (lambda x: enlarged_by_index(conv(x)), 1),
     "bilinear by index": (lambda x: bilinear_by_index(conv(x)), 2),
@@ -110,7 +113,7 @@ LOCAL = {
     "sorted channels": (lambda x: jnp.sort(conv(x), axis=-1), 1),
     "order of channels": (chosen_channels, 0),
     "greatest": (lambda x: sum(lax.top_k(conv(x), 3)[0][..., k:] * 1.0 for k in (2,)), 1),
-    "places of the greatest": (lambda x: lax.top_k(x, 4)[1] + x, 0),
+    "places of the greatest": (lambda x: lax.top_k(x, 4)[1].astype(x.dtype) + x, 0),
     "windows convolved": (windows_convolved, 3),
     "mirrored and cut": (mirrored_and_cut, 1),
     "mirrored and all cut": (lambda x: mirrored_and_cut(x, 0), 1),
