@@ -1,11 +1,11 @@
 """Maps of denoisers: what counts is near the region.
 
 Claim: at sigma 50 effects are local and small, with or without global operations (Hu et al., the
-gallery of denoisers).
+gallery of denoisers). The official networks that are shown here have none.
 
     cem-jax figures dn
 
-Numbers: docs/results/dn.json (preset compact, 685 s on 1 cpu).
+Numbers: docs/results/dn.json (preset compact, 1968 s on 2 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

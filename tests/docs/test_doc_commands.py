@@ -159,6 +159,7 @@ ELSEWHERE = {
     "cem-jax models --details": "is compared with docs/zoo.md by tests/cli/test_cli.py",
     "cem-jax figures --all": _FIGURES,
     "cem-jax figures sr dn --preset compact": _FIGURES,
+    "cem-jax figures multi-task --preset compact": _FIGURES,
     "cem-jax figures sr --weights DIR": _OFFICIAL_FIGURES,
     "cem-jax figures official": _OFFICIAL_FIGURES,
     "cem-jax figures texture": _OFFICIAL_FIGURES,
