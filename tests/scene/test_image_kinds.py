@@ -26,7 +26,8 @@ def close(found: np.ndarray, wanted: np.ndarray, most: float) -> bool:
 
 
 def needs(feature: str):
-    return pytest.mark.skipif(not features.check(feature), reason=f"Pillow without {feature}")
+    has = feature in features.get_supported()
+    return pytest.mark.skipif(not has, reason=f"Pillow without {feature}")
 
 
 @pytest.mark.parametrize("name", ["ink.jpg", "ink.tif"])
@@ -151,7 +152,7 @@ def test_of_truncated_photographs_no_pixel_is_made_up(name, tmp_path):
     path = tmp_path / name
     try:
         Image.fromarray(SMOOTH).save(path)
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):
         pytest.skip(f"Pillow writes no {name}")
     data = path.read_bytes()
     for share in (0.3, 0.6, 0.9):
@@ -166,7 +167,7 @@ def test_animations_are_refused(name, tmp_path):
     more = {"save_all": True, "append_images": [Image.fromarray(255 - SMOOTH)]}
     try:
         Image.fromarray(SMOOTH).save(path, **more)
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError):
         pytest.skip(f"Pillow writes no {name}")
     with pytest.raises(ValueError, match=r"several frames; expected a photograph"):
         cem.open_image(path)
