@@ -8,13 +8,14 @@ CHECKOUT is a checkout of the older version, PYTHON a Python in which that is in
 - **rates**: interventions of window networks. *cone* is what one needs in the mean over the map, as
   a share of a forward; *of old* is how many times as many are made in the same time.
 - **dense**: SwinIR of official size for denoising, random weights, 256 x 256 pixels, against this
-  version's dense computation. *limit* is what *of dense* would be if every intervention took its
-  exact multiply-adds at the rate of a 2048 x 2048 matrix product.
+  version's dense computation. Measured are all blocks of some of the cones' programs, from those
+  of small windows to those of large ones, with the draws of the paper's coarse stage.
 - **cache**: the DnCNN map of `sweep.py` in a fresh process that finds all programs in the cache,
   over the same in a process that has made it before.
 
-Seconds are the least of all rounds; *processors* counts those of all cores together, which a busy
-machine changes less.
+*limit* is what *of old* and *of dense* would be if every intervention took its exact multiply-adds
+at the rate of a 2048 x 2048 matrix product. Seconds are the least of all rounds; *processors*
+counts those of all cores together, which a busy machine changes less.
 """
 
 import argparse
@@ -36,7 +37,8 @@ _HERE = Path(__file__).parent
 _RATES = (("SwinIR-compact", 256, 24, 6), ("SwinIR_DN-compact", 128, 24, 6))
 """Networks, sides of the clean image, blocks from all over the map and draws at each."""
 
-_LARGE = ("SwinIR_DN", 256)
+_LARGE = ("SwinIR_DN", 256, "programs:3", 3)
+"""Network, side of the clean image, programs and draws at each of their blocks."""
 
 Least = dict[str, list[float]]
 
@@ -79,6 +81,16 @@ def in_turn(workers: Mapping[str, Worker], rounds: int) -> Least:
     return least
 
 
+def peak_of(workers: Mapping[str, Worker], rounds: int) -> tuple[Least, float]:
+    """The workers' least seconds, and the rate of the matrix product before and after them."""
+    product, work = rates.matrix_product()
+    product()
+    before = rates.interleaved({"product": product}, rounds)["product"]
+    least = in_turn(workers, rounds)
+    after = rates.interleaved({"product": product}, rounds)["product"]
+    return least, work / min(before, after)
+
+
 def window_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Interventions of both versions."""
     rows = []
@@ -87,13 +99,15 @@ def window_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
             "new": Worker(sys.executable, _HERE.parent, name, size, blocks, draws, "sweep"),
             "old": Worker(args.python, args.old, name, size, 4, 2, "sweep"),
         }
-        least, facts = in_turn(workers, args.rounds), workers["new"].facts
+        (least, peak), facts = peak_of(workers, args.rounds), workers["new"].facts
         (new, new_all), (old, old_all) = least["new"], least["old"]
+        limit = old * peak / facts["exact"]
         rows.append(
             {
                 "network": name, "image": size, "cone": facts["map"] / facts["whole"],
                 "new ms": 1e3 * new, "old ms": 1e3 * old, "of old": old / new,
-                "of old, processors": old_all / new_all,
+                "of old, processors": old_all / new_all, "limit": limit,
+                "of limit": old / new / limit,
             }
         )  # fmt: skip
     return rows
@@ -101,14 +115,10 @@ def window_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 def dense(args: argparse.Namespace) -> list[dict[str, Any]]:
     """The large network, against its own dense computation."""
-    name, size = _LARGE
-    new = Worker(sys.executable, _HERE.parent, name, size, 12, 2, "sweep")
+    name, size, programs, draws = _LARGE
+    new = Worker(sys.executable, _HERE.parent, name, size, programs, draws, "sweep")
     whole = Worker(sys.executable, _HERE.parent, name, size, 2, 1, "dense")
-    product, work = rates.matrix_product()
-    product()
-    peak = work / rates.interleaved({"product": product}, 3)["product"]
-    facts, least = new.facts, in_turn({"new": new, "dense": whole}, args.rounds)
-    peak = max(peak, work / rates.interleaved({"product": product}, 3)["product"])
+    (least, peak), facts = peak_of({"new": new, "dense": whole}, args.rounds), new.facts
     limit = least["dense"][0] * peak / facts["exact"]
     found = least["dense"][0] / least["new"][0]
     return [

@@ -3,10 +3,13 @@
     python benchmarks/rate_worker.py CHECKOUT NETWORK SIZE BLOCKS DRAWS WAY
 
 CHECKOUT is the folder of the version whose benchmarks are used; WAY is "sweep", or "dense" for the
-same with locality hidden. After a line of facts it answers every line that it reads by the seconds
-and the seconds of processors that BLOCKS x DRAWS interventions took.
+same with locality hidden. BLOCKS is how many blocks, from all over the image, or "programs:N" for
+all blocks of N of the cones' programs, from small windows to large ones. After a line of facts it
+answers every line that it reads by the seconds, and the seconds of processors, that DRAWS
+interventions at each of the blocks took.
 """
 
+import functools
 import json
 import sys
 import time
@@ -27,7 +30,13 @@ def main(checkout: str, name: str, size: str, blocks: str, draws: str, way: str)
     roi = cem.ROI(roi.y // 8 * 8, roi.x // 8 * 8, 32, 32)
     network = rates.without_locality(network) if way == "dense" else network
     subject = rates.Subject.make(network, scene, roi)
-    cells = rates.spread(subject.reaching, int(blocks))
+    kind, _, count = blocks.rpartition(":")
+    choose = (
+        subject.of_programs
+        if kind == "programs"
+        else functools.partial(rates.spread, subject.reaching)
+    )
+    cells = choose(int(count))
     subject.run(cells, 1)  # compiles
     facts = {
         "whole": subject.whole,

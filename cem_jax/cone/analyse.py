@@ -57,6 +57,14 @@ def aligned(eq: Equation, boxes: Sequence[Boxes]) -> list[Boxes]:
     return [Boxes(whole.lo, whole.hi, some) for whole in wholes]
 
 
+def at_once(eq: Equation, boxes: Sequence[Boxes]) -> list[Boxes]:
+    """The same as windows: of one size for all positions where the operation has a rule."""
+    whole = aligned(eq, boxes)
+    if rule_for(eq) is None:
+        return whole
+    return [Boxes.of(whole[0].lo, whole[0].size().max(axis=0))]  # corners of a few residues
+
+
 def footprints(graph: Graph, blocks: Boxes) -> list[Boxes | None]:
     """The part of every value that an intervention inside the image's `blocks` can change.
 

@@ -109,3 +109,15 @@ class Boxes:
         """The smallest boxes around these whose corners are multiples of the given numbers."""
         m = np.asarray(multiples, np.int64).reshape(1, -1)
         return Boxes(self.lo // m * m, -(-self.hi // m) * m, self.some)
+
+    def evened(self, shape: Sequence[int]) -> "Boxes":
+        """These grown to one size: behind, and before where an array of that shape ends."""
+        lengths = self.hi - self.lo
+        size = lengths.max(axis=0)
+        grows = (lengths != size).any(axis=0)
+        ends = np.minimum(self.lo, np.asarray(shape, np.int64) - size)
+        return Boxes.of(np.where(grows, ends, self.lo), size)
+
+    def cover(self, other: "Boxes") -> bool:
+        """Whether these hold all of the other ones, at every position."""
+        return bool(((self.lo <= other.lo) & (self.hi >= other.hi)).all())

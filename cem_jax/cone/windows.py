@@ -2,8 +2,9 @@
 
 For every operation the window's size is the largest intersection of the forward and the backward
 cone among the class's positions, and each position places it around its own intersection, inside
-the array. Inside a window, what the region needs is exact: an operand's element lies in the
-operand's window, or it is one that the intervention cannot change, and then the baseline has it.
+the array; `pasting` makes some of them larger. Inside a window, what the region needs is exact: an
+operand's element lies in the operand's window, or it is one that the intervention cannot change,
+and then the baseline has it.
 """
 
 import dataclasses
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, Int64, Integer
 
-from .analyse import aligned, need
+from .analyse import at_once, need
 from .counts import multiply_adds
 from .graph import Equation, Graph, Known
+from .pasting import pasted_early
 from .regions import Boxes
 from .rules import rule_for
 
@@ -136,6 +138,7 @@ class Planner:
                 size = exact.size().max(axis=0)
                 most = np.asarray(graph.shapes[number], np.int64) - size
                 self.windows[number] = Boxes.of(np.clip(exact.lo, 0, most), size)
+        self.windows |= pasted_early(graph, self.windows)
 
     def plan(self, roi: Boxes) -> WindowProgram:
         """The program that gives the output's part `roi`."""
@@ -166,18 +169,14 @@ class Planner:
         # An operation with several outputs is global and computes all of them in full.
         some = next(self.windows[number] for number in eq.outputs if number in self.windows)
         kept = [self.windows.get(number, some) for number in eq.outputs]
-        whole, rule = aligned(eq, kept), rule_for(eq)
-        if rule is not None:
-            # Corners of a few residues: one size for all positions.
-            size = whole[0].size().max(axis=0)
-            whole = [Boxes.of(whole[0].lo, size)]
+        whole, rule = at_once(eq, kept), rule_for(eq)
         reads: list[Read | Known] = []
         for index, number in enumerate(eq.inputs):
             if isinstance(number, Known):
                 reads.append(number)
                 continue
             fill = rule.fill(eq, index) if rule is not None else None
-            part = _even(need(eq, index, whole), self.graph.shapes[number])
+            part = need(eq, index, whole).evened(self.graph.shapes[number])
             reads.append(self._read(number, part, fill))
         keeps = tuple(
             Keep(number, self._relative(kept[k].lo - whole[k].lo), _size(kept[k]))
@@ -299,16 +298,6 @@ def programs(
         for row, position in zip(planner.rows(first), group.tolist(), strict=True):
             of[position], offsets[position] = number, row
     return Programs(tuple(program for _, program in planned), of, tuple(offsets), extents)
-
-
-def _even(boxes: Boxes, shape: tuple[int, ...]) -> Boxes:
-    """Boxes grown to one size: behind, and before where the array ends."""
-    lengths = boxes.hi - boxes.lo
-    size = lengths.max(axis=0)
-    grows = (lengths != size).any(axis=0)
-    return Boxes.of(
-        np.where(grows, np.minimum(boxes.lo, np.asarray(shape, np.int64) - size), boxes.lo), size
-    )
 
 
 def _size(boxes: Boxes) -> tuple[int, ...]:

@@ -118,6 +118,8 @@ class Local:
     grid: Grid
     target: Target
     name: str | None = None
+    ready: dict[Hashable, Program] = dataclasses.field(default_factory=dict)
+    """Compiled programs, by number and the shapes of what is drawn: no name has to be made anew."""
 
     @property
     def devices(self) -> int:
@@ -182,9 +184,13 @@ class Local:
         return self._named(self._draws.__name__, key, made)
 
     def _compiled(self, key: Hashable, args: tuple[Any, ...]) -> Program:
-        name = self._name_of(key, args)
-        statics = (self._draws, self.cone.plan, key, self.score, self.mesh)
-        return compiled(_evaluate, statics, args, COPIES, name)
+        leaves, tree = jax.tree.flatten(args[2:])
+        drawn = (key, tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+        if drawn not in self.ready:
+            name = self._name_of(key, args)
+            statics = (self._draws, self.cone.plan, key, self.score, self.mesh)
+            self.ready[drawn] = compiled(_evaluate, statics, args, COPIES, name)
+        return self.ready[drawn]
 
     @property
     def _draws(self) -> Draws:
