@@ -84,9 +84,9 @@ OFFICIAL = (
     Official("dncnn_color_blind.pth", "DnCNN", "DN", "RGB"),
     Official("ffdnet_color.pth", "FFDNet", "DN", "RGB"),
     Official("ADNet_color_c50.pth", "ADNet", "DN", "RGB", arguments=(("order", "bgr"),)),
-    Official("DnCNN3.pth", "DnCNN3", "DN", "grey"),
-    Official("PReNet6_Rain100H.pth", "PReNet", "DR", "Y"),
-    Official("PReNet6_Rain100L.pth", "PReNet", "DR", "Y"),
+    Official("DnCNN3.pth", "DnCNN3", "DN", "grey", "BSD68", 26.10, "cszn/DnCNN"),
+    Official("PReNet6_Rain100H.pth", "PReNet", "DR", "Y", "Rain100H", 29.46, "csdwren/PReNet"),
+    Official("PReNet6_Rain100L.pth", "PReNet", "DR", "Y", "Rain100L", 37.48, "csdwren/PReNet"),
 )  # fmt: skip
 """CRAFT's and HiT-SRF's files are those of challenge entries; the numbers are of their papers."""
 
