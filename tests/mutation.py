@@ -47,7 +47,7 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "cone": (
         ("cem_jax/cone/analyse.py", "cem_jax/cone/windows.py", "cem_jax/cone/regions.py",
-         "cem_jax/cone/rules/window.py"),
+         "cem_jax/cone/rules/window.py", "cem_jax/cone/pasting.py"),
         ("tests/cone",),
     ),
     "sweep": (
