@@ -1,9 +1,13 @@
-"""Interventions chunk by chunk: sizes found by trying, never more in flight than a few chunks."""
+"""Interventions chunk by chunk: sizes found by trying, never more in flight than a few chunks.
+
+Programs are compiled side by side, and what is compiled runs while the others still are.
+"""
 
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -36,8 +40,14 @@ class Method(Protocol):
         """Interventions by program, and those that may share a device's part of a chunk."""
         ...
 
-    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
-        """Compiles programs for chunks of `size` per device; False if memory does not suffice."""
+    def prepare(
+        self, asked: Interventions, keys: Sequence[Hashable], size: int
+    ) -> Mapping[Hashable, Future[bool]]:
+        """Begins to compile programs for chunks of `size` per device.
+
+        Returns:
+            For each program, False if the memory does not suffice for it.
+        """
         ...
 
     def call(
@@ -59,7 +69,7 @@ class Chunk:
     """
 
     def __init__(self, size: int, grows: bool):
-        self.size, self._grows = size, grows
+        self.size, self.grows = size, grows
         self.calls = self.evaluated = 0
         self._compiling = self._before = 0.0
         self._seen: list[float] = []
@@ -80,7 +90,7 @@ class Chunk:
         """
         if self.size == 1:
             raise MemoryError("a single intervention does not fit into the device's memory")
-        self.size, self._grows, self._seen = self.size // 2, False, []
+        self.size, self.grows, self._seen = self.size // 2, False, []
 
     def ran(self, seconds: float, left: int) -> None:
         """A chunk took so long; doubles the size, or returns to the last, where that pays.
@@ -90,15 +100,15 @@ class Chunk:
             left: interventions still to do, for each device.
         """
         self._seen.append(seconds / self.size)
-        if not self._grows or len(self._seen) < 2 + _AHEAD:
+        if not self.grows or len(self._seen) < 2 + _AHEAD:
             return
         each = min(self._seen[_AHEAD:])
         if self._before and self._before < _WORTH * each:
-            self.size, self._grows = self.size // 2, False
+            self.size, self.grows = self.size // 2, False
         elif left * each > _PATIENCE * self._compiling:
             self.size, self._before, self._seen = 2 * self.size, each, []
         else:
-            self._grows = False
+            self.grows = False
 
 
 def _check_is_shortage(error: Exception) -> None:
@@ -140,44 +150,76 @@ def evaluate(
     """
     todo = {key: deque(parts) for key, parts in method.groups(asked).items()}
     running: deque[tuple[Hashable, np.ndarray, jax.Array | None]] = deque()
+    coming: Mapping[Hashable, Future[bool]] = {}
     ready, then = 0, 0.0
-    while todo or running:
-        if todo and len(running) <= _AHEAD:
-            if ready != chunk.size:
-                begun = time.perf_counter()
-                if not method.prepare(asked, tuple(todo), chunk.size):
+    try:
+        while todo or running:
+            if todo and len(running) <= _AHEAD:
+                if ready != chunk.size:
+                    _cancel(coming)
+                    begun = time.perf_counter()
+                    coming = method.prepare(asked, tuple(todo), chunk.size)
+                    if chunk.grows:  # what larger sizes gain is measured without compiling
+                        wait(coming.values())
+                    ready, then = chunk.size, time.perf_counter()
+                    chunk.compiled_in(then - begun)
+                key = _compiled(todo, coming, waiting=not running)
+                if key is not None and not coming[key].result():
                     chunk.smaller()
                     continue
-                ready, then = chunk.size, time.perf_counter()
-                chunk.compiled_in(then - begun)
-            key = next(iter(todo))
-            running.append((key, _take(todo, key, method.devices, chunk.size), None))
-        try:
-            if running[-1][2] is None:
-                key, index, _ = running[-1]
-                running[-1] = (
-                    key,
-                    index,
-                    method.call(asked, key, np.where(index < 0, index[0, 0], index)),
-                )
-                chunk.called(index.size)
+                if key is not None:
+                    running.append((key, _take(todo, key, method.devices, chunk.size), None))
+            try:
+                if running[-1][2] is None:
+                    key, index, _ = running[-1]
+                    running[-1] = (
+                        key,
+                        index,
+                        method.call(asked, key, np.where(index < 0, index[0, 0], index)),
+                    )
+                    chunk.called(index.size)
+                    continue
+                key, index, future = running[0]
+                values = np.asarray(future)
+            except jax.errors.JaxRuntimeError as error:
+                _check_is_shortage(error)
+                for key, index, _ in running:
+                    todo.setdefault(key, deque()).extend(
+                        row[row >= 0] for row in index if row[0] >= 0
+                    )
+                running.clear()
+                chunk.smaller()
                 continue
-            key, index, future = running[0]
-            values = np.asarray(future)
-        except jax.errors.JaxRuntimeError as error:
-            _check_is_shortage(error)
-            for key, index, _ in running:
-                todo.setdefault(key, deque()).extend(row[row >= 0] for row in index if row[0] >= 0)
-            running.clear()
-            chunk.smaller()
-            continue
-        running.popleft()
-        now = time.perf_counter()
-        if index.shape[1] == chunk.size == ready:
-            left = sum(len(part) for parts in todo.values() for part in parts)
-            chunk.ran(now - then, left // method.devices)
-        then = now
-        yield index[index >= 0], values[index >= 0]
+            running.popleft()
+            now = time.perf_counter()
+            if index.shape[1] == chunk.size == ready:
+                left = sum(len(part) for parts in todo.values() for part in parts)
+                chunk.ran(now - then, left // method.devices)
+            then = now
+            yield index[index >= 0], values[index >= 0]
+    finally:
+        _cancel(coming)
+
+
+def _cancel(coming: Mapping[Hashable, Future[bool]]) -> None:
+    """What has not begun to compile never does."""
+    for program in coming.values():
+        program.cancel()
+
+
+def _compiled(
+    todo: Mapping[Hashable, Any], coming: Mapping[Hashable, Future[bool]], waiting: bool
+) -> Hashable | None:
+    """The first program with work to do that is compiled; None if there is none yet.
+
+    Args:
+        todo: interventions by program.
+        coming: the programs.
+        waiting: until there is one.
+    """
+    if waiting:
+        wait([coming[key] for key in todo], return_when=FIRST_COMPLETED)
+    return next((key for key in todo if coming[key].done()), None)
 
 
 def _take(

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from jaxtyping import Float, Float32, Int, UInt8
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.network import Apply
-from cem_jax.sweep.programs import Program, compiled, room, workspace
+from cem_jax.sweep.programs import Program, compiled, room, side_by_side, workspace
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Interventions, Source, fingerprint
 
@@ -158,10 +159,13 @@ class Dense:
         """All interventions go together."""
         return {0: [np.arange(len(asked.cells))]} if len(asked.cells) else {}
 
-    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
+    def prepare(
+        self, asked: Interventions, keys: Sequence[Hashable], size: int
+    ) -> dict[Hashable, Future[bool]]:
         """Compiles for chunks of `size` per device; False if the memory does not suffice."""
         args = self._args(asked.source, *self._at(asked, np.zeros((self.devices, size), int)))
-        return workspace(self._compiled(args)) <= room(self.mesh.devices.flat[0], self.devices)
+        most = room(self.mesh.devices.flat[0], self.devices)
+        return side_by_side(lambda key: workspace(self._compiled(args)) <= most, keys, 1)
 
     def call(
         self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]

@@ -7,7 +7,7 @@ at once, it holds interventions at any blocks of one program, each with its own 
 import dataclasses
 import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ from jaxtyping import Float, Float32, Int, Integer, Shaped, UInt8
 from cem_jax import cone as cones
 from cem_jax.grid import Grid
 from cem_jax.network.compiler_options import COPIES
-from cem_jax.sweep.programs import Program, compiled, room, workspace
+from cem_jax.sweep.programs import Program, compiled, room, side_by_side, workspace
 from cem_jax.sweep.score import Score, Target
 from cem_jax.sweep.source import Interventions, Source, fingerprint
 
@@ -143,20 +143,21 @@ class Local:
             found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
         return found
 
-    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
-        """Compiles programs side by side; False if the memory does not suffice."""
+    def prepare(
+        self, asked: Interventions, keys: Sequence[Hashable], size: int
+    ) -> dict[Hashable, Future[bool]]:
+        """Compiles programs side by side; False where the memory does not suffice."""
         parts = {key: parts[0] for key, parts in self.groups(asked).items() if key in keys}
+        most = room(self.mesh.devices.flat[0], self.devices)
 
-        def compile_one(key: Hashable) -> int:
+        def compile_one(key: Hashable) -> bool:
             index = np.broadcast_to(parts[key][0], (self.devices, size))
-            return workspace(self._compiled(key, self._args(asked, key, index)))
+            return workspace(self._compiled(key, self._args(asked, key, index))) <= most
 
         first, parted = next(iter(parts.items()))
         index = np.broadcast_to(parted[0], (self.devices, size))
         self._name_of(first, self._args(asked, first, index))  # found out once, not side by side
-        with ThreadPoolExecutor(max(2, self.devices)) as pool:
-            most = max(pool.map(compile_one, keys))
-        return most <= room(self.mesh.devices.flat[0], self.devices)
+        return side_by_side(compile_one, keys, max(2, self.devices))
 
     def call(
         self, asked: Interventions, key: Hashable, index: Int[np.ndarray, "devices size"]

@@ -4,8 +4,9 @@ import dataclasses
 import functools
 import os
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import NamedSharding
@@ -99,6 +100,29 @@ def compiled(
     leaves, tree = jax.tree.flatten(args)
     structs = (jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding) for a in leaves)
     return _compile(function, statics, tree, tuple(structs), on_cpu, name)
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def side_by_side(
+    prepare: Callable[[Key], bool], keys: Sequence[Key], threads: int
+) -> dict[Key, Future[bool]]:
+    """Begins to compile programs, in the order of the keys.
+
+    Args:
+        prepare: compiles one; False if the memory does not suffice for it.
+        keys: of the programs.
+        threads: how many are compiled at once.
+
+    Returns:
+        For each what `prepare` says, as soon as it is done. Those that have not begun can be
+        cancelled.
+    """
+    pool = ThreadPoolExecutor(threads)
+    coming = {key: pool.submit(prepare, key) for key in keys}
+    pool.shutdown(wait=False)
+    return coming
 
 
 def workspace(program: Program) -> int:

@@ -7,6 +7,7 @@ each other.
 import dataclasses
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import jax
@@ -215,7 +216,9 @@ class _Regions:
     def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         return self.method.groups(asked)
 
-    def prepare(self, asked: Interventions, keys: Sequence[Hashable], size: int) -> bool:
+    def prepare(
+        self, asked: Interventions, keys: Sequence[Hashable], size: int
+    ) -> Mapping[Hashable, Future[bool]]:
         return self.method.prepare(asked, keys, size)
 
     def call(

@@ -1,5 +1,6 @@
 """Chunks: each intervention once, memory shortages survived, sizes that pay, few in flight."""
 
+import concurrent.futures
 import itertools
 
 import jax
@@ -28,6 +29,13 @@ class Future:
         return self.index[..., None].astype(np.float32)
 
 
+def finished(value):
+    """A program that is compiled."""
+    future = concurrent.futures.Future()
+    future.set_result(value)
+    return future
+
+
 class FakeMethod:
     """A device with a clock and a memory; cells are programs, as in a local sweep."""
 
@@ -46,7 +54,7 @@ class FakeMethod:
     def prepare(self, asked, keys, size):
         self.sizes.append(size)
         assert set(keys) <= set(asked.cells.tolist())
-        return size <= self.compilable
+        return {key: finished(size <= self.compilable) for key in keys}
 
     def call(self, asked, key, index):
         assert index.shape[0] == self.devices and index.min() >= 0
@@ -190,3 +198,42 @@ def test_a_size_found_is_kept_for_the_next_stage():
     way.sizes.clear()
     outcomes_by_intervention(way, work(40), chunk)
     assert set(way.sizes) == {2}
+
+
+class SlowCompiler(FakeMethod):
+    """Its first program is compiled at once, the others when a test says so."""
+
+    def prepare(self, asked, keys, size):
+        self.coming = {key: concurrent.futures.Future() for key in keys}
+        self.coming[keys[0]].set_result(True)
+        return self.coming
+
+
+def test_what_is_compiled_runs_while_others_are_compiled():
+    way, asked = SlowCompiler(), work(12)
+    found = evaluate(way, asked, Chunk(2, grows=False))
+    index, _ = next(found)
+    assert (asked.cells[index] == 0).all() and not way.coming[1].done()
+    way.coming[2].set_result(True)
+    way.coming[1].set_result(True)
+    rest = np.concatenate([index, *(part for part, _ in found)])
+    assert sorted(rest.tolist()) == list(range(12))
+
+
+def test_what_was_not_compiled_yet_is_called_off_when_the_sweep_ends():
+    way = SlowCompiler()
+    found = evaluate(way, work(12), Chunk(2, grows=False))
+    next(found)
+    found.close()
+    assert way.coming[1].cancelled() and way.coming[2].cancelled()
+
+
+def test_a_program_that_does_not_fit_makes_all_chunks_smaller():
+    class Large(SlowCompiler):
+        def prepare(self, asked, keys, size):
+            self.sizes.append(size)
+            return {key: finished(key != 2 or size == 1) for key in keys}
+
+    way, chunk = Large(), Chunk(4, grows=False)
+    outcomes_by_intervention(way, work(48), chunk)
+    assert chunk.size == 1 and way.sizes == [4, 2, 1]
