@@ -91,6 +91,7 @@ SLOW = {
     "python -m cem_jax.experiments.attribution": (),
     "python -m cem_jax.experiments.evaluate --photos PHOTOS": (),
     "python benchmarks/cone.py": (),
+    "python benchmarks/explore.py": (),
     "python benchmarks/plans.py": (),
     "python benchmarks/report.py": (),
 }
