@@ -66,6 +66,15 @@ def test_what_is_truly_global_is_told_from_what_only_counts_so(benchmarks):
     assert not local.true and not local.only
 
 
+def test_mediated_maps_are_timed_beside_the_total_one(benchmarks, monkeypatch):
+    import mediated
+
+    network = cem.wrap(lambda x: x * (0.5 + x.mean((1, 2), keepdims=True)), name="gate")
+    monkeypatch.setattr(mediated.subjects, "network", lambda name: network)
+    found = mediated.row("gate", 1, 32)
+    assert found["network"] == "gate" and float(found["ratio"]) > 0
+
+
 def test_a_network_without_locality_is_computed_whole(benchmarks):
     import rates
     import subjects

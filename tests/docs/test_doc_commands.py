@@ -150,6 +150,7 @@ ELSEWHERE = {
     "python benchmarks/deceptive.py": "tests/plans/test_promises.py plays the same outcomes",
     "python benchmarks/corrected.py": "tests/plans/test_corrected_recorded.py plays its outcomes",
     "python benchmarks/against.py": "needs a checkout of an older version",
+    "python benchmarks/mediated.py --rounds 1": "tests/test_benchmarks.py runs it on little",
     "python benchmarks/schedule.py": "tests/test_benchmarks.py runs it on little",
     "ruff check .": _CI,
     "ruff format --check .": _CI,
