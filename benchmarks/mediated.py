@@ -4,8 +4,8 @@
 
 `cem.mediated_maps` through all global operations, and `cem.causal_effect_map` of the same draws
 (`Fixed(2)`), in turn in one process, after each was made once, so that compiling is not counted.
-An input of 128 x 128 pixels, a region of 32 x 32, blocks of 8 x 8. *processors* compares the seconds
-of all cores together, which a busy machine changes less.
+An input of 128 x 128 pixels, a region of 32 x 32, blocks of 8 x 8. *processors* compares what all
+cores together spend, which a busy machine changes less.
 """
 
 import argparse
