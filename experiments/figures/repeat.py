@@ -3,6 +3,7 @@
 import dataclasses
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,8 @@ def _subjects(
 ) -> dict[str, Subject]:
     """All networks that are here, by name and fingerprint.
 
-    Bundled ones are found by their names alone too: older records have no fingerprints.
+    Those of which there is one file alone are found by their names too: older records have no
+    fingerprints.
     """
     found = [Subject(name) for name in cem.models.names() if cem.models.describe(name).bundled]
     if weights is not None:
@@ -131,7 +133,8 @@ def _subjects(
 
         for task in ("SR", "DN", "DR"):
             found += official(task, weights, store, tell)
-    without = {one.name: one for one in found if one.weights is None}
+    count = Counter(one.name for one in found)
+    without = {one.name: one for one in found if count[one.name] == 1}
     return without | {f"{one.name}-{one.digest}": one for one in found}
 
 
