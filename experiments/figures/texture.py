@@ -37,7 +37,7 @@ def structure(effect_map: cem.EffectMap) -> float:
     roi, scale = effect_map.roi, effect_map.scale
     rows = slice(roi.y // scale, -(-(roi.y + roi.height) // scale))
     columns = slice(roi.x // scale, -(-(roi.x + roi.width) // scale))
-    grey = np.asarray(effect_map.degraded, np.float64)[rows, columns].mean(axis=2)
+    grey = effect_map.degraded[rows, columns].mean(axis=2) / 255
     return float(np.hypot(*np.gradient(grey)).mean())
 
 
