@@ -7,7 +7,8 @@ the tokens. Where it costs less, all that is read is computed, from an operand t
 """
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -71,20 +72,27 @@ class _Planned:
     def __init__(self, graph: Graph, windows: dict[int, Boxes]):
         self.graph, self.windows = graph, windows
         self.makers = {number: eq for eq in graph.equations for number in eq.outputs}
+        self.wide = _wide(graph)
         self.parts: dict[int, list[_Part]] = {}
 
     def add(self, eq: Equation) -> None:
         """What this operation reads, its own windows being settled."""
         if any(number in self.windows for number in eq.outputs):
             some = next(self.windows[n] for n in eq.outputs if n in self.windows)
-            for number, part in self._reads(eq, [self.windows.get(n, some) for n in eq.outputs]):
+            outputs = [self.windows.get(n, some) for n in eq.outputs]
+            for number, part in self._reads(eq, outputs, self.wide):
                 self.parts.setdefault(number, []).append(part)
 
-    def _reads(self, eq: Equation, outputs: list[Boxes]) -> list[tuple[int, _Part]]:
-        """What it reads of values that have windows, to give these parts of its outputs."""
+    def _reads(
+        self, eq: Equation, outputs: list[Boxes], of: Container[int]
+    ) -> list[tuple[int, _Part]]:
+        """What it reads of some of the values that have windows, to give these parts."""
+        numbers = [n if isinstance(n, int) and n in self.windows else -1 for n in eq.inputs]
+        if not any(number in of for number in numbers if number >= 0):
+            return []
         whole, found = at_once(eq, outputs), []
-        for index, number in enumerate(eq.inputs):
-            if isinstance(number, int) and number in self.windows:
+        for index, number in enumerate(numbers):
+            if number >= 0 and number in of:
                 shape = np.asarray(self.graph.shapes[number], np.int64)
                 box = need(eq, index, whole).evened(self.graph.shapes[number])
                 found.append((number, _Part(box, bool(((box.lo >= 0) & (box.hi <= shape)).all()))))
@@ -95,7 +103,7 @@ class _Planned:
 
         One operand after the other is followed while it is the only one that changes.
         """
-        parts = self.parts.get(number, [])
+        parts = self.parts.get(number, [])  # none of a value that is not wide
         pasted = sum(part.paste(self.windows[number]) for part in parts)
         if not pasted or not all(part.inside for part in parts):
             return {}
@@ -106,7 +114,8 @@ class _Planned:
         best, spent, found = _WORTH * pasted, 0.0, larger
         while (eq := self.makers.get(number)) is not None and rule_for(eq) is not None:
             box = box.evened(self.graph.shapes[number])
-            before, after = self._reads(eq, [self.windows[number]]), self._reads(eq, [box])
+            before = self._reads(eq, [self.windows[number]], self.windows)
+            after = self._reads(eq, [box], self.windows)
             if len(after) != 1:
                 break
             old, new = (self._work(eq, one) for one in (self.windows[number], box))
@@ -125,3 +134,16 @@ class _Planned:
         """Multiply-adds of an operation that gives a part of its output."""
         size = at_once(eq, [output])[0].size().max(axis=0)
         return float(multiply_adds(eq, size, _ELEMENT))
+
+
+def _wide(graph: Graph) -> frozenset[int]:
+    """Values with more elements than one that they alone are computed from."""
+    least: dict[int, float] = {}
+    for eq in graph.equations:
+        operands = [n for n in eq.inputs if isinstance(n, int) and graph.depends[n]]
+        if rule_for(eq) is not None and len(operands) == 1:
+            [one] = operands
+            least[eq.outputs[0]] = min(math.prod(graph.shapes[one]), least.get(one, math.inf))
+    return frozenset(
+        number for number, size in least.items() if size < _WORTH * math.prod(graph.shapes[number])
+    )
