@@ -89,10 +89,7 @@ def single(shown: Shown, look: Look) -> Box:
                 0.08,
             )
         )  # fmt: skip
-    if apart:
-        body = above([given, beside(columns, GAP)], GAP)
-    else:
-        body = beside([given, *columns], GAP)
+    body = above([given, beside(columns, GAP)], GAP) if apart else beside([given, *columns], GAP)
     return above(
         [_map_title(shown, body.width), words(heading(shown), body.width, share=SMALL), body], 0.06
     )
