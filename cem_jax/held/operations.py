@@ -36,7 +36,8 @@ class Operation:
         reach: how far a changed input pixel moves what it gives, in input pixels, the global
             operations before it held; None for global ones, and where there is no such distance.
         share: of the network's multiply-adds, between 0 and 1.
-        is_global: whether it brings the whole image together, or one of its operations does.
+        is_global: whether it brings the whole image together, or one of its operations does; None
+            where that is not found, since the network takes no larger images.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Operation:
     shape: tuple[int, ...]
     reach: int | None
     share: float
-    is_global: bool
+    is_global: bool | None
 
 
 def operations(network: Network, scene: Scene) -> tuple[Operation, ...]:
@@ -81,8 +82,17 @@ def operations(network: Network, scene: Scene) -> tuple[Operation, ...]:
         add (1, 64, 64, 3) False
     """
     network = on_scene(network, scene)
-    traced, found = traced_on(network, scene), probed(network, scene)
-    return _listed(traced, found)
+    return _listed(traced_on(network, scene), known_probe(network, scene))
+
+
+def modules(traced: Traced) -> tuple[str, ...]:
+    """Paths of the modules whose operations can be held, each before what it consists of.
+
+    Args:
+        traced: a network on an image.
+    """
+    free = [eq for eq in traced.graph.equations if traced.free(eq)]
+    return tuple(dict.fromkeys(path for eq in free for path in _around(eq.scope)))
 
 
 def traced_on(network: Network, scene: Scene) -> Traced:
@@ -96,6 +106,14 @@ def probed(network: Network, scene: Scene) -> Probe:
     like = tuple(jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)) for a in leaves)
     shape = scene.degraded.shape
     return _probed(network.name, network.apply, tree, like, network.anchor, shape)
+
+
+def known_probe(network: Network, scene: Scene) -> Probe | None:
+    """What is global in the network; None where it takes no larger images than the scene's."""
+    try:
+        return probed(network, scene)
+    except ValueError:
+        return None
 
 
 @functools.lru_cache(maxsize=32)
@@ -113,7 +131,7 @@ def _around(path: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def _listed(traced: Traced, found: Probe) -> tuple[Operation, ...]:
+def _listed(traced: Traced, found: Probe | None) -> tuple[Operation, ...]:
     graph = traced.graph
     whole = max(of_whole(graph), 1.0)
     named = [eq for eq in graph.equations if traced.free(eq)]
@@ -131,15 +149,13 @@ def _listed(traced: Traced, found: Probe) -> tuple[Operation, ...]:
         if computes(eq):
             name = traced.name(eq)
             share = float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) / whole
-            rows.append(
-                Operation(name, eq.name, eq.out_shapes[0], found.reach.get(name), share,
-                          name in found.held)
-            )  # fmt: skip
+            reach, is_global = _told(found, name, [name])
+            rows.append(Operation(name, eq.name, eq.out_shapes[0], reach, share, is_global))
     return tuple(rows)
 
 
 def _module(
-    path: str, inside: Sequence[Equation], traced: Traced, found: Probe, whole: float
+    path: str, inside: Sequence[Equation], traced: Traced, found: Probe | None, whole: float
 ) -> Operation:
     last = leaving(traced.graph, {eq.outputs[0] for eq in inside}) or [inside[-1].outputs[0]]
     by_output = {eq.outputs[0]: eq for eq in inside}
@@ -148,10 +164,15 @@ def _module(
         sum(float(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64))) for eq in inside)
         / whole
     )
-    return Operation(
-        path, "module", end.out_shapes[0], found.reach.get(traced.name(end)), share,
-        any(traced.name(eq) in found.held for eq in inside),
-    )  # fmt: skip
+    reach, is_global = _told(found, traced.name(end), [traced.name(eq) for eq in inside])
+    return Operation(path, "module", end.out_shapes[0], reach, share, is_global)
+
+
+def _told(found: Probe | None, last: str, names: Sequence[str]) -> tuple[int | None, bool | None]:
+    """The reach of an operation, and whether one of several is global; None is not known."""
+    if found is None:
+        return None, None
+    return found.reach.get(last), not set(names).isdisjoint(found.held)
 
 
 def selected(
@@ -197,11 +218,11 @@ def selected(
             if traced.free(eq) and _means(pattern, eq.scope, traced.name(eq))
         }  # fmt: skip
         if not matching:
-            paths = dict.fromkeys(eq.scope for eq in traced.graph.equations if eq.scope)
-            some = ", ".join(list(paths)[:5]) or "no modules; its operations are named by kind"
+            some = ", ".join(modules(traced)[:5]) or "no modules; its operations are named by kind"
             raise ValueError(
-                f"{argument}={quoted(pattern)}: network {network.name} has none of that name; it "
-                f"has {some} ... (cem.operations lists all)"
+                f"{argument}={quoted(pattern)}: network {network.name} has none of that name that "
+                f"depends on the image{' and is not yet held' if traced.gone else ''}; it has "
+                f"{some} ... (cem.operations lists all)"
             )
         wanted |= matching
     return tuple(name for name in traced.names.values() if name in wanted)

@@ -210,8 +210,8 @@ def interactions(
         rounded: score the output rounded to 8 bits.
 
     Returns:
-        The matrix. Where no draw of any pair deviates from the sum by more than float32 rounds,
-        all of it is exactly 0.
+        The matrix. Where no draw of a pair deviates from the sum by more than float32 rounds, its
+        interaction is exactly 0, and so is a block's own effect where no draw does.
 
     Raises:
         ValueError: arguments that do not fit, or an outcome that is not finite.
@@ -237,7 +237,8 @@ def interactions(
             if a != b:
                 k = number[min(a, b), max(a, b)]
                 effect[i, j], error[i, j] = found.effect[k], found.standard_error[k]
-    alone = _estimated(np.stack([own[cell] for cell in (*rows, *columns)]))
+    alone = np.stack([own[cell] for cell in (*rows, *columns)])
+    alone = _estimated(_beyond_rounding(alone, baseline))
     return Interactions(
         places_of(request, rows), places_of(request, columns), effect, error, alone.effect,
         alone.standard_error, samples, baseline, unit(score), told(request, roi),
@@ -330,8 +331,9 @@ def places_of(request: Request, cells: Sequence[int]) -> Int[np.ndarray, "n 2"]:
 def _beyond_rounding(
     drawn: Float[np.ndarray, "cells samples"], baseline: float
 ) -> Float[np.ndarray, "cells samples"]:
-    """The draws, or zeros where none of them is more than rounding."""
-    return drawn if np.abs(drawn).max(initial=0) > rounding(baseline) else np.zeros_like(drawn)
+    """The draws, with zeros for a cell of which none is more than rounding."""
+    more = np.abs(drawn).max(axis=1, keepdims=True, initial=0) > rounding(baseline)
+    return np.where(more, drawn, 0.0)
 
 
 def _estimated(drawn: Float[np.ndarray, "cells samples"]) -> Means:

@@ -14,7 +14,7 @@ from cem_jax.by_shape import by_shape
 from cem_jax.effects.request import Request
 from cem_jax.grid import ROI
 from cem_jax.held.freeze import chosen, held_at_input
-from cem_jax.held.operations import Operation, operations, selected, traced_on
+from cem_jax.held.operations import modules, selected, traced_on
 from cem_jax.inside.interactions import asked, cells_of, places_of, told
 from cem_jax.inside.record_file import read_record, write_record
 from cem_jax.inside.rounding import rounding
@@ -267,15 +267,14 @@ def trace_layers(
 
 def _layers(request: Request, layers: Sequence[str] | None) -> tuple[str, ...]:
     """Paths of modules, in the order of evaluation."""
-    found = operations(request.network, request.scene)
-    modules = [one.name for one in found if one.kind == "module"]
-    if layers is None:
-        return _level(request.network, found, modules)
     traced, wanted = traced_on(request.network, request.scene), []
+    paths = modules(traced)
+    if layers is None:
+        return _level(request.network, paths)
     for pattern in layers:
         operations_of = set(selected(traced, request.network, request.scene, pattern, "layers"))
         matching = [
-            name for name in modules
+            name for name in paths
             if name.count(".") == pattern.count(".")
             and set(selected(traced, request.network, request.scene, name)) <= operations_of
         ]  # fmt: skip
@@ -283,18 +282,18 @@ def _layers(request: Request, layers: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def _level(network: Network, found: Sequence[Operation], modules: Sequence[str]) -> tuple[str, ...]:
+def _level(network: Network, paths: Sequence[str]) -> tuple[str, ...]:
     """The modules of the deepest level with few of them, and those above that have none in it."""
-    if not modules:
+    if not paths:
         raise ValueError(
             f"layers=None: network {network.name} has no modules; name its operations, as "
             "cem.operations lists them"
         )
     best: list[str] = []
-    for depth in range(max(name.count(".") for name in modules) + 1):
-        parents = {name.rpartition(".")[0] for name in modules if name.count(".") <= depth}
+    for depth in range(max(name.count(".") for name in paths) + 1):
+        parents = {name.rpartition(".")[0] for name in paths if name.count(".") <= depth}
         level = [
-            name for name in modules
+            name for name in paths
             if name.count(".") == depth or (name.count(".") < depth and name not in parents)
         ]  # fmt: skip
         if best and len(level) > _MOST_LAYERS:

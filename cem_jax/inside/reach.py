@@ -6,7 +6,7 @@ import numpy as np
 
 from cem_jax.arguments import check_kind, part, several
 from cem_jax.attribution.receptive_field import effective_receptive_field
-from cem_jax.held.operations import probed
+from cem_jax.held.operations import known_probe
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
@@ -58,21 +58,24 @@ def reach_row(
         "analytic": the declared radius, or that of its operations with the global ones held, in
         input pixels; "global": how many global operations it has; "gradient_50" and "gradient_95":
         radii that hold so much of the effective receptive field; "area_99": its high-contribution
-        area ratio; "causal_50" and "causal_95": see `causal_radius`.
+        area ratio; "causal_50" and "causal_95": see `causal_radius`. What is global is not found
+        where the network takes images of one size only: NaN, and so is a radius not declared.
 
     Raises:
         ValueError: as of `effective_receptive_field`.
     """
     scenes = several("scenes", [scenes] if isinstance(scenes, Scene) else scenes, Scene, "scenes")
     told = on_scene(network, scenes[0])
-    found = probed(told, scenes[0])
+    found = known_probe(told, scenes[0])
     field = effective_receptive_field(told, [scene.degraded for scene in scenes])
-    known = [radius for radius in found.reach.values() if radius is not None]
-    analytic = network.receptive_radius
+    analytic: float | None = network.receptive_radius
+    if analytic is None:
+        known = [] if found is None else [one for one in found.reach.values() if one is not None]
+        analytic = float("nan") if found is None else max(known, default=0)
     row: dict[str, float | int | str] = {
         "network": network.name,
-        "analytic": max(known, default=0) if analytic is None else analytic,
-        "global": len(found.held),
+        "analytic": analytic,
+        "global": float("nan") if found is None else len(found.held),
         "gradient_50": field.radius(0.5),
         "gradient_95": field.radius(0.95),
         "area_99": field.area_ratio(0.99),

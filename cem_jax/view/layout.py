@@ -26,6 +26,8 @@ _WIDTH = 9.6
 """Inches of a figure of one map, at most."""
 _HEIGHT = 3.3
 """Inches of its pictures, at most."""
+_LOW = 1.3
+"""Height of its pictures below which the input gets a line of its own."""
 _COLUMN = 2.6
 """Inches of a column where maps stand side by side."""
 _TALLEST = 1.4
@@ -64,29 +66,18 @@ def _map_title(shown: Shown, width: float) -> Box:
 
 
 def single(shown: Shown, look: Look) -> Box:
-    """One map: the input, the map and the region beside each other."""
+    """One map: the input, the map and the region beside each other, or below a very wide input."""
     behind = shown.first.extremes
     whole, part = shown.layer.whole, shown.part
     wide = whole.width / whole.height, part.width / part.height
     third = 0.0 if behind is None else 0.45
     height = min(_HEIGHT, (_WIDTH - 2 * GAP) / (sum(wide) + third))
-    left, right = (max(height * one, _LEAST) for one in wide)
-    columns = [
-        above(
-            [
-                words("input", left, share=SMALL), input_panel(shown, left, height),
-                shares_panel(shown, look, left),
-            ],
-            0.08,
-        ),
-        above(
-            [
-                words("effects over the input", right, share=SMALL),
-                map_panel(shown, look, right, height), scale_panel(shown, look, right),
-            ],
-            0.08,
-        ),
-    ]  # fmt: skip
+    below = min(_HEIGHT, (_WIDTH - GAP) / (wide[1] + third))
+    apart = height < _LOW and below > 1.5 * height
+    size = (_WIDTH, _HEIGHT) if apart else (max(height * wide[0], _LEAST), height)
+    given = _input_column(shown, look, *size)
+    height = below if apart else height
+    columns = [_map_column(shown, look, max(height * wide[1], _LEAST), height)]
     if behind is not None:
         each = max(height / 2 - 0.15, 0.6)
         columns.append(
@@ -98,10 +89,32 @@ def single(shown: Shown, look: Look) -> Box:
                 0.08,
             )
         )  # fmt: skip
-    body = beside(columns, GAP)
+    body = above([given, beside(columns, GAP)], GAP) if apart else beside([given, *columns], GAP)
     return above(
         [_map_title(shown, body.width), words(heading(shown), body.width, share=SMALL), body], 0.06
     )
+
+
+def _input_column(shown: Shown, look: Look, width: float, height: float) -> Box:
+    """The input above the counts of blocks."""
+    return above(
+        [
+            words("input", width, share=SMALL), input_panel(shown, width, height),
+            shares_panel(shown, look, width),
+        ],
+        0.08,
+    )  # fmt: skip
+
+
+def _map_column(shown: Shown, look: Look, width: float, height: float) -> Box:
+    """The map above its scale."""
+    return above(
+        [
+            words("effects over the input", width, share=SMALL),
+            map_panel(shown, look, width, height), scale_panel(shown, look, width),
+        ],
+        0.08,
+    )  # fmt: skip
 
 
 def _tallest(shown: Sequence[Shown]) -> float:

@@ -251,6 +251,28 @@ def test_a_network_of_one_size_must_be_told_names(scene: cem.Scene) -> None:
         cem.freeze(network, scene, "pool").apply.names
         == cem.freeze(cem.wrap(scaled), scene, "pool").apply.names
     )
+    listed, free = (cem.operations(one, scene) for one in (network, cem.wrap(scaled)))
+    assert [one.name for one in listed] == [one.name for one in free]  # these can be named
+    assert all(one.is_global is None and one.reach is None for one in listed)
+    assert cem.trace_layers(network, scene, cem.ROI(8, 8, 8, 8), [(0, 4)], samples=2).layers == (
+        "local", "pool",
+    )  # fmt: skip
+    row = cem.reach_row(network, scene)
+    assert np.isnan([row["analytic"], row["global"]]).all() and row["gradient_50"] > 0
+
+
+def test_what_cannot_be_held_is_not_offered(scene: cem.Scene) -> None:
+    def beside(x: jax.Array) -> jax.Array:
+        with jax.named_scope("constant"):
+            weight = jnp.ones((1, 1, 1, 3)).mean((1, 2), keepdims=True)
+        return scaled(x) * weight
+
+    network = cem.wrap(beside)
+    with pytest.raises(ValueError, match=r"that depends on the image; it has local, pool \.\.\."):
+        cem.freeze(network, scene, "constant")
+    frozen = cem.freeze(network, scene, "pool")
+    with pytest.raises(ValueError, match=r"and is not yet held; it has local \.\.\."):
+        cem.freeze(frozen, scene, "pool")
 
 
 def test_a_frozen_network_has_gradients_and_maps(small: cem.Network, scene: cem.Scene) -> None:

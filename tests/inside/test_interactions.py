@@ -87,6 +87,22 @@ def curved(x: jax.Array) -> jax.Array:
     return x
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_rounding_of_a_pair_is_zero_beside_pairs_that_interact(whole):
+    def restore(x: jax.Array) -> jax.Array:
+        y = jnp.repeat(jnp.repeat(blur(x), 4, 1), 4, 2)
+        return y * (1 + y) / 2 + (0 * x.mean((1, 2), keepdims=True) if whole else 0)
+
+    scene = cem.Scene.super_resolution(cem.example_image("facade")[:76, :92], 4)
+    near, far = [(0, 3), (3, 0)], [(9, 11), (2, 5), (9, 10)]
+    found = cem.interactions(
+        cem.wrap(restore, scale=4), scene, cem.ROI(0, 0, 24, 24), near + far, samples=3
+    )
+    assert found.effect[0, 1] and found.own[:2].all()
+    assert not np.nan_to_num(found.effect[:, 2:]).any()  # the region does not see those
+    assert not found.own[2:5].any() and not found.own_error[2:5].any()
+
+
 def test_pairs_by_cones_are_pairs_by_whole_images(scene, few):
     blocks = [(1, 2), (1, 3), (2, 4), (4, 4), (0, 5)]
     options = {"pool": few, "samples": 3}

@@ -165,6 +165,20 @@ def test_the_picture_is_mostly_of_what_matters():
     assert frame == (near.left - 0.5, near.top - 0.5, near.width, near.height)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_part_that_is_shown_enlarged_is_larger_than_in_the_input(shape):
+    found = SHAPES[shape]()
+    across = {}
+    for ax in cem.plot(found).figure.axes:
+        first, last = sorted(ax.get_xlim())
+        across[ax.get_label()] = ax.get_window_extent().width / (last - first)
+        if last - first == found.degraded.shape[1] * found.scale and not ax.get_label():
+            across["input"] = ax.get_window_extent().width / (last - first)
+    assert across[MAP_AXES] >= across["input"] * 0.999
+    if part_that_matters([layer_of(found)]) != layer_of(found).whole:
+        assert across[MAP_AXES] > 1.5 * across["input"]
+
+
 def hatched(ax) -> np.ndarray:
     """Corners of the hatched blocks, as (row, column)."""
     lines = np.concatenate([one.get_segments() for one in ax.collections] or [np.zeros((0, 2, 2))])
