@@ -105,8 +105,10 @@ def plot_dose(found: Dose, feature: str, ax: "Axes | None" = None) -> "Axes":
         The axes.
 
     Raises:
-        ValueError: there is no such curve.
+        ValueError: there is no such curve, or none at all.
     """
+    if not found.curves:
+        raise ValueError("found: no curves; too few blocks had draws of different patches")
     feature = one_of("feature", feature, found.curves)
     label = _label("effect of a draw", found.unit)
     ax = _own_axes(5, 3.6, label) if ax is None else ax

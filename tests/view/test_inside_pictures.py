@@ -1,5 +1,6 @@
 """Pictures of the inside of networks: every text within the canvas, whatever is shown."""
 
+import dataclasses
 import itertools
 
 import matplotlib
@@ -80,3 +81,8 @@ def test_a_plain_savefig_shows_all_texts(picture, size):
             for one, other in itertools.pairwise(boxes):
                 assert not one.shrunk(0.9, 0.9).overlaps(other.shrunk(0.9, 0.9))
         assert ax.get_window_extent().width > 0.5 * figure.dpi  # the picture is not squeezed away
+
+
+def test_a_dose_without_curves_is_refused():
+    with pytest.raises(ValueError, match="found: no curves"):
+        cem.plot_dose(dataclasses.replace(drawn_dose(), curves={}), "turn")
