@@ -1,5 +1,6 @@
 """A function of the host, called by JAX in batches."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -14,6 +15,12 @@ from cem_jax.callback import call_on_host
 _TIMED = 1000
 """Calls whose times are kept."""
 
+_MULTIPLES = (2, 4, 8, 16, 32, 64)
+"""That sides are tried with where an image is not taken."""
+
+_ALIKE = 1e-3
+"""How far an output may move with what else is in its batch, or from call to call: rounding."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OnHost:
@@ -26,6 +33,7 @@ class OnHost:
             that is sure to, and then a sweep is never resumed.
         sizes: what is known: input [h, w, c] -> output [h', w', c'].
         spent: number of images and their seconds of the latest calls.
+        apart: whether every image is given by itself; empty before that was tried.
     """
 
     forward: Callable[[np.ndarray], np.ndarray]
@@ -33,6 +41,7 @@ class OnHost:
     digest: str | Callable[[], str | None] | None = None
     sizes: dict[tuple[int, ...], tuple[int, ...]] = dataclasses.field(default_factory=dict)
     spent: list[tuple[int, float]] = dataclasses.field(default_factory=list)
+    apart: list[bool] = dataclasses.field(default_factory=list)
 
     @property
     def __cem_digest__(self) -> str | Callable[[], str | None] | None:
@@ -65,23 +74,71 @@ class OnHost:
     def _try(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """The size of the output, from an image of zeros."""
         try:
-            return self._run(np.zeros((1, *size), np.float32)).shape[1:]
+            shape = self._run(np.zeros((1, *size), np.float32)).shape[1:]
         except Exception as error:  # every framework and module has its own
             text = " ".join(str(error).split())[:300]
             raise ValueError(
                 f"network={self.name}: it cannot take an image [height, width, channels] = "
-                f"{size}: {text}"
+                f"{size}: {text}{self._advice(size)}"
             ) from error
+        if not self.apart:
+            self.apart.append(self._depends_on_batch(size))
+        return shape
+
+    def _advice(self, size: tuple[int, ...]) -> str:
+        """The multiple that an image's sides need, if there is one with which it takes them."""
+        height, width, channels = size
+        for multiple in _MULTIPLES:
+            below, right = -height % multiple, -width % multiple
+            sides = [(height + below + k, width + right + k) for k in (0, multiple)]
+            if not below and not right:
+                continue
+            with contextlib.suppress(Exception):
+                for own in sides:
+                    self._run(np.zeros((1, *own, channels), np.float32))
+                return f"; state size_multiple={multiple}, with which it takes larger ones"
+        return ""
+
+    def _depends_on_batch(self, size: tuple[int, ...]) -> bool:
+        """Whether an image comes out otherwise beside another one, which is dark.
+
+        Raises:
+            ValueError: it comes out otherwise at every call.
+        """
+        height, width, channels = size
+        shape = (1, channels, height, width)
+        image = np.random.default_rng(0).uniform(0.25, 0.75, shape).astype(np.float32)
+        alone, again = self.forward(image.copy()), self.forward(image.copy())
+        if not _are_alike(alone, again):
+            raise ValueError(
+                f"network={self.name}: what it makes of an image changes from call to call, as "
+                "with noise or dropout; expected a function of the image alone"
+            )
+        try:
+            both = self.forward(np.concatenate([np.zeros_like(image), image]))
+        except Exception:  # it may take one image at a time
+            return True
+        return len(both) != 2 or not _are_alike(alone, both[1:])
 
     def _run(self, x: Any) -> np.ndarray:
         """NHWC -> NHWC, with any axes of vmap before them; the input is never written to."""
         images = np.asarray(x)
         batch = images.reshape(-1, *images.shape[-3:]).transpose(0, 3, 1, 2)
+        batch = np.array(batch, np.float32, order="C")
         begun = time.perf_counter()
-        y = np.asarray(self.forward(np.array(batch, np.float32, order="C")), np.float32)
+        parts = np.split(batch, len(batch)) if any(self.apart) else [batch]
+        found = [np.asarray(self.forward(part), np.float32) for part in parts]
+        y = found[0] if len(found) == 1 else np.concatenate(found)
         self.spent.append((len(batch), time.perf_counter() - begun))
         del self.spent[:-_TIMED]
         if y.ndim != 4 or len(y) != len(batch):
             raise ValueError(f"it turned {batch.shape} into {y.shape}; expected [n, c, h, w]")
         y = y.transpose(0, 2, 3, 1)
         return y.reshape(*images.shape[:-3], *y.shape[1:])
+
+
+def _are_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two outputs for one image are the same but for rounding."""
+    return one.shape == other.shape and np.allclose(
+        one, other, rtol=_ALIKE, atol=_ALIKE, equal_nan=True
+    )

@@ -81,17 +81,33 @@ def _copied(torch: Any, module: Any, name: str) -> Any:
     """A copy in evaluation mode, whose weights share nothing with the module's."""
     try:
         with torch.no_grad():
-            copied = copy.deepcopy(module)
+            copied = copy.deepcopy(module, _computed(torch, module)).eval()
+            for weight in copied.parameters():
+                weight.requires_grad_(False)
     except Exception as error:  # what a module holds may refuse for any reason
         text = " ".join(str(error).split())[:200]
         raise ValueError(f"module={name}: it cannot be copied ({text})") from error
-    copied = copied.eval().requires_grad_(False)
+    if any(t.is_meta for t in (*copied.parameters(), *copied.buffers())):
+        raise ValueError(f"module={name}: its weights are on torch's device meta, without values")
     for part in copied.modules():
         if callable(update := getattr(part, _REWRITES, None)):
             with torch.no_grad():
                 update()
             setattr(part, _REWRITES, _nothing)
     return copied
+
+
+def _computed(torch: Any, module: Any) -> dict[int, Any]:
+    """Copies of the attributes that a module computes of its parameters, which torch does not copy.
+
+    `torch.nn.utils.weight_norm` and `spectral_norm` leave such a weight.
+    """
+    held = [value for part in module.modules() for value in vars(part).values()]
+    return {
+        id(value): value.detach().clone()
+        for value in held
+        if isinstance(value, torch.Tensor) and not value.is_leaf
+    }
 
 
 def _nothing() -> None:
@@ -218,13 +234,20 @@ class _Function:
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         import torch  # pyright: ignore[reportMissingImports]
+        from torch.utils._pytree import tree_leaves  # pyright: ignore[reportMissingImports]
 
         device, dtype = _kind(self.module)
-        with self.lock, torch.inference_mode(), _same_noise(torch):
+        # In inference mode no module could take gradients of its own.
+        with self.lock, torch.no_grad(), _same_noise(torch):
             y = self.module(torch.from_numpy(x).to(device, dtype))
-            if not isinstance(y, torch.Tensor):
-                raise ValueError(f"it returned a {type(y).__name__}; expected one tensor")
-            return y.to("cpu", torch.float32).numpy()
+            held = [one for one in tree_leaves(y) if one is not None]
+            if len(held) != 1 or not isinstance(held[0], torch.Tensor):
+                kinds = ", ".join(type(one).__name__ for one in held) or "nothing"
+                raise ValueError(
+                    f"it returned a {type(y).__name__} of {kinds}; expected one tensor: wrap a "
+                    "module that returns the restored image alone"
+                )
+            return held[0].detach().to("cpu", torch.float32).numpy()
 
 
 def _kind(module: Any) -> tuple[Any, Any]:

@@ -1,7 +1,8 @@
 """Functions and modules of JAX as networks."""
 
 import dataclasses
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -39,13 +40,22 @@ class _WithoutParams:
         return self.function(x)
 
 
+def _is_of(value: Any, package: str) -> bool:
+    """Whether something is a module of a framework, which need not be imported for that."""
+    kinds = ((kind.__module__.partition(".")[0], kind.__qualname__) for kind in type(value).__mro__)
+    return (package, "Module") in kinds
+
+
 def _refuse_others(fn: Any) -> None:
     """Names the right call for what `wrap` does not take."""
-    kinds = [(kind.__module__.partition(".")[0], kind.__qualname__) for kind in type(fn).__mro__]
+    if isinstance(fn, type):
+        raise ValueError(f"fn={fn.__name__}: a class; expected a function or an object made of it")
+    if _is_of(owner := getattr(fn, "__self__", fn), "torch"):  # of a method, too
+        raise ValueError(
+            f"fn={type(owner).__name__}: a torch module; call cem_jax.wrap_torch(module)"
+        )
     named = type(fn).__name__
-    if ("torch", "Module") in kinds:
-        raise ValueError(f"fn={named}: a torch module; call cem_jax.wrap_torch(module)")
-    if ("flax", "Module") in kinds and not isinstance(fn, nnx.Module):
+    if _is_of(fn, "flax") and not isinstance(fn, nnx.Module):
         raise ValueError(
             f"fn={named}: a Linen module; call cem_jax.wrap(module.apply, params=variables)"
         )
@@ -63,7 +73,7 @@ def _refuse_others(fn: Any) -> None:
 
 
 def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
-    """Refuses a function that makes numpy arrays of its image; other errors may be the size's."""
+    """Refuses a function that knows no arrays of JAX; other errors may be the size's."""
     side = -(-32 // multiple) * multiple
     try:
         jax.eval_shape(apply, params, jax.ShapeDtypeStruct((1, side, side, 3), np.float32))
@@ -72,8 +82,31 @@ def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
         raise ValueError(
             f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text})"
         ) from error
+    except TypeError as error:
+        text = " ".join(str(error).split())[:200]
+        if "Tracer" in text:
+            raise ValueError(
+                f"fn={name}: expected a function of jax.numpy; it gives the image to a function "
+                f"that knows no arrays of JAX ({text}); a torch module goes to "
+                "cem_jax.wrap_torch(module)"
+            ) from error
     except Exception:  # an image of this size or of these channels may be none that it takes
         return
+
+
+def _refuse_signature(name: str, fn: Callable[..., Any], given: Sequence[str]) -> None:
+    """Refuses a function that cannot be called with what it is to be given."""
+    try:
+        signature = inspect.signature(fn)
+    except (ValueError, TypeError):  # functions in C need not have one
+        return
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        raise ValueError(
+            f"fn={name}: expected a function f({', '.join(given)}), has {signature}; what it takes "
+            "beside the image is fixed in a function of the image alone"
+        ) from error
 
 
 def wrap(
@@ -134,6 +167,7 @@ def wrap(
     except TypeError as error:
         raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
     if apply is fn or isinstance(apply, _WithoutParams):
+        _refuse_signature(called, fn, ("x",) if params is None else ("params", "x"))
         _refuse_numpy(called, apply, params, multiple)
     apply = of_any_size(apply, scale, multiple)
     return Network(called, apply, params, scale, receptive_radius, anchor=multiple)

@@ -81,17 +81,25 @@ CASES: list[tuple[str, list[np.ndarray], dict]] = [
     *(("Resize", [EMPTY, EMPTY, whole(1, C, 9, 16)], {
         "mode": mode, "coordinate_transformation_mode": places})
       for mode in ("linear", "cubic") for places in ("align_corners", "half_pixel")),
+    *(("Resize", [EMPTY, floats(1, 1, factor, factor)], {
+        "mode": mode, "coordinate_transformation_mode": "pytorch_half_pixel"})
+      for mode in ("linear", "cubic") for factor in (1.3, 0.7, 2.4)),
+    ("Resize", [EMPTY, floats(1, 1, 1.4, 0.7)], {
+        "mode": "nearest", "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor"}),
     ("Cast", [], {"to": 1}),
 ]  # fmt: skip
 
 
-def written(path: Path, nodes, held: dict[str, np.ndarray], batch=1, sides=(H, W)) -> Path:
+def written(
+    path: Path, nodes, held: dict[str, np.ndarray], batch=1, sides=(H, W), opset=17
+) -> Path:
     helper, arrays = onnx.helper, onnx.numpy_helper
     ends = [helper.make_tensor_value_info(key, 1, [batch, C, *sides]) for key in "x"]
     out = [helper.make_tensor_value_info("y", 1, [batch, None, None, None])]
     initial = [arrays.from_array(np.array(v, order="C"), key) for key, v in held.items()]
     graph = helper.make_graph(nodes, "graph", ends, out, initial)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     onnx.save(model, path)
     return path
 
@@ -139,6 +147,52 @@ def test_sizes_that_follow_from_the_images_own_are_known_while_tracing(tmp_path)
         assert network.check(x) < 1e-5
     gradient = jax.grad(lambda params: jnp.sum(network.apply(params, x) ** 2))(network.params)
     assert np.abs(gradient["weight"]).min() > 0
+
+
+def test_an_image_is_resized_to_the_side_that_float32_gives(tmp_path):
+    """20 times 1.3 is 26, and less than 26 with what float32 makes of 1.3."""
+    attributes = {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"}
+    node = onnx.helper.make_node("Resize", ["x", "", "i0"], ["y"], **attributes)
+    path = written(tmp_path / "r.onnx", [node], {"i0": floats(1, 1, 1.3, 0.7)}, sides=(20, 30))
+    network = cem.wrap_onnx(path)
+    x = values(1, 20, 30, C)
+    found = np.asarray(network(x))
+    assert not network.on_host and found.shape == (1, 26, 21, C)
+    np.testing.assert_allclose(found, of_onnxruntime(network, x), atol=1e-5)
+
+
+def test_parts_without_sizes_are_equal(tmp_path):
+    make = onnx.helper.make_node
+    nodes = [make("Split", ["x"], ["a", "b"], axis=1), make("Sub", ["a", "b"], ["y"])]
+    network = cem.wrap_onnx(written(tmp_path / "split.onnx", nodes, {}))
+    x = values(1, H, W, C)
+    assert not network.on_host
+    np.testing.assert_allclose(network(x), x[..., : C // 2] - x[..., C // 2 :], atol=1e-6)
+
+
+TRAINING = {"ratio": np.float32(0.5), "training": np.asarray(True)}
+LEFT = [
+    ("ConvTranspose", ["x", "k"], {"k": values(C, 3, 3, 3)}, {
+        "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    ("Resize", ["x", "", "", "s"], {"s": whole(9, 9)}, {
+        "mode": "linear", "axes": [2, 3], "keep_aspect_ratio_policy": "not_larger"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "inputs", "held", "attributes"), LEFT)
+def test_what_an_attribute_changes_is_never_left_out(name, inputs, held, attributes, tmp_path):
+    node = onnx.helper.make_node(name, inputs, ["y"], **attributes)
+    path = written(tmp_path / "one.onnx", [node], held, opset=18)
+    network = cem.wrap_onnx(path)
+    x = values(1, H, W, C)
+    np.testing.assert_allclose(network(x), of_onnxruntime(network, x), atol=1e-5)
+
+
+def test_a_file_in_training_mode_is_refused(tmp_path):
+    node = onnx.helper.make_node("Dropout", ["x", "ratio", "training"], ["y"])
+    network = cem.wrap_onnx(written(tmp_path / "drop.onnx", [node], TRAINING))
+    with pytest.raises(ValueError, match=r"network=drop.*changes from call to call.*dropout"):
+        network(values(1, H, W, C))
 
 
 def test_a_file_with_another_operation_is_run_by_onnxruntime(tmp_path):

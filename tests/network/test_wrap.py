@@ -75,6 +75,23 @@ def test_what_wrap_does_not_take_is_told_what_to_call():
         cem.wrap(lambda params, x: numpys(x), params=0, name="numpys")
     with pytest.raises(ValueError, match=r"fn=branches.*values"):
         cem.wrap(branches)
+    with pytest.raises(ValueError, match=r"fn=Dense: a class"):
+        cem.wrap(linen.Dense)
+    with pytest.raises(
+        ValueError, match=r"fn=numpys: expected a function f\(params, x\), has \(x\)"
+    ):
+        cem.wrap(numpys, params=0)
+    with pytest.raises(ValueError, match=r"expected a function f\(x\), has \(\)"):
+        cem.wrap(lambda: numpys)
+
+
+def test_functions_and_methods_of_torch_are_told_what_to_call():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Conv2d(3, 3, 1)
+    for fn in (torch.relu, lambda x: module(x), lambda x: torch.clamp(x, 0, 1), module.forward):
+        with pytest.raises(ValueError, match=r"^fn=.*wrap_torch\(module\)"):
+            cem.wrap(fn)
+    assert cem.wrap(linen.Dense(3).apply, params={}).name == "apply"
 
 
 def numpys(x):

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,12 +73,20 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
             raise NotNative(f"torch.export refuses it ({type(error).__name__}: {text})") from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            return _Reader(torch, exported).program(str(dtype).removeprefix("torch."))
+            reader = _Reader(torch, exported, _first_keys(module))
+            return reader.program(str(dtype).removeprefix("torch."))
 
 
 def _name(target: Any) -> str:
     """aten.add.Tensor -> add."""
     return str(target).removeprefix("aten.").split(".")[0]
+
+
+def _first_keys(module: Any) -> dict[str, str]:
+    """Of every key of a parameter, the first one: parts that are used twice have several."""
+    first: dict[int, str] = {}
+    named = module.named_parameters(remove_duplicate=False)
+    return {key: first.setdefault(id(value), key) for key, value in named}
 
 
 def _path(node: Any) -> str:
@@ -90,9 +98,10 @@ def _path(node: Any) -> str:
 class _Reader:
     """Reads an exported program; what neither image nor parameters enter is computed."""
 
-    def __init__(self, torch: Any, exported: Any) -> None:
+    def __init__(self, torch: Any, exported: Any, first_keys: Mapping[str, str]) -> None:
         self.torch = torch
         self.exported = exported
+        self.first_keys = first_keys
         self.steps: list[Step] = []
         self.params: dict[int, str] = {}
         self.constants: dict[int, np.ndarray] = {}
@@ -114,16 +123,18 @@ class _Reader:
                 inputs.append(image := self.new())
             elif kind == "PARAMETER":
                 inputs.append(ref := self.new())
-                self.params[ref.number] = target
+                self.params[ref.number] = self.first_keys[target]
             elif target in exported.constants:
                 inputs.append(exported.constants[target])
-            else:
+            elif target in exported.state_dict:
                 inputs.append(exported.state_dict[target])
+            else:  # a token that keeps operations with effects in order
+                raise NotNative(f"torch.export gives its program a {kind.lower()} beside the image")
         outputs = self.graph(exported.graph_module, inputs)
         wanted = [
             output
             for output, spec in zip(outputs, signature.output_specs, strict=True)
-            if spec.kind.name == "USER_OUTPUT"
+            if spec.kind.name == "USER_OUTPUT" and output is not None
         ]
         if len(wanted) != 1 or image is None:
             raise NotNative(f"it has {len(wanted)} results where one image is expected")
@@ -219,13 +230,13 @@ class _Reader:
             return self.torch.full(tuple(value.shape), fill, dtype=value.dtype)
         own = self.known(args)
         named = {key: v for key, v in self.known(options).items() if key not in _IGNORED}
-        key = repr((name, own, named))
-        if key in self.done:
-            return self.done[key]
-        result = self.done[key] = self.new()
         shape = dtype = None
         if self.is_tensor(value) and all(isinstance(n, int) for n in value.shape):
             shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
+        key = repr((name, own, named, dtype))
+        if key in self.done:
+            return self.done[key]
+        result = self.done[key] = self.new()
         path = _path(node)
         self.steps.append(Step(name, tuple(own), named, result.number, shape, dtype, path))
         return result

@@ -14,11 +14,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from .layout import Laid
-from .onnx_operations import KNOWN_ONLY, OPERATIONS
+from .onnx_operations import OPERATIONS
 from .program import NotNative, without_counterpart
 
 _SETTINGS = ("Clip", "Pad", "Resize")
 """Operations whose further inputs are no weights."""
+
+_DOMAINS = ("", "ai.onnx")
+"""Of ONNX's own operations; those of others may have their names."""
+
+_KNOWN_ONLY = {"Constant", "ConstantOfShape", "Range", "Mod", "NonZero", "Size", "ScatterND",
+              "CumSum", "ReduceProd", "Xor", "OneHot"}  # fmt: skip
+"""Operations that are computed by onnx's reference, where nothing of the image enters."""
 
 _OLDEST = 11
 """Version of ONNX's operators from which on they mean what is written here."""
@@ -69,9 +76,13 @@ def read(path: Path) -> OnnxGraph:
             f"the file has ONNX's operators of version {opsets.get('', 0)}, and JAX has "
             f"counterparts from version {_OLDEST} on"
         )
-    missing = sorted({node.op_type for node in graph.node} - set(OPERATIONS) - KNOWN_ONLY)
+    missing = {
+        f"{node.domain or 'ONNX'}'s {node.op_type}"
+        for node in graph.node
+        if node.domain not in _DOMAINS or node.op_type not in _KNOWN_ONLY.union(OPERATIONS)
+    }
     if missing:
-        raise without_counterpart([f"ONNX's {name}" for name in missing])
+        raise without_counterpart(sorted(missing))
     settings = {name for node in graph.node if node.op_type in _SETTINGS for name in node.input[1:]}
     params = {
         key: value
@@ -117,7 +128,7 @@ def _applied(node: Any, own: Sequence[Any], version: int) -> Sequence[Any]:
     import onnx  # pyright: ignore[reportMissingImports]
 
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    attributes["version"] = version
+    attributes |= {"version": version, "outputs": len(node.output)}
     if node.op_type not in OPERATIONS:
         raise without_counterpart([f"ONNX's {node.op_type} of an image"])
     try:
@@ -127,7 +138,10 @@ def _applied(node: Any, own: Sequence[Any], version: int) -> Sequence[Any]:
         raise NotNative(
             f"JAX does not compute ONNX's {node.op_type} ({type(error).__name__}: {text})"
         ) from error
-    return result if isinstance(result, tuple) else (result,)
+    results = result if isinstance(result, tuple) else (result,)
+    if any(node.output[len(results) :]):
+        raise NotNative(f"JAX computes the first result of ONNX's {node.op_type} alone")
+    return results
 
 
 def _computed(graph: OnnxGraph, node: Any, own: Sequence[Any]) -> Sequence[np.ndarray]:

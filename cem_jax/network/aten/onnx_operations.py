@@ -50,10 +50,14 @@ def _axes(attributes: Attributes, args: Sequence[Any]) -> list[int] | None:
     return list(attributes["axes"]) if "axes" in attributes else None
 
 
-def _padded(attributes: Attributes, x: Laid, value: float) -> tuple[Laid, list[int]]:
-    """The input with what an operation of torch cannot pad itself, and the padding that is left."""
+def _refuse_auto_pad(attributes: Attributes) -> None:
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", "NOTSET"):
         raise NotImplementedError("auto_pad")
+
+
+def _padded(attributes: Attributes, x: Laid, value: float) -> tuple[Laid, list[int]]:
+    """The input with what an operation of torch cannot pad itself, and the padding that is left."""
+    _refuse_auto_pad(attributes)
     count = x.ndim - 2
     pads = list(attributes.get("pads", [0] * 2 * count))
     low, high = pads[:count], pads[count:]
@@ -73,6 +77,7 @@ def _conv(attributes: Attributes, x: Laid, weight: Any, bias: Any = None) -> Lai
 
 
 def _conv_transpose(attributes: Attributes, x: Laid, weight: Any, bias: Any = None) -> Laid:
+    _refuse_auto_pad(attributes)
     ones = [1] * (x.ndim - 2)
     pads = list(attributes.get("pads", [0] * 2 * len(ones)))
     if "output_shape" in attributes or pads[: len(ones)] != pads[len(ones) :]:
@@ -95,6 +100,8 @@ def _pool(kind: str) -> Callable[..., Any]:
             return TABLE["max_pool2d_with_indices"](x, kernel, stride, around, *rest)[0]
         pads = attributes.get("pads", [0] * 2 * len(kernel))
         counted = bool(attributes.get("count_include_pad", 0))
+        if set(attributes.get("dilations", [1])) != {1}:
+            raise NotImplementedError("means of pixels apart")
         if not counted and list(pads[: len(kernel)]) != list(pads[len(kernel) :]):
             raise NotImplementedError("uneven padding that is not counted")
         x, around = _padded(attributes, x, 0)
@@ -147,8 +154,7 @@ def _slice(
 def _split(attributes: Attributes, x: Laid, sizes: Any = None) -> tuple[Laid, ...]:
     axis = attributes.get("axis", 0)
     if sizes is None and "split" not in attributes:
-        count = attributes["num_outputs"]
-        return TABLE["split"](x, -(-x.shape[axis] // count), axis)
+        return TABLE["split"](x, -(-x.shape[axis] // attributes["outputs"]), axis)
     return TABLE["split"](x, _integers(attributes["split"] if sizes is None else sizes), axis)
 
 
@@ -207,11 +213,12 @@ def _resize(
         attributes.get("antialias", 0)
         or attributes.get("axes")
         or attributes.get("exclude_outside")
+        or text("keep_aspect_ratio_policy", "stretch") != "stretch"
     ):
-        raise NotImplementedError("antialiasing, axes or excluded pixels")
+        raise NotImplementedError("antialiasing, axes, excluded pixels or a kept aspect ratio")
     if scales is not None and np.size(scales):
         factors = [float(n) for n in np.asarray(scales)]
-        size = [int(np.floor(n * f)) for n, f in zip(x.shape, factors, strict=True)]
+        size = [int(np.float32(n) * np.float32(f)) for n, f in zip(x.shape, factors, strict=True)]
     else:
         size, factors = _integers(sizes), []
     if tuple(size[:2]) != x.shape[:2]:
@@ -251,9 +258,17 @@ def _matmul(_: Attributes, a: Any, b: Any) -> Laid:
 def _batch_norm(
     attributes: Attributes, x: Laid, scale: Any, bias: Any, mean: Any, var: Any
 ) -> Laid:
+    if attributes.get("training_mode", 0):
+        raise NotImplementedError("training mode")
     eps = attributes.get("epsilon", 1e-5)
     args = map(_lifted, (scale, bias, mean, var))
     return TABLE["_native_batch_norm_legit_no_training"](x, *args, 0.0, eps)[0]
+
+
+def _dropout(_: Attributes, x: Laid, ratio: Any = None, training: Any = None) -> Laid:
+    if training is not None and np.any(training):
+        raise NotImplementedError("training mode")
+    return x
 
 
 def _instance_norm(attributes: Attributes, x: Laid, scale: Any, bias: Any) -> Laid:
@@ -325,7 +340,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "DepthToSpace": _depth_to_space,
-    "Dropout": lambda _, x, *rest: x,
+    "Dropout": _dropout,
     "Elu": lambda attributes, x: TABLE["elu"](x, attributes.get("alpha", 1.0)),
     "Equal": _of("eq"),
     "Expand": _expand,
@@ -382,7 +397,3 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Unsqueeze": _unsqueeze,
 }
 """By ONNX's name; each takes the node's attributes, then its inputs."""
-
-KNOWN_ONLY = {"Constant", "ConstantOfShape", "Range", "Mod", "NonZero", "Size", "ScatterND",
-              "CumSum", "ReduceProd", "Xor", "OneHot"}  # fmt: skip
-"""Operations that are computed by onnx's reference, where nothing of the image enters."""

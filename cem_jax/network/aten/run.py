@@ -57,8 +57,10 @@ def run(program: ExportedModule, params: Mapping[str, Any], x: jax.Array) -> jax
                 f"JAX does not compute aten.{step.name} ({type(error).__name__}: {text})"
             ) from error
         values[step.result] = _checked(step, result, typed)
-    y = values[program.output].arranged((0, 2, 3, 1))
-    return y.astype(x.dtype)
+    y = values[program.output]
+    if not isinstance(y, Laid) or y.ndim != 4:
+        raise NotNative("its result is no image")
+    return y.arranged((0, 2, 3, 1)).astype(x.dtype)
 
 
 def _checked(step: Step, result: Any, typed: Any) -> Any:
