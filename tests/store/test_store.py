@@ -43,6 +43,18 @@ def test_an_interrupted_sweep_ends_with_the_identical_map(
     assert resumed.provenance["evaluations_resumed"] >= 8
 
 
+@pytest.mark.parametrize(("pause", "batches"), [(0.0, 3), (1e9, 1)])
+def test_outcomes_are_kept_every_few_seconds(tmp_path, monkeypatch, pause, batches):
+    monkeypatch.setattr(resume, "_FLUSH_SECONDS", pause)
+    kept = []
+    with open_store(tmp_path, {"seed": 0}) as log:
+        monkeypatch.setattr(Log, "append", lambda self, cells, *rest: kept.append(cells.tolist()))
+        chunks = ((np.array([k]), np.full((1, 1), float(k))) for k in range(3))
+        numbers = np.arange(3)
+        assert len(list(resume.keep_outcomes(chunks, log, numbers, numbers))) == 3
+    assert len(kept) == batches and [one for part in kept for one in part] == [0, 1, 2]
+
+
 def test_a_finished_map_is_returned_as_it_was_saved(tmp_path, clean, pool, local, monkeypatch):
     first = run(local, clean, pool, tmp_path)
 
