@@ -1,5 +1,6 @@
 """State dicts from files: numpy arrays in torch layout under torch keys."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,17 @@ from .torch_file import read_torch_file
 from .words import listed, quoted
 
 _WRAPPERS = (
-    "params_ema", "params", "state_dict", "model_state_dict", "model", "network", "net",
-    "generator", "netG", "net_g", "module", "model_ema", "ema", "ema_state_dict", "g_ema",
-    "weights",
+    "params_ema", "params", "state_dict", "model_state_dict", "model_state", "model", "network",
+    "net", "generator", "netG", "net_g", "module", "model_ema", "ema", "ema_state_dict", "g_ema",
+    "weights", "shadow",
 )  # fmt: skip
 """Keys under which training codes put the state dict, the preferred one first."""
+
+_AVERAGES = re.compile("(^|_)(ema|swa|shadow|averaged?)(_|$)")
+"""In names of parts that hold averages of the weights over training."""
+
+TORCH_FILES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
+"""Endings of files that `torch.save` writes: also Lightning's, `.pth.tar` and Hugging Face's."""
 
 _DEEPEST = 8
 """Such keys within one another."""
@@ -40,6 +47,10 @@ def _choose(saved: Mapping[Any, Any], part: str | None) -> Mapping[Any, Any]:
         if wrapper is None:
             names = listed(map(repr, parts), 30)
             raise ValueError(f"it holds no state dict, but parts; choose one by part=: {names}")
+        averages = [key for key in parts if key != wrapper and _AVERAGES.search(key.lower())]
+        if averages and not _AVERAGES.search(wrapper):
+            both = listed(map(repr, [wrapper, *averages]))
+            raise ValueError(f"it holds weights and their averages; choose one by part=: {both}")
         saved = parts[wrapper]
     raise ValueError(f"its parts hold one another more than {_DEEPEST} times")
 
@@ -69,18 +80,20 @@ def _read(path: Path, part: str | None) -> Mapping[Any, Any]:
             return _choose(load_file(path), part)
         except (SafetensorError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"it is damaged, or holds an unknown type ({error})") from error
-    if path.suffix in (".pth", ".pt"):
+    if path.suffix in TORCH_FILES:
         return read_torch_file(path, lambda saved: _choose(saved, part))
-    raise ValueError("expected .pth, .pt, .safetensors or an orbax directory")
+    kinds = listed(TORCH_FILES)
+    raise ValueError(f"expected {kinds}, .safetensors or an orbax directory")
 
 
 def read_state_dict(path: str | Path, part: str | None = None) -> dict[str, np.ndarray]:
     """Reads a checkpoint.
 
     Args:
-        path: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; a state dict, bare or
-            under `params_ema`, `params`, `state_dict` and the like (in this order of preference);
-            what training codes put before every key (`module.`, `netG.`) is taken away.
+        path: a `.pth`, `.pt`, `.ckpt`, `.pth.tar`, `.bin` or `.safetensors` file or an orbax
+            directory; a state dict, bare or under `params_ema`, `params`, `state_dict` and the
+            like (in this order of preference); what training codes put before every key
+            (`module.`, `netG.`) is taken away.
         part: the key under which the state dict stands, where the file holds several, or what
             stands before the dot of its keys.
 
@@ -88,7 +101,8 @@ def read_state_dict(path: str | Path, part: str | None = None) -> dict[str, np.n
         Arrays by torch key; half precision comes as float32.
 
     Raises:
-        ValueError: the file does not exist, is damaged, or holds something else.
+        ValueError: the file does not exist, is damaged, or holds something else; or averages of the
+            weights beside them, and no part is chosen.
     """
     path = Path(path)
     try:

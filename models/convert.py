@@ -129,7 +129,7 @@ def fill(
 
     Raises:
         Misfit: keys are missing or misshapen; of many, the first are named.
-        ValueError: other keys stand beside those that fit.
+        ValueError: other keys stand beside those that fit, or weights are whole numbers.
     """
     wanted = {torch_key(path): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
     told = {key for key, (_, leaf) in wanted.items() if isinstance(leaf, Told)}
@@ -140,6 +140,12 @@ def fill(
     for key, (path, leaf) in wanted.items():
         if key not in state_dict:
             continue
+        kind = np.asarray(state_dict[key]).dtype
+        if kind.kind in "iub" and not isinstance(leaf, Constant):
+            raise ValueError(
+                f"state_dict does not fit {name}: {key} is of type {kind}, as quantised weights "
+                "are; expected floating-point numbers"
+            )
         value = np.asarray(state_dict[key], np.float32)
         fits = value.ndim == len(leaf.shape)
         value = _from_torch_layout(str(path[-1]), value) if fits else value

@@ -9,6 +9,8 @@ from .words import escaped, listed, quoted
 
 _ALWAYS = ("module", "_orig_mod")
 """What torch itself puts before every key: data parallelism, compilation."""
+_AVERAGED = "n_averaged"
+"""What `torch.optim.swa_utils.AveragedModel` counts beside the keys of `module`."""
 _OFTEN = (
     "netg", "net_g", "net_g_ema", "netg_ema", "g", "g_ema", "generator", "generator_ema", "model",
     "model_ema", "ema", "ema_model", "network", "net", "params", "params_ema", "state_dict",
@@ -54,6 +56,8 @@ def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: some keys have torch's own prefix and others do not.
     """
     found = {str(key): value for key, value in state_dict.items()}
+    if _AVERAGED in found and all(key.startswith("module.") for key in found if key != _AVERAGED):
+        del found[_AVERAGED]
     while (prefix := _prefix(found)) is not None:
         stripped = {key.removeprefix(prefix): value for key, value in found.items()}
         if len(stripped) < len(found):

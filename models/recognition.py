@@ -27,6 +27,8 @@ from .words import listed
 
 _OUTPUTS = ("out_nc", "num_out_ch", "out_channels", "output_channel")
 """What the papers' code calls the argument for the channels of the output."""
+_MOST_PARTS = 8
+"""Names before the keys of one file, up to which each is tried as a network of its own."""
 _OWN = "cem.wrap_torch takes the authors' own module"
 
 
@@ -168,7 +170,21 @@ def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
             f"cem.load({first[0]!r}, path)"
             + (f", or tell which by {listed(sorted(tells))}" if tells else "")
         )
+    if parts := _fitting_parts(state_dict):
+        raise ValueError(f"it holds several networks; choose one by part=: {listed(parts)}")
     raise ValueError(_unknown(state_dict) or f"it fits no network of the zoo; {_OWN}")
+
+
+def _fitting_parts(state_dict: Mapping[str, Any]) -> list[str]:
+    """What stands before the keys of those of several networks that the zoo or families know."""
+    parts: dict[str, dict[str, Any]] = {}
+    for key, value in state_dict.items():
+        first, dot, rest = str(key).partition(".")
+        if dot:
+            parts.setdefault(first, {})[rest] = value
+    if not 1 < len(parts) <= _MOST_PARTS:
+        return []
+    return [repr(name) for name, own in parts.items() if _groups(own) or _unknown(own)]
 
 
 def _unknown(state_dict: Mapping[str, Any]) -> str:

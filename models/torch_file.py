@@ -178,6 +178,11 @@ def _members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo
 def _load_zip(file: BinaryIO, length: int) -> Any:
     """The format since torch 1.6: a zip with `data.pkl` and one uncompressed file a storage."""
     archive = zipfile.ZipFile(file)
+    if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+        raise ValueError(
+            "it is a TorchScript program; in torch: torch.save(torch.jit.load(FILE).state_dict(), "
+            "'weights.pth')"
+        )
     members = _members(archive, length)
     pickles = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1:
@@ -309,5 +314,5 @@ def read_torch_file(
 
 def _chosen(saved: Any, choose: Callable[[Mapping], Mapping], length: int) -> dict[Any, Any]:
     if type(saved) is not dict:
-        raise ValueError(f"it holds {shown(saved)}, not a state dict")
+        raise ValueError(f"it holds {shown(saved)}, not a state dict: {_HOW}")
     return _arrays(choose(saved), length)

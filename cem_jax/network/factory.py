@@ -1,13 +1,18 @@
 """Networks named by the function that makes them: `package.file:factory`."""
 
+import contextlib
 import dataclasses
 import importlib
-import importlib.util
+import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flax import nnx
+
 from cem_jax.network.network import Network
+from cem_jax.network.own_file import beside, import_file
 from cem_jax.network.torch import wrap_torch
 from cem_jax.network.wrap import wrap
 from cem_jax.plain_text import quoted, shortened, told
@@ -24,9 +29,10 @@ def made_by(
     """A network that a function of the user makes; the function's module is executed.
 
     Args:
-        factory: `package.module:function` or `folder/file.py:function`; it takes nothing and
-            returns a torch module, an NNX module, a function of JAX, a pair (function, params), or
-            a `Network`, which is taken as it is.
+        factory: `package.module:function` or `folder/file.py:function`, which can import what lies
+            beside it; it takes nothing and returns a torch module, an NNX module, a function of
+            JAX, a pair (function, params), or a `Network`, which is taken as it is. Modules and
+            Networks may also be named themselves.
         scale: output pixels per input pixel.
         receptive_radius: farthest input pixel that reaches an output pixel; None if unknown.
         size_multiple: of which it needs an image's sides, in input pixels; see `wrap`.
@@ -36,18 +42,24 @@ def made_by(
         The network.
 
     Raises:
-        ValueError: factory has another form, or what it names is missing, fails, or makes nothing
-            that is known.
+        ValueError: factory has another form, what it names is missing, fails, takes arguments, or
+            makes nothing that is known; or facts are given of what is a `Network`.
     """
     where, _, name = str(factory).rpartition(":")
     if not where or not name.isidentifier():
         raise ValueError(f"factory={quoted(factory)}: expected package.module:function")
     try:
-        function = getattr(_imported(where), name)
-        made = function()
+        with _imported(where) as module:
+            found = getattr(module, name)
+            made = found if _is_network(found) else _called(found)
     except (Exception, SystemExit) as error:  # the user's code may fail in any way
         raise ValueError(f"factory={quoted(factory)}: {shortened(told(error), 300)}") from error
     if isinstance(made, Network):
+        if (scale, receptive_radius, size_multiple) != (1, None, 1):
+            raise ValueError(
+                f"factory={quoted(factory)}: it made a Network, which has facts of its own; "
+                "expected no scale, receptive_radius and size_multiple"
+            )
         return made if label is None else dataclasses.replace(made, name=label)
     own: dict[str, Any] = {
         "scale": scale, "name": label or name, "receptive_radius": receptive_radius,
@@ -66,21 +78,39 @@ def made_by(
     return wrap(made, **own)
 
 
-def _imported(where: str) -> Any:
-    if not where.endswith(".py"):
-        if (here := str(Path.cwd())) in sys.path or "" in sys.path:
-            return importlib.import_module(where)
-        sys.path.insert(0, here)  # as `python -m` has it
-        try:
-            return importlib.import_module(where)
-        finally:
+@contextlib.contextmanager
+def _imported(where: str) -> Iterator[Any]:
+    """A module, with what its code may import while it is at work."""
+    if where.endswith(".py"):
+        with beside(Path(where).parent) if Path(where).is_file() else contextlib.nullcontext():
+            yield import_file(Path(where))
+        return
+    here = str(Path.cwd())  # as `python -m` has it
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        yield importlib.import_module(where)
+    finally:
+        if added:
             sys.path.remove(here)
-    path = Path(where)
-    if not path.is_file():
-        raise ValueError(f"{where} is not a file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{where} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+
+
+def _is_network(found: Any) -> bool:
+    """Whether a name stands for a network itself, and not for what makes one."""
+    torch = sys.modules.get("torch")
+    own = (Network, nnx.Module) if torch is None else (Network, nnx.Module, torch.nn.Module)
+    return isinstance(found, own)
+
+
+def _called(function: Any) -> Any:
+    """What a function makes, if it takes nothing."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise ValueError(
+            f"{error}; expected a function that takes nothing and returns the network"
+        ) from error
+    except ValueError:  # functions in C need not have a signature
+        pass
+    return function()

@@ -9,9 +9,11 @@ import numpy as np
 
 from cem_jax import models
 from cem_jax.arguments import as_text
+from cem_jax.models.checkpoint import TORCH_FILES
 from cem_jax.models.entry import Misfit
 from cem_jax.models.layout import without_root
 from cem_jax.models.recognition import hint
+from cem_jax.models.words import listed
 from cem_jax.network.module import Module
 from cem_jax.network.network import Network, Padded, of_any_size
 from cem_jax.network.spandrel import from_spandrel
@@ -90,7 +92,7 @@ def to_torch(network: Network) -> dict[str, np.ndarray]:
     return models.to_torch(apply.zoo, network.params, dict(apply.config))
 
 
-_FILES = (".pth", ".pt", ".safetensors")
+_FILES = (*TORCH_FILES, ".safetensors")
 
 
 def load(
@@ -107,8 +109,8 @@ def load(
         name: one of `models.names()`; or a file or directory as in `weights`, whose network is
             recognised by its tensors: one of the zoo's, else one that spandrel knows, if
             `cem-jax[torch]` is installed.
-        weights: a `.pth`, `.pt` or `.safetensors` file or an orbax directory; None takes the
-            bundled weights.
+        weights: a `.pth`, `.pt`, `.ckpt`, `.pth.tar`, `.bin` or `.safetensors` file or an orbax
+            directory; None takes the bundled weights.
         part: the key of the state dict that is wanted, where the file holds several, or what stands
             before the dot of its keys.
         label: what the network is called in tables and records; by default by its name and that of
@@ -136,7 +138,13 @@ def load(
         except ValueError as error:
             if models.recognise(state_dict):
                 raise ValueError(f"name={quoted(str(name))}: {error}") from error
-            return _named(_beyond_the_zoo(name, state_dict, error), label or as_place(name).stem)
+            network = _beyond_the_zoo(name, state_dict, error)
+            if arguments:
+                raise ValueError(
+                    f"{listed(arguments)}: {network.name} is built by spandrel, which is "
+                    "told nothing; cem.wrap_torch takes the authors' own module"
+                ) from None
+            return _named(network, label or as_place(name).stem)
         network = from_torch(found, state_dict, **arguments)
         return _named(network, label or f"{found} {as_place(name).stem}")
     name = as_text("name", name)

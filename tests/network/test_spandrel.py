@@ -83,3 +83,9 @@ def test_without_spandrel_the_install_is_named(state, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(ValueError, match=r"mine\.pth.*cem-jax\[torch\]"):
         cem.load(path)
+
+
+def test_what_spandrel_cannot_be_told_is_refused(state, tmp_path, unread):
+    (tmp_path / "mine.pth").write_bytes(zip_file(state))
+    with pytest.raises(ValueError, match=r"noise_level: MoSR is built by spandrel, .*told nothing"):
+        cem.load(tmp_path / "mine.pth", noise_level=25)
