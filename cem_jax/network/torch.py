@@ -19,6 +19,7 @@ from cem_jax.network.half import half_types, in_float32, widen
 from cem_jax.network.host import OnHost
 from cem_jax.network.host_digest import digest_module
 from cem_jax.network.network import Network, of_any_size
+from cem_jax.network.torch_signature import refuse_more_than_image
 
 _SIDE = 64
 """Of the image that is tried when a network is asked what it is before it has seen one."""
@@ -57,7 +58,7 @@ def wrap_torch(
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: module is no torch module, or scale, receptive_radius, size_multiple or
+        ValueError: module is no torch module or needs more than an image, or scale, receptive_radius, size_multiple or
             size_minimum is out of range.
     """
     try:
@@ -72,6 +73,7 @@ def wrap_torch(
     multiple = whole_number("size_multiple", size_multiple, 1)
     minimum = whole_number("size_minimum", size_minimum, 1)
     called: str = name or type(module).__name__
+    refuse_more_than_image(module, called)
     copied, halves = _copied(torch, module, called), half_types(torch, module)
     if halves:
         widen(torch, copied)
