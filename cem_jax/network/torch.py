@@ -16,7 +16,7 @@ import numpy as np
 from cem_jax.arguments import whole_number
 from cem_jax.network import aten
 from cem_jax.network.half import half_types, in_float32, widen
-from cem_jax.network.host import OnHost
+from cem_jax.network.host import OnHost, Original
 from cem_jax.network.host_digest import digest_module
 from cem_jax.network.network import Network, of_any_size
 from cem_jax.network.torch_signature import refuse_more_than_image
@@ -58,8 +58,8 @@ def wrap_torch(
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: module is no torch module or needs more than an image, or scale, receptive_radius, size_multiple or
-            size_minimum is out of range.
+        ValueError: module is no torch module or needs more than an image, or scale,
+            receptive_radius, size_multiple or size_minimum is out of range.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
@@ -81,7 +81,7 @@ def wrap_torch(
     apply = of_any_size(function, scale, multiple, minimum)
     return Network(
         called, apply, function.params(), scale, receptive_radius, anchor=multiple,
-        reference=of_any_size(function.host, scale, multiple, minimum),
+        reference=of_any_size(function.original, scale, multiple, minimum),
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ class _Function:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
         program = self.program(tuple(x.shape[1:]))
         if program is None:
-            return self.host(None, x)
+            return self.original(None, x)
         own = {} if params is None else params
         if len(x) == 1:
             return aten.run(program, own, x)
@@ -176,10 +176,7 @@ class _Function:
     def note(self) -> str:
         """How the module is evaluated, in words; tried with a small image if none was seen."""
         if reasons := self._told():
-            return (
-                "torch runs on the host, without gradients, causal cones and JAX's devices, "
-                f"because {reasons[0]}; {self._on_host.pace}{self._widened}"
-            )
+            return self.original.because(reasons[0])
         text = "JAX runs what torch.export exported"
         if any(p is not None and p.has_open_order for p in self.programs.values()):
             text += (
@@ -251,13 +248,11 @@ class _Function:
 
         return in_float32(torch) if self.halves else contextlib.nullcontext()
 
-    def host(self, params: Any, x: jax.Array) -> jax.Array:
-        """The module itself, called in batches."""
-        return self._on_host(x)
-
     @functools.cached_property
-    def _on_host(self) -> OnHost:
-        return OnHost(self._forward, self.name, functools.partial(digest_module, self.module))
+    def original(self) -> Original:
+        """The module itself, called in batches."""
+        digest = functools.partial(digest_module, self.module)
+        return Original(OnHost(self._forward, self.name, digest), "torch", self._widened)
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         import torch  # pyright: ignore[reportMissingImports]

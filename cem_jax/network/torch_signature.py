@@ -21,7 +21,9 @@ def refuse_more_than_image(module: Any, name: str) -> None:
     own = list(signature.parameters.values())
     by_place = [one for one in own if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     if not by_place and not any(one.kind is one.VAR_POSITIONAL for one in own):
-        raise ValueError(f"module={name}: its forward{signature} takes no image; expected forward(x)")
+        raise ValueError(
+            f"module={name}: its forward{signature} takes no image; expected forward(x)"
+        )
     named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
              inspect.Parameter.KEYWORD_ONLY)  # fmt: skip
     more = [
@@ -34,9 +36,10 @@ def refuse_more_than_image(module: Any, name: str) -> None:
         "..." if one.kind is one.POSITIONAL_ONLY else f"{one.name}=..." for one in more
     )
     takes = ", ".join(("image", *(one.name for one in own if one not in by_place[:1])))
+    needed = " and ".join(one.name for one in more)
     raise ValueError(
-        f"module={name}: its forward({takes}) needs {' and '.join(one.name for one in more)} beside "
-        "the image; expected a module of the image alone. Fix the rest in one, and give "
+        f"module={name}: its forward({takes}) needs {needed} beside the image; "
+        "expected a module of the image alone. Fix the rest in one, and give "
         "OfImage(module) to wrap_torch:\n"
         "class OfImage(torch.nn.Module):\n"
         "    def __init__(self, module): super().__init__(); self.module = module\n"
