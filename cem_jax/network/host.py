@@ -137,6 +137,38 @@ class OnHost:
         return y.reshape(*images.shape[:-3], *y.shape[1:])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Original:
+    """What a network was made from, as an `apply` that is called on the host.
+
+    Args:
+        host: the function.
+        framework: whose it is, for the note.
+        also: what else the note says.
+    """
+
+    host: OnHost
+    framework: str
+    also: str = ""
+    on_host: bool = dataclasses.field(default=True, init=False)
+
+    def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] -> [n, h', w', c']; without parameters of JAX."""
+        return self.host(x)
+
+    @property
+    def note(self) -> str:
+        """How it is evaluated, in words."""
+        return self.because("the original was asked for")
+
+    def because(self, reason: str) -> str:
+        """How it is evaluated, in words, with a reason, which is a clause."""
+        return (
+            f"{self.framework} runs on the host, without gradients, causal cones and JAX's "
+            f"devices, because {reason}; {self.host.pace}{self.also}"
+        )
+
+
 def _are_alike(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two outputs for one image are the same but for rounding."""
     return one.shape == other.shape and np.allclose(

@@ -108,6 +108,20 @@ class Network:
         """The function without what pads its images."""
         return self.apply.apply if isinstance(self.apply, Padded) else self.apply
 
+    def original(self) -> "Network":
+        """What a network of another framework was made from, as a network that is called there.
+
+        It has neither parameters of JAX nor gradients and causal cones, and is slower; but it is
+        what was wrapped, also where JAX does not compute the same (see `check`).
+
+        Returns:
+            A network of the same facts; a network of JAX, or one that is called on the host
+            already, itself.
+        """
+        if self.reference is None or self.on_host:
+            return self
+        return dataclasses.replace(self, apply=self.reference, params={}, reference=None)
+
     def check(self, x: jax.Array | np.ndarray) -> float | None:
         """How far a network of another framework is from what it was made from.
 
@@ -119,7 +133,8 @@ class Network:
             to compare with: a network of JAX, or one that is called on the host.
 
         Raises:
-            ValueError: x has another rank, or the outputs differ by more than 0.01.
+            ValueError: x has another rank, or the outputs differ by more than 0.01; `original` is
+                the way out.
         """
         if self.reference is None or self.on_host:
             return None
@@ -129,7 +144,8 @@ class Network:
         if not difference <= _FARTHEST:
             raise ValueError(
                 f"network={self.name}: as a function of JAX it is off by {difference:.2g} at "
-                f"images {np.shape(x)}; expected at most {_FARTHEST}"
+                f"images {np.shape(x)}; expected at most {_FARTHEST}. network.original() is what "
+                "it was made from, called on the host"
             )
         return difference
 

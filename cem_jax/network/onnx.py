@@ -12,7 +12,7 @@ import numpy as np
 from cem_jax.arguments import whole_number
 from cem_jax.network import aten
 from cem_jax.network.aten import onnx_graph
-from cem_jax.network.host import OnHost
+from cem_jax.network.host import OnHost, Original
 from cem_jax.network.host_digest import digest_file
 from cem_jax.network.network import Network, of_any_size
 from cem_jax.plain_text import quoted, shortened, visible
@@ -88,17 +88,17 @@ def wrap_onnx(
 
     name = name or path.stem
     told = f"onnxruntime {onnxruntime.__version__} {providers} {digest_file(path)}"
-    host = OnHost(forward, name, told)
+    original = Original(OnHost(forward, name, told), "onnxruntime")
     _, channels, *sides = inputs[0].shape
     try:
         graph, reasons = onnx_graph.read(path), []
     except aten.NotNative as error:
         graph, reasons = None, [str(error)]
-    model = _Model(host, graph, reasons, (*sides, channels), multiple)
+    model = _Model(original, graph, reasons, (*sides, channels), multiple)
     params = {} if model.graph is None else dict(model.graph.params)
     return Network(
         name, of_any_size(model, scale, multiple), params, scale, receptive_radius, multiple,
-        reference=of_any_size(lambda params, x: host(x), scale, multiple),
+        reference=of_any_size(original, scale, multiple),
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ class _Model:
     """An ONNX file as `apply`.
 
     Args:
-        host: the file, by onnxruntime.
+        original: the file, by onnxruntime.
         graph: its operations, if all have counterparts.
         reasons: why the file, or images of some size, are left to onnxruntime.
         size: height, width and channels of an image; a name or None where any will do.
@@ -119,7 +119,7 @@ class _Model:
         seen: sizes of images that were restored.
     """
 
-    host: OnHost
+    original: Original
     graph: onnx_graph.OnnxGraph | None
     reasons: list[str]
     size: tuple[Any, ...]
@@ -130,11 +130,11 @@ class _Model:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
         graph, size = self.graph, tuple(x.shape[1:])
         if graph is None:
-            return self.host(x)
+            return self.original(None, x)
         if any(isinstance(n, int) and n != m for n, m in zip(self.size, size, strict=True)):
             raise ValueError(
-                f"network={self.host.name}: it cannot take an image [height, width, channels] = "
-                f"{size}: the file is for {self.size}"
+                f"network={self.original.host.name}: it cannot take an image [height, width, "
+                f"channels] = {size}: the file is for {self.size}"
             )
         own = {} if params is None else params
         self.seen.add(size)
@@ -143,7 +143,7 @@ class _Model:
                 return onnx_graph.run(graph, own, x)
             return jax.vmap(lambda image: onnx_graph.run(graph, own, image[None])[0])(x)
         except aten.NotNative as error:
-            y = self.host(x)  # which says so if the image is none that it takes
+            y = self.original(None, x)  # which says so if the image is none that it takes
             self.reasons.append(str(error))
             return y
 
@@ -163,8 +163,5 @@ class _Model:
     def note(self) -> str:
         """How the file is evaluated, in words; tried with an image if none was seen."""
         if self.on_host:
-            return (
-                "onnxruntime runs on the host, without gradients, causal cones and JAX's devices, "
-                f"because {self.reasons[0]}; {self.host.pace}"
-            )
+            return self.original.because(self.reasons[0])
         return "JAX runs the operations of the ONNX file"

@@ -15,9 +15,11 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.network import aten
-from cem_jax.network.host import OnHost
+from cem_jax.network.half import half_types, in_float32, widen
+from cem_jax.network.host import OnHost, Original
 from cem_jax.network.host_digest import digest_module
 from cem_jax.network.network import Network, of_any_size
+from cem_jax.network.torch_signature import refuse_more_than_image
 
 _SIDE = 64
 """Of the image that is tried when a network is asked what it is before it has seen one."""
@@ -38,6 +40,8 @@ def wrap_torch(
     """A torch module as a network of JAX, by torch's own export.
 
     The module is copied with its weights as they are, and the copy is put into evaluation mode.
+    Weights in half precision become float32, which holds the same values, and so does all that is
+    computed from them.
     For each size of image torch exports its operations once, and these are evaluated by JAX: with
     its devices, compiler, gradients and the causal cone. Where an operation has no counterpart,
     torch is called on the host instead, and `network.note` says so. Noise that a module draws is
@@ -54,8 +58,8 @@ def wrap_torch(
 
     Raises:
         ImportError: torch is not installed.
-        ValueError: module is no torch module, or scale, receptive_radius, size_multiple or
-            size_minimum is out of range.
+        ValueError: module is no torch module or needs more than an image, or scale,
+            receptive_radius, size_multiple or size_minimum is out of range.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
@@ -69,11 +73,15 @@ def wrap_torch(
     multiple = whole_number("size_multiple", size_multiple, 1)
     minimum = whole_number("size_minimum", size_minimum, 1)
     called: str = name or type(module).__name__
-    function = _Function(_copied(torch, module, called), called, max(minimum, multiple))
+    refuse_more_than_image(module, called)
+    copied, halves = _copied(torch, module, called), half_types(torch, module)
+    if halves:
+        widen(torch, copied)
+    function = _Function(copied, called, max(minimum, multiple), tuple(halves))
     apply = of_any_size(function, scale, multiple, minimum)
     return Network(
         called, apply, function.params(), scale, receptive_radius, anchor=multiple,
-        reference=of_any_size(function.host, scale, multiple, minimum),
+        reference=of_any_size(function.original, scale, multiple, minimum),
     )  # fmt: skip
 
 
@@ -122,6 +130,7 @@ class _Function:
         module: in evaluation mode, its own.
         name: for messages.
         least: side from which on it takes images.
+        halves: types of half precision that its weights had before they were widened.
         programs: by size [h, w, c]; None where the module is called on the host.
         reasons: why it is, by size.
         lock: JAX calls from one thread a device.
@@ -130,6 +139,7 @@ class _Function:
     module: Any
     name: str
     least: int
+    halves: tuple[str, ...] = ()
     programs: dict[tuple[int, ...], aten.ExportedModule | None] = dataclasses.field(
         default_factory=dict
     )
@@ -140,7 +150,7 @@ class _Function:
         """[n, h, w, c] -> [n, h', w', c']; every image by itself."""
         program = self.program(tuple(x.shape[1:]))
         if program is None:
-            return self.host(None, x)
+            return self.original(None, x)
         own = {} if params is None else params
         if len(x) == 1:
             return aten.run(program, own, x)
@@ -166,16 +176,22 @@ class _Function:
     def note(self) -> str:
         """How the module is evaluated, in words; tried with a small image if none was seen."""
         if reasons := self._told():
-            return (
-                "torch runs on the host, without gradients, causal cones and JAX's devices, "
-                f"because {reasons[0]}; {self._on_host.pace}"
-            )
+            return self.original.because(reasons[0])
         text = "JAX runs what torch.export exported"
         if any(p is not None and p.has_open_order for p in self.programs.values()):
             text += (
                 "; torch.sort leaves the order of equal elements open, and here they keep theirs"
             )
-        return text
+        return text + self._widened
+
+    @property
+    def _widened(self) -> str:
+        if not self.halves:
+            return ""
+        return (
+            f"; its weights of {' and '.join(self.halves)} are widened to float32, which changes "
+            "none of them, and all is computed in float32"
+        )
 
     def _probe(self) -> None:
         side = -(-max(_SIDE, self.least) // self.least) * self.least
@@ -213,7 +229,8 @@ class _Function:
         module, (device, dtype) = self.module, _kind(self.module)
         if device.type != "cpu":
             module = copy.deepcopy(module).to("cpu")
-        program = export(module, (1, channels, height, width), dtype)
+        with self._types:
+            program = export(module, (1, channels, height, width), dtype)
         shapes = {
             key: jax.ShapeDtypeStruct(value.shape, value.dtype)
             for key, value in self.params().items()
@@ -224,13 +241,18 @@ class _Function:
         )  # fmt: skip
         return program
 
-    def host(self, params: Any, x: jax.Array) -> jax.Array:
-        """The module itself, called in batches."""
-        return self._on_host(x)
+    @property
+    def _types(self) -> contextlib.AbstractContextManager[Any]:
+        """Within which the module runs: a widened one knows no half precision."""
+        import torch  # pyright: ignore[reportMissingImports]
+
+        return in_float32(torch) if self.halves else contextlib.nullcontext()
 
     @functools.cached_property
-    def _on_host(self) -> OnHost:
-        return OnHost(self._forward, self.name, functools.partial(digest_module, self.module))
+    def original(self) -> Original:
+        """The module itself, called in batches."""
+        digest = functools.partial(digest_module, self.module)
+        return Original(OnHost(self._forward, self.name, digest), "torch", self._widened)
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         import torch  # pyright: ignore[reportMissingImports]
@@ -238,7 +260,7 @@ class _Function:
 
         device, dtype = _kind(self.module)
         # In inference mode no module could take gradients of its own.
-        with self.lock, torch.no_grad(), _same_noise(torch):
+        with self.lock, torch.no_grad(), _same_noise(torch), self._types:
             y = self.module(torch.from_numpy(x).to(device, dtype))
             held = [one for one in tree_leaves(y) if one is not None]
             if len(held) != 1 or not isinstance(held[0], torch.Tensor):

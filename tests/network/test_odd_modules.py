@@ -114,3 +114,37 @@ def test_the_weights_of_a_normalised_module_stay_its_own():
     np.testing.assert_array_equal(network(IMAGE), found)
     module.load_state_dict(before)
     np.testing.assert_allclose(found, of_torch(module, IMAGE), atol=1e-6)
+
+
+class Guided(nn.Module):
+    def forward(self, x, sigma, *others, strength, mode="same"):
+        return x * sigma * strength
+
+
+def test_what_a_module_needs_beside_the_image_is_named_and_the_lines_that_fix_it_work():
+    with pytest.raises(ValueError, match="needs sigma and strength beside the image") as caught:
+        cem.wrap_torch(Guided())
+    told, *lines = str(caught.value).split("\n")
+    assert told.startswith("module=Guided: its forward(image, sigma, others, strength, mode)")
+    code = "\n".join(lines).replace("sigma=...", "sigma=0.5").replace("strength=...", "strength=3")
+    assert "..." not in code and len(lines) == 3
+    made = {"torch": torch}
+    exec(code, made)
+    np.testing.assert_allclose(cem.wrap_torch(made["OfImage"](Guided()))(IMAGE), 1.5 * IMAGE)
+
+
+def test_a_module_without_a_place_for_the_image_is_refused():
+    class Nothing(nn.Module):
+        def forward(self, *, sigma):
+            return sigma
+
+    with pytest.raises(ValueError, match=r"module=Nothing.*takes no image"):
+        cem.wrap_torch(Nothing())
+
+
+def test_arguments_that_a_module_can_do_without_are_left_alone():
+    class Optional(nn.Module):
+        def forward(self, x, sigma=0.5, *rest, **options):
+            return x * sigma
+
+    np.testing.assert_allclose(cem.wrap_torch(Optional())(IMAGE), 0.5 * IMAGE)

@@ -28,6 +28,7 @@ def floats(*numbers: float) -> np.ndarray:
 
 
 EMPTY = floats()
+PLACES = np.asarray([1, -1]).reshape(1, 1, 2, 1) * np.ones((1, C, 1, W), np.int64)
 SAME = (
     "Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "Identity", "Neg", "Relu", "Round", "Sigmoid",
     "Sign", "Sin", "Softplus", "Tanh", "HardSwish", "Elu", "LeakyRelu", "HardSigmoid",
@@ -88,6 +89,22 @@ CASES: list[tuple[str, list[np.ndarray], dict]] = [
         "mode": "nearest", "coordinate_transformation_mode": "asymmetric",
         "nearest_mode": "floor"}),
     ("Cast", [], {"to": 1}),
+    ("Selu", [], {}),
+    ("Selu", [], {"alpha": 1.5, "gamma": 0.9}),
+    ("Celu", [], {"alpha": 0.7}),
+    ("Trilu", [], {}),
+    ("Trilu", [whole(-1).reshape(())], {"upper": 0}),
+    ("Einsum", [values(C, 5)], {"equation": "nchw, cd -> ndhw"}),
+    ("Einsum", [values(1, C, W, 5)], {"equation": "...hw,...wk"}),
+    *(("GridSample", [np.tanh(values(1, 5, 7, 2)) * np.float32(1.2)], {
+        "mode": mode, "padding_mode": padding, "align_corners": aligned})
+      for mode in ("bilinear", "nearest", "bicubic") for aligned in (0, 1)
+      for padding in ("zeros", "border", "reflection")),
+    ("GatherElements", [whole(*range(-4, 4)).repeat(H).reshape(1, 1, H, 8)], {"axis": 3}),
+    ("ScatterElements", [PLACES, values(1, C, 2, 8)], {"axis": 2}),
+    ("ScatterElements", [PLACES, values(1, C, 2, 8)], {"axis": 2, "reduction": "add"}),
+    *(("ScatterND", [np.asarray([[0, 1, 2], [0, 3, -1]]), values(2, W)], {"reduction": kind})
+      for kind in ("none", "add", "mul")),
 ]  # fmt: skip
 
 
@@ -161,6 +178,34 @@ def test_an_image_is_resized_to_the_side_that_float32_gives(tmp_path):
     np.testing.assert_allclose(found, of_onnxruntime(network, x), atol=1e-5)
 
 
+PLACED: list[tuple[str, list[np.ndarray], dict, int]] = [
+    *((name, [], {"axis": axis, "select_last_index": last}, 0)
+      for name in ("ArgMax", "ArgMin") for axis, last in ((1, 0), (-1, 1), (0, 0))),
+    *(("TopK", [whole(3)], {"axis": axis, "largest": largest}, output)
+      for axis, largest in ((1, 1), (-1, 0)) for output in (0, 1)),
+    ("Cast", [], {"to": 2}, 0),
+    ("Cast", [], {"to": 5}, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "inputs", "attributes", "output"), PLACED)
+def test_whole_numbers_of_an_image_are_onnxruntimes(name, inputs, attributes, output, tmp_path):
+    make = onnx.helper.make_node
+    held = {f"i{k}": value for k, value in enumerate(inputs)}
+    results = ["a", "b"] if name == "TopK" else ["a"]
+    nodes = [
+        make("Mul", ["x", "nine"], ["scaled"]),
+        make("Abs", ["scaled"], ["above"]),
+        make(name, ["above", *held], results, **attributes),
+        make("Cast", [results[output]], ["y"], to=1),
+    ]
+    path = written(tmp_path / "whole.onnx", nodes, held | {"nine": floats(9)})
+    network = cem.wrap_onnx(path)
+    x = values(1, H, W, C)
+    assert not network.on_host, network.note
+    np.testing.assert_allclose(network(x), of_onnxruntime(network, x), rtol=2e-5)
+
+
 def test_parts_without_sizes_are_equal(tmp_path):
     make = onnx.helper.make_node
     nodes = [make("Split", ["x"], ["a", "b"], axis=1), make("Sub", ["a", "b"], ["y"])]
@@ -196,10 +241,18 @@ def test_a_file_in_training_mode_is_refused(tmp_path):
 
 
 def test_a_file_with_another_operation_is_run_by_onnxruntime(tmp_path):
-    node = onnx.helper.make_node("Selu", ["x"], ["y"])
-    network = cem.wrap_onnx(written(tmp_path / "selu.onnx", [node], {}))
-    assert network.on_host and "host" in network.note and "Selu" in network.note
+    node = onnx.helper.make_node("ThresholdedRelu", ["x"], ["y"], alpha=0.3)
+    network = cem.wrap_onnx(written(tmp_path / "other.onnx", [node], {}))
+    assert network.on_host and "host" in network.note and "ThresholdedRelu" in network.note
     x = values(2, H, W, C)
-    selu = 1.0507 * np.where(x > 0, x, 1.67326 * np.expm1(np.minimum(x, 0)))
-    np.testing.assert_allclose(network(x), selu, atol=1e-4)
+    np.testing.assert_allclose(network(x), np.where(x > 0.3, x, 0), atol=1e-6)
     assert network.check(x) is None
+
+
+def test_the_original_of_a_file_is_run_by_onnxruntime(tmp_path):
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    network = cem.wrap_onnx(written(tmp_path / "relu.onnx", [node], {}), size_multiple=2)
+    own = network.original()
+    assert not network.on_host and own.on_host and "onnxruntime runs on the host" in own.note
+    x = values(1, H, W, C)
+    np.testing.assert_array_equal(own(x), np.maximum(x, 0))

@@ -134,6 +134,30 @@ def test_a_map_tells_how_far_a_module_is_from_torch(windows):
         cem.causal_effect_map(changed, scene, roi, plan=plan, progress=False)
 
 
+def test_a_module_that_jax_computes_otherwise_has_its_original_as_the_way_out():
+    class Decides(nn.Module):
+        def forward(self, x):
+            return torch.where(x > 0.5, 0.2, 0.8) * x
+
+    import dataclasses
+
+    clean = cem.example_image("facade")[:32, :32]
+    scene, roi, plan = cem.Scene.denoising(clean), cem.ROI(8, 8, 16, 16), cem.Fixed(2)
+    network = cem.wrap_torch(Decides(), size_multiple=4)
+    apply = network.apply
+    network = dataclasses.replace(network, apply=lambda params, x: apply(params, x) + 0.1)
+    with pytest.raises(ValueError, match=r"network=Decides.*off by 0.1.*network.original\(\)"):
+        cem.causal_effect_map(network, scene, roi, plan=plan, progress=False)
+    own = network.original()
+    assert own.on_host and own.original() is own and own.check(random(1, 8, 8, 3)) is None
+    assert "torch runs on the host" in own.note and "original was asked for" in own.note
+    np.testing.assert_array_equal(own(random(1, 7, 8, 3)).shape, (1, 7, 8, 3))
+    found = cem.causal_effect_map(own, scene, roi, plan=plan, progress=False)
+    assert "original was asked for" in found.provenance["network_note"]
+    jax_network = cem.wrap(lambda x: x)
+    assert jax_network.original() is jax_network
+
+
 class Unknown(nn.Module):
     def forward(self, x):
         return torch.linalg.qr(x)[0] * 0 + x

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .layout import Laid
-from .operation import Operation, elementwise
+from .operation import Operation, elementwise, promoted
 
 
 def _divide(a: Any, b: Any, rounding_mode: str | None = None) -> jax.Array:
@@ -56,7 +56,17 @@ def _filled(like: Laid, value: Any = 0, **_: Any) -> Laid:
     return like.like(jnp.full(like.array.shape, value))
 
 
+def _bucketize(x: Laid, bounds: Laid, *, right: bool = False, **_: Any) -> Laid:
+    """How many of the bounds lie below; each element by itself."""
+    x, bounds = promoted([x, bounds])
+    side = "right" if right else "left"
+    found = jnp.searchsorted(jnp.asarray(bounds.plain()), x.array, side, method="compare_all")
+    return x.like(found)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "__lshift__": jnp.left_shift,
+    "__rshift__": jnp.right_shift,
     "abs": jnp.abs,
     "acos": jnp.arccos,
     "acosh": jnp.arccosh,
@@ -72,8 +82,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "atan2": jnp.arctan2,
     "atanh": jnp.arctanh,
     "bitwise_and": jnp.bitwise_and,
+    "bitwise_left_shift": jnp.left_shift,
     "bitwise_not": jnp.bitwise_not,
     "bitwise_or": jnp.bitwise_or,
+    "bitwise_right_shift": jnp.right_shift,
     "bitwise_xor": jnp.bitwise_xor,
     "ceil": jnp.ceil,
     "clamp": _clamp,
@@ -157,6 +169,7 @@ OPERATIONS: dict[str, Operation] = {
     "_local_scalar_dense": _as,
     "_to_copy": _as,
     "alias": _as,
+    "bucketize": _bucketize,
     "clone": _as,
     "contiguous": _as,
     "copy": lambda old, new, **_: elementwise(lambda a, b: jnp.broadcast_to(b, a.shape))(old, new),

@@ -166,6 +166,33 @@ def _scatter(x: Laid, axis: int, index: Laid, value: Any, *, reduce: str | None 
     return elementwise(jnp.where, chooses=0)(hit, value, x)
 
 
+def _scatter_reduce(
+    x: Any, axis: int, index: Any, value: Any, reduce: str, *, include_self: bool = True
+) -> Any:
+    """X with the elements that go to one place reduced, together with what was there or not."""
+    x = jnp.asarray(x)
+    where = list(jnp.indices(index.shape, sparse=True))
+    where[axis % x.ndim] = jnp.asarray(index)
+    value = jnp.asarray(value[tuple(slice(0, n) for n in index.shape)], x.dtype)
+    spot = tuple(where)
+    if not include_self:
+        first = jnp.zeros_like(x).at[spot].set(value)  # of several one, whichever
+        x = x.at[spot].set({"prod": 1, "sum": 0, "mean": 0}.get(reduce, first[spot]))
+    if reduce != "mean":
+        kinds = {"sum": "add", "prod": "multiply", "amax": "max", "amin": "min"}
+        return getattr(x.at[spot], kinds[reduce])(value)
+    counts = jnp.ones(x.shape, x.dtype)
+    counts = (counts if include_self else counts.at[spot].set(0)).at[spot].add(1)
+    return x.at[spot].add(value) / jnp.maximum(counts, 1)
+
+
+def _masked_scatter(x: Any, mask: Any, source: Any) -> Any:
+    """X with the elements of a mask replaced by those of a source, in order."""
+    mask = jnp.broadcast_to(mask, x.shape)
+    place = jnp.cumsum(mask.reshape(-1)).reshape(x.shape) - 1
+    return jnp.where(mask, jnp.take(source.reshape(-1), place, mode="clip"), x)
+
+
 def _gather(x: Laid, axis: int, index: Laid, **_: Any) -> Laid:
     own = jnp.asarray(x.plain())
     where = index.plain()
@@ -191,6 +218,8 @@ OPERATIONS: dict[str, Operation] = {
     "index": _index,
     "index_put": _index_put,
     "index_select": _index_select,
+    "masked_scatter": plain(_masked_scatter),
     "scatter": _scatter,
     "scatter_add": plain(lambda x, axis, index, value: _along(x, axis, index, value, reduce="add")),
+    "scatter_reduce": plain(_scatter_reduce),
 }

@@ -13,9 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import onnx_operations, onnx_places
 from .layout import Laid
-from .onnx_operations import OPERATIONS
 from .program import NotNative, without_counterpart
+
+OPERATIONS = {**onnx_operations.OPERATIONS, **onnx_places.OPERATIONS}
+"""By ONNX's name; each takes the node's attributes, then its inputs."""
 
 _SETTINGS = ("Clip", "Pad", "Resize")
 """Operations whose further inputs are no weights."""

@@ -1,52 +1,44 @@
 """ONNX's operations on an image, as torch's under other names."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from .layout import Laid
+from .onnx_values import Attributes, integers, lifted
 from .operation import elementwise
 from .shape import cat, pad
 from .table import TABLE
 
-Attributes = Mapping[str, Any]
-
-
-def _lifted(value: Any) -> Any:
-    return Laid.of(value) if isinstance(value, np.ndarray) else value
+_WHOLE_NUMBERS = {2: jnp.uint8, 3: jnp.int8, 5: jnp.int16, 6: jnp.int32, 7: jnp.int32}
+"""By ONNX's number of the type; JAX counts in 32 bits."""
 
 
 def _of(name: str) -> Callable[..., Any]:
     """An operation of torch with the same arguments."""
 
     def operation(_: Attributes, *args: Any) -> Any:
-        return TABLE[name](*map(_lifted, args))
+        return TABLE[name](*map(lifted, args))
 
     return operation
 
 
 def _chained(name: str) -> Callable[..., Any]:
     def operation(_: Attributes, first: Any, *rest: Any) -> Any:
-        result = _lifted(first)
+        result = lifted(first)
         for value in rest:
-            result = TABLE[name](result, _lifted(value))
+            result = TABLE[name](result, lifted(value))
         return result
 
     return operation
 
 
-def _integers(value: Any) -> list[int]:
-    if isinstance(value, Laid):
-        raise NotImplementedError("a size that depends on the image")
-    return [int(n) for n in np.asarray(value).reshape(-1)]
-
-
 def _axes(attributes: Attributes, args: Sequence[Any]) -> list[int] | None:
     """Of an operation that had them as an attribute before it had them as an input."""
     if args and args[0] is not None:
-        return _integers(args[0])
+        return integers(args[0])
     return list(attributes["axes"]) if "axes" in attributes else None
 
 
@@ -71,7 +63,7 @@ def _conv(attributes: Attributes, x: Laid, weight: Any, bias: Any = None) -> Lai
     x, around = _padded(attributes, x, 0)
     ones = [1] * (x.ndim - 2)
     return TABLE["convolution"](
-        x, _lifted(weight), _lifted(bias), list(attributes.get("strides", ones)), around,
+        x, lifted(weight), lifted(bias), list(attributes.get("strides", ones)), around,
         list(attributes.get("dilations", ones)), False, 0, attributes.get("group", 1),
     )  # fmt: skip
 
@@ -83,7 +75,7 @@ def _conv_transpose(attributes: Attributes, x: Laid, weight: Any, bias: Any = No
     if "output_shape" in attributes or pads[: len(ones)] != pads[len(ones) :]:
         raise NotImplementedError("uneven padding")
     return TABLE["convolution"](
-        x, _lifted(weight), _lifted(bias), list(attributes.get("strides", ones)),
+        x, lifted(weight), lifted(bias), list(attributes.get("strides", ones)),
         pads[: len(ones)], list(attributes.get("dilations", ones)), True,
         list(attributes.get("output_padding", [0] * len(ones))), attributes.get("group", 1),
     )  # fmt: skip
@@ -129,7 +121,7 @@ def _reduced(name: str) -> Callable[..., Any]:
 
 
 def _reshape(attributes: Attributes, x: Laid, shape: Any) -> Laid:
-    wanted = _integers(shape)
+    wanted = integers(shape)
     if not attributes.get("allowzero", 0):
         wanted = [x.shape[k] if n == 0 else n for k, n in enumerate(wanted)]
     return TABLE["view"](x, wanted)
@@ -138,9 +130,9 @@ def _reshape(attributes: Attributes, x: Laid, shape: Any) -> Laid:
 def _slice(
     _: Attributes, x: Laid, starts: Any, ends: Any, axes: Any = None, steps: Any = None
 ) -> Laid:
-    starts, ends = _integers(starts), _integers(ends)
-    own = list(range(len(starts))) if axes is None else _integers(axes)
-    strides = [1] * len(starts) if steps is None else _integers(steps)
+    starts, ends = integers(starts), integers(ends)
+    own = list(range(len(starts))) if axes is None else integers(axes)
+    strides = [1] * len(starts) if steps is None else integers(steps)
     for start, end, axis, step in zip(starts, ends, own, strides, strict=True):
         if step < 0:
             length = x.shape[axis]
@@ -155,13 +147,13 @@ def _split(attributes: Attributes, x: Laid, sizes: Any = None) -> tuple[Laid, ..
     axis = attributes.get("axis", 0)
     if sizes is None and "split" not in attributes:
         return TABLE["split"](x, -(-x.shape[axis] // attributes["outputs"]), axis)
-    return TABLE["split"](x, _integers(attributes["split"] if sizes is None else sizes), axis)
+    return TABLE["split"](x, integers(attributes["split"] if sizes is None else sizes), axis)
 
 
 def _gather(attributes: Attributes, x: Any, index: Any) -> Laid:
     if isinstance(index, Laid):
         raise NotImplementedError("an index that depends on the image")
-    x, axis = _lifted(x), attributes.get("axis", 0)
+    x, axis = lifted(x), attributes.get("axis", 0)
     line = np.asarray(index).reshape(-1)
     taken = TABLE["index_select"](x, axis, Laid.of(line))
     axis %= x.ndim
@@ -171,8 +163,8 @@ def _gather(attributes: Attributes, x: Any, index: Any) -> Laid:
 def _pad(
     attributes: Attributes, x: Laid, pads: Any = None, value: Any = 0, axes: Any = None
 ) -> Laid:
-    pads = _integers(attributes["pads"] if pads is None else pads)
-    own = list(range(x.ndim)) if axes is None else [a % x.ndim for a in _integers(axes)]
+    pads = integers(attributes["pads"] if pads is None else pads)
+    own = list(range(x.ndim)) if axes is None else [a % x.ndim for a in integers(axes)]
     low, high = [0] * x.ndim, [0] * x.ndim
     for number, axis in enumerate(own):
         low[axis], high[axis] = pads[number], pads[number + len(own)]
@@ -220,7 +212,7 @@ def _resize(
         factors = [float(n) for n in np.asarray(scales)]
         size = [int(np.float32(n) * np.float32(f)) for n, f in zip(x.shape, factors, strict=True)]
     else:
-        size, factors = _integers(sizes), []
+        size, factors = integers(sizes), []
     if tuple(size[:2]) != x.shape[:2]:
         raise NotImplementedError("resizing of channels")
     space = factors[2:] or None
@@ -237,17 +229,17 @@ def _resize(
 
 
 def _gemm(attributes: Attributes, a: Any, b: Any, c: Any = None) -> Laid:
-    a, b = _lifted(a), _lifted(b)
+    a, b = lifted(a), lifted(b)
     a = a.permuted((1, 0)) if attributes.get("transA", 0) else a
     b = b.permuted((1, 0)) if attributes.get("transB", 0) else b
     alpha, beta = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
     if c is None:
         return TABLE["mul"](TABLE["mm"](a, b), alpha)
-    return TABLE["addmm"](_lifted(c), a, b, beta, alpha)
+    return TABLE["addmm"](lifted(c), a, b, beta, alpha)
 
 
 def _matmul(_: Attributes, a: Any, b: Any) -> Laid:
-    a, b = _lifted(a), _lifted(b)
+    a, b = lifted(a), lifted(b)
     if a.ndim > b.ndim > 2:
         b = Laid(b.array, (*[()] * (a.ndim - b.ndim), *b.axes))
     elif b.ndim > a.ndim >= 2:
@@ -261,7 +253,7 @@ def _batch_norm(
     if attributes.get("training_mode", 0):
         raise NotImplementedError("training mode")
     eps = attributes.get("epsilon", 1e-5)
-    args = map(_lifted, (scale, bias, mean, var))
+    args = map(lifted, (scale, bias, mean, var))
     return TABLE["_native_batch_norm_legit_no_training"](x, *args, 0.0, eps)[0]
 
 
@@ -274,13 +266,13 @@ def _dropout(_: Attributes, x: Laid, ratio: Any = None, training: Any = None) ->
 def _instance_norm(attributes: Attributes, x: Laid, scale: Any, bias: Any) -> Laid:
     n, c = x.shape[:2]
     count, eps = int(np.prod(x.shape[2:])), attributes.get("epsilon", 1e-5)
-    own = map(_lifted, (scale, bias))
+    own = map(lifted, (scale, bias))
     return TABLE["native_group_norm"](x, *own, n, c, count, c, eps)[0]
 
 
 def _layer_norm(attributes: Attributes, x: Laid, scale: Any, bias: Any = None) -> Laid:
     axis = attributes.get("axis", -1) % x.ndim
-    own = map(_lifted, (scale, bias))
+    own = map(lifted, (scale, bias))
     return TABLE["native_layer_norm"](x, x.shape[axis:], *own, attributes.get("epsilon", 1e-5))[0]
 
 
@@ -296,7 +288,7 @@ def _softmax(name: str) -> Callable[..., Any]:
 
 def _cast_to(attributes: Attributes, x: Laid) -> Laid:
     """Floating types all stand for the image's own."""
-    kinds = {1: None, 10: None, 11: None, 16: None, 6: jnp.int32, 7: jnp.int32, 9: jnp.bool_}
+    kinds = {**dict.fromkeys((1, 10, 11, 16)), **_WHOLE_NUMBERS, 9: jnp.bool_}
     to = kinds[attributes["to"]]
     if to is None and not jnp.issubdtype(x.dtype, jnp.floating):
         to = jnp.float32
@@ -304,7 +296,7 @@ def _cast_to(attributes: Attributes, x: Laid) -> Laid:
 
 
 def _expand(_: Attributes, x: Any, shape: Any) -> Laid:
-    x, wanted = _lifted(x), _integers(shape)
+    x, wanted = lifted(x), integers(shape)
     return TABLE["expand"](x, np.broadcast_shapes(x.shape, tuple(wanted)))
 
 
@@ -334,9 +326,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "BatchNormalization": _batch_norm,
     "Cast": _cast_to,
     "Clip": lambda _, x, low=None, high=None: TABLE["clamp"](
-        x, *(None if v is None else _lifted(v) for v in (low, high))
+        x, *(None if v is None else lifted(v) for v in (low, high))
     ),
-    "Concat": lambda attributes, *parts: cat(list(map(_lifted, parts)), attributes["axis"]),
+    "Concat": lambda attributes, *parts: cat(list(map(lifted, parts)), attributes["axis"]),
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "DepthToSpace": _depth_to_space,
@@ -372,7 +364,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Not": _of("logical_not"),
     "Or": _of("logical_or"),
     "PRelu": lambda _, x, slope: elementwise(lambda a, s: jnp.where(a > 0, a, a * s))(
-        x, _lifted(slope)
+        x, lifted(slope)
     ),
     "Pad": _pad,
     "ReduceL2": _reduced("linalg_vector_norm"),
@@ -390,7 +382,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Squeeze": lambda attributes, x, *args: TABLE["squeeze"](x, _axes(attributes, args)),
-    "Tile": lambda _, x, times: TABLE["repeat"](x, _integers(times)),
+    "Tile": lambda _, x, times: TABLE["repeat"](x, integers(times)),
     "Transpose": lambda attributes, x: x.permuted(
         attributes.get("perm", tuple(reversed(range(x.ndim))))
     ),

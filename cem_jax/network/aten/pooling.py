@@ -109,7 +109,9 @@ OPERATIONS: dict[str, Operation] = {
     "adaptive_max_pool2d": lambda x, size: (_adaptive(x, size, False), None),
     "avg_pool1d": _avg_pool,
     "avg_pool2d": _avg_pool,
+    "avg_pool3d": _avg_pool,
     "max_pool1d_with_indices": _max_pool,
     "max_pool2d": lambda *args, **options: _max_pool(*args, **options)[0],
     "max_pool2d_with_indices": _max_pool,
+    "max_pool3d_with_indices": _max_pool,
 }

@@ -122,6 +122,33 @@ def _cumulative(function: Callable[..., Any]) -> Operation:
     return operation
 
 
+def _running(function: Callable[..., Any]) -> Operation:
+    """Extremes of all up to each element, and the places of the last of them."""
+
+    def operation(x: Any, axis: int) -> tuple[Any, Any]:
+        axis %= max(x.ndim, 1)
+        x = jnp.asarray(x)
+        found = function(x, axis=axis)
+        place = lax.broadcasted_iota(jnp.int32, x.shape, axis)
+        return found, lax.cummax(jnp.where(x == found, place, 0), axis=axis)
+
+    return plain(operation)
+
+
+def _kth(x: Any, k: int, axis: int = -1, keepdim: bool = False) -> tuple[Any, Any]:
+    """The k-th smallest elements, counted from 1, and their places."""
+    ranked = lax.slice_in_dim(jnp.argsort(x, axis=axis), k - 1, k, axis=axis)
+    found = jnp.take_along_axis(jnp.asarray(x), ranked, axis=axis)
+    return (found, ranked) if keepdim else (found.squeeze(axis), ranked.squeeze(axis))
+
+
+def _median(x: Any, axis: int | None = None, keepdim: bool = False) -> Any:
+    """The lower one of two in the middle; with its place along an axis."""
+    if axis is None:
+        return jnp.sort(x.reshape(-1))[(x.size - 1) // 2]
+    return _kth(x, (x.shape[axis] + 1) // 2, axis, keepdim)
+
+
 def _sort(x: Any, *args: Any, stable: bool | None = None, dim: int = -1, descending: bool = False):
     """Equal elements keep their order; torch leaves theirs open unless asked for a stable sort."""
     positional = [value for value in args if value is not None]
@@ -147,12 +174,16 @@ OPERATIONS: dict[str, Operation] = {
     "argmax": _arg(jnp.argmax),
     "argmin": _arg(jnp.argmin),
     "argsort": plain(lambda x, *args, **options: _sort(x, *args, **options)[1]),
+    "cummax": _running(lax.cummax),
+    "cummin": _running(lax.cummin),
     "cumprod": _cumulative(jnp.cumprod),
     "cumsum": _cumulative(jnp.cumsum),
+    "kthvalue": plain(_kth),
     "linalg_vector_norm": _norm,
     "logsumexp": _reduction(jax.nn.logsumexp),
     "max": _extreme(jnp.max, jnp.argmax),
     "mean": _reduction(_mean),
+    "median": plain(_median),
     "min": _extreme(jnp.min, jnp.argmin),
     "prod": _reduction(jnp.prod),
     "sort": plain(_sort),
