@@ -65,11 +65,12 @@ MADE = [Casts, Shared, WithToken, weight_normalised, spectrally_normalised, scri
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("make", MADE)
 def test_odd_modules_are_taken_as_they_are(make):
+    torch.manual_seed(0)
     module = make()
-    network = cem.wrap_torch(module)
-    np.testing.assert_allclose(network(IMAGE), of_torch(module, IMAGE), rtol=1e-5, atol=2e-6)
+    network, wanted = cem.wrap_torch(module), of_torch(module, IMAGE)
+    np.testing.assert_allclose(network(IMAGE), wanted, rtol=1e-5, atol=2e-6)
     difference = network.check(IMAGE[:1])
-    assert difference is None or difference < 1e-5
+    assert difference is None or difference < 1e-5 * max(1.0, np.abs(wanted).max())
 
 
 class Contained(nn.Module):
