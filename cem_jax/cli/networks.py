@@ -30,6 +30,8 @@ def convert(
 ) -> None:
     """Convert a checkpoint of torch: OUT/NAME.safetensors and the directory OUT/NAME.orbax."""
     name, arguments = check_name(model), parse_set(told or ())
+    if "part" in arguments:
+        raise ValueError("--set part: expected --part")
     check_place("", file)
     check_folder("--out", out)
     start_jax(context)

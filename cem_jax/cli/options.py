@@ -96,12 +96,12 @@ def check_name(name: str) -> str:
 SET = typer.Option(
     "--set",
     help="What the weights do not show about the network, KEY=VALUE; see `cem-jax models --json`. "
-    "May be repeated.",
+    "part=KEY is the wanted network of a file that holds several. May be repeated.",
 )
 FACTS = ("scale", "receptive_radius", "size_multiple")
 """What `--set` tells of a network that `--module` makes."""
-_OWN = ("name", "weights", "part", "label")
-"""What `cem.load` itself calls its arguments."""
+_OWN = ("name", "weights", "label")
+"""What `cem.load` itself calls its arguments, and options tell."""
 
 
 def parse_set(texts: Sequence[str]) -> dict[str, int | float | str]:
@@ -115,7 +115,7 @@ def parse_set(texts: Sequence[str]) -> dict[str, int | float | str]:
         key, equals, value = text.partition("=")
         if not (key.isidentifier() and equals and value) or key in (*found, *_OWN):
             raise ValueError(f"--set {_given(text)}: expected KEY=VALUE, every key once")
-        found[key] = _number(value)
+        found[key] = value if key == "part" else _number(value)
     return found
 
 

@@ -68,19 +68,32 @@ def _own(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
         where = str(local_folder(folder) / where)
         if not Path(where).is_file():
             raise place.at("module").wrong(f"{quoted(where)} does not exist")
-    tasks = table.get("tasks", list(_TASKS))
-    if not tasks or any(not isinstance(task, str) or task not in _TASKS for task in tasks):
-        raise place.at("tasks").wrong(f"{quoted(tasks)}: expected a list of {', '.join(_TASKS)}")
+    tasks = _tasks(place, table)
     facts = place.at("arguments").table(table.get("arguments", {}), _FACTS)
     label = table.get("label", function)
     make = functools.partial(made_by, f"{where}:{function}", label=label, **facts)
-    return Asked(label, make, tuple(tasks), _scale(make, facts.get("scale", 1)))
+    return Asked(label, make, tasks, _scale(make, facts.get("scale", 1)))
+
+
+def _tasks(place: Place, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tasks of a network that says nothing of them itself."""
+    tasks = table.get("tasks", list(_TASKS))
+    if not tasks or any(not isinstance(task, str) or task not in _TASKS for task in tasks):
+        raise place.at("tasks").wrong(f"{quoted(tasks)}: expected a list of {', '.join(_TASKS)}")
+    return tuple(tasks)
+
+
+def _beyond_the_zoo(place: Place, table: Mapping[str, Any], weights: AnyPath) -> Asked:
+    """A network that the zoo does not have, loaded once to see what it is."""
+    label = table.get("label", Path(table["weights"]).stem)
+    told = table.get("arguments", {})
+    make = functools.partial(load, weights, part=table.get("part"), label=label, **told)
+    network = place.at("weights").checked(make)
+    return Asked(label, make, _tasks(place, table), network.scale)
 
 
 def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
-    """A network of the zoo, by its name or recognised by its weights."""
-    if "tasks" in table:
-        raise place.at("tasks").wrong("only a network with module has them")
+    """A network by its name in the zoo, or recognised by its weights."""
     weights, part, told = None, table.get("part"), table.get("arguments", {})
     if "weights" in table:
         weights = joined(folder, table["weights"])
@@ -90,9 +103,13 @@ def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Aske
         name = table["name"]
     elif weights is not None:
         read = place.at("weights").checked(models.read_state_dict, local_copy(weights), part)
+        if not models.recognise(read):
+            return _beyond_the_zoo(place, table, weights)
         name = place.at("weights").checked(models.choose, read, **told)
     else:
         raise place.wrong("it has no name; see `cem-jax models`")
+    if "tasks" in table:
+        raise place.at("tasks").wrong("networks of the zoo have their own")
     facts = place.at("name").checked(models.describe, name)
     if weights is None and not facts.bundled:
         place.at("weights").checked(load, name)  # says which official file fits

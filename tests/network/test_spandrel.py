@@ -53,6 +53,27 @@ def test_a_checkpoint_alone_is_recognised_and_native(state, tmp_path, unread):
     assert cem.load(str(path), label="other").name == "other"
 
 
+def test_a_job_takes_a_checkpoint_alone(state, tmp_path, unread):
+    (tmp_path / "mine.pth").write_bytes(zip_file(state))
+    file = tmp_path / "job.toml"
+    file.write_text(
+        "plan = 'fixed:2'\n[[network]]\nweights = 'mine.pth'\ntasks = ['SR']\n"
+        "[[scene]]\ntask = 'SR'\nscale = 2\nexample = 'pagoda'\nrois = [[0, 0, 16, 16]]\n"
+    )
+    job = cem.read_job(file)
+    assert [str(one) for one in job.maps] == ["mine/pagoda/y0-x0-16x16"]
+    assert job.networks["mine"]().scale == 2
+    file.write_text(file.read_text().replace("tasks = ['SR']", "arguments = {noise_level = 25}"))
+    with pytest.raises(ValueError, match=r"job\.toml: \[\[network\]\] 1: weights: "):
+        cem.read_job(file)
+
+
+def test_the_command_line_takes_a_part_of_a_checkpoint():
+    from cem_jax.cli.options import parse_set
+
+    assert parse_set(["part=1", "res_scale=1"]) == {"part": "1", "res_scale": 1}
+
+
 def test_what_nobody_knows_is_said_in_one_error(tmp_path, unread):
     path = tmp_path / "odd.pth"
     path.write_bytes(zip_file({"odd": np.zeros((2, 3), np.float32)}))
