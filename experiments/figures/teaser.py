@@ -5,7 +5,7 @@ neighbourhood; deraining lies between (Hu et al., figure 1).
 
     cem-jax figures teaser
 
-Numbers: docs/results/teaser.json (preset compact, 350 s on 1 cpu).
+Numbers: docs/results/teaser.json (preset compact, 788 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
