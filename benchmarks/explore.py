@@ -5,8 +5,8 @@
 A fresh process serves each measurement, and two regions are chosen, of 48 x 40 pixels and of
 40 x 48. *cold* begins with an empty cache: the region is the first thing that the page asks for.
 *prepared* is the second region in that process, and *warm* the first one in a fresh process that
-finds its programs in the cache, where the page has prepared the network as it does when one is
-chosen. *processors* counts the seconds of all cores together, which a busy machine changes less.
+finds in the cache what first effects need, where the network is prepared as the page does when one
+is chosen. *processors* counts the seconds of all cores together, which a busy machine changes less.
 """
 
 import argparse

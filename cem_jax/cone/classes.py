@@ -7,13 +7,10 @@ import numpy as np
 from jaxtyping import Float64, Integer, Real
 
 from .analyse import footprints, intersections, misunderstood, spreading
-from .counts import multiply_adds, of_both_cones
+from .counts import ELEMENT, multiply_adds, of_both_cones
 from .graph import Graph
 from .regions import Boxes
 from .rules import rule_for
-
-_ELEMENT = 8.0
-"""Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
 
 _CLASS = 0.35e9
 """Multiply-adds that a further program must save for each of its convolutions and matrix products.
@@ -47,7 +44,7 @@ class Costs:
             # Axes of one length everywhere become part of the factor.
             varies = (sizes != sizes[:1]).any(axis=0)
             one = np.where(varies, 1, sizes.max(axis=0))
-            factor = float(multiply_adds(eq, one, _ELEMENT))
+            factor = float(multiply_adds(eq, one, ELEMENT))
             rule = rule_for(eq)
             self.compile += _CLASS * (0.1 + (rule is None or rule.multiply_adds(eq) > 0))
             axes = np.flatnonzero(varies)

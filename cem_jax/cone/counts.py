@@ -14,6 +14,9 @@ from .jaxpr import called, misread, within
 from .regions import Boxes
 from .rules import RULES, rule_for
 
+ELEMENT = 8.0
+"""Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
+
 
 def multiply_adds(
     eq: Equation, sizes: Integer[np.ndarray, "*positions rank"], elements: float = 0.0

@@ -13,16 +13,13 @@ from collections.abc import Container, Mapping
 import numpy as np
 
 from .analyse import at_once, need
-from .counts import multiply_adds
+from .counts import ELEMENT, multiply_adds
 from .graph import Equation, Graph
 from .regions import Boxes
 from .rules import rule_for
 
-_ELEMENT = 8.0
-"""Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
-
 _PASTE = 200.0
-"""The same of an element that is pasted: baseline and window are copied, and read once more."""
+"""As `ELEMENT`, of one that is pasted: baseline and window are copied, and read once more."""
 
 _WORTH = 0.8
 """Share of the cost of a paste below which another way is taken."""
@@ -133,7 +130,7 @@ class _Planned:
     def _work(self, eq: Equation, output: Boxes) -> float:
         """Multiply-adds of an operation that gives a part of its output."""
         size = at_once(eq, [output])[0].size().max(axis=0)
-        return float(multiply_adds(eq, size, _ELEMENT))
+        return float(multiply_adds(eq, size, ELEMENT))
 
 
 def _wide(graph: Graph) -> frozenset[int]:

@@ -109,6 +109,8 @@ class Local:
         grid: the blocks of the input.
         target: what is compared with, on every device.
         name: what tells the cone's plan from all others; None if nothing does.
+        ready: compiled programs, by number and the shapes of what is drawn, so that their names are
+            not made anew for every call.
     """
 
     cone: cones.Cone
@@ -119,7 +121,6 @@ class Local:
     target: Target
     name: str | None = None
     ready: dict[Hashable, Program] = dataclasses.field(default_factory=dict)
-    """Compiled programs, by number and the shapes of what is drawn: no name has to be made anew."""
 
     @property
     def devices(self) -> int:

@@ -26,8 +26,8 @@ _SETTINGS = ("Clip", "Pad", "Resize")
 _DOMAINS = ("", "ai.onnx")
 """Of ONNX's own operations; those of others may have their names."""
 
-_KNOWN_ONLY = {"Constant", "ConstantOfShape", "Range", "Mod", "NonZero", "Size", "ScatterND",
-              "CumSum", "ReduceProd", "Xor", "OneHot"}  # fmt: skip
+_KNOWN_ONLY = {"Constant", "ConstantOfShape", "Range", "Mod", "NonZero", "Size", "CumSum",
+              "ReduceProd", "Xor", "OneHot"}  # fmt: skip
 """Operations that are computed by onnx's reference, where nothing of the image enters."""
 
 _OLDEST = 11
