@@ -9,11 +9,12 @@ answers every line that it reads by the seconds, and the seconds of processors, 
 interventions at each of the blocks took.
 """
 
-import functools
 import json
 import sys
 import time
 from pathlib import Path
+
+import numpy as np
 
 
 def main(checkout: str, name: str, size: str, blocks: str, draws: str, way: str) -> None:
@@ -31,12 +32,10 @@ def main(checkout: str, name: str, size: str, blocks: str, draws: str, way: str)
     network = rates.without_locality(network) if way == "dense" else network
     subject = rates.Subject.make(network, scene, roi)
     kind, _, count = blocks.rpartition(":")
-    choose = (
-        subject.of_programs
-        if kind == "programs"
-        else functools.partial(rates.spread, subject.reaching)
-    )
-    cells = choose(int(count))
+    if kind == "programs":
+        cells = np.sort(np.concatenate(subject.of_programs(int(count))))
+    else:
+        cells = rates.spread(subject.reaching, int(count))
     subject.run(cells, 1)  # compiles
     facts = {
         "whole": subject.whole,

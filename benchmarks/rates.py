@@ -169,19 +169,20 @@ class Subject:
         reaching = np.flatnonzero(layout.reach & outside)
         return cls(scene, sweep, pool.patches, reaching, whole, exact, seconds)
 
-    def of_programs(self, count: int) -> np.ndarray:
-        """All blocks of so many of the cones' programs, from small windows to large ones, int [n].
+    def of_programs(self, count: int) -> list[np.ndarray]:
+        """Blocks that reach the region, of so many of the cones' programs, int [n] each.
 
-        An intervention at them takes about what one takes on average, and calls are filled as in
-        a map.
+        The programs go from small windows to large ones. An intervention at their blocks takes
+        about what one takes on average, and calls are filled as in a map.
         """
         layout = self.sweep.layout
         of, work = layout.plan.program_of, layout.work.programs
-        programs = np.unique(of[of >= 0])
+        reaching = np.isin(layout.place, self.reaching)
+        programs = np.unique(of[(of >= 0) & reaching])
         order = programs[np.argsort([work[of == number][0] for number in programs])]
         middle = (np.arange(count) + 0.5) * len(order) / count
         chosen = order[np.unique(middle.astype(int))]
-        return np.intersect1d(layout.place[np.isin(of, chosen)], self.reaching)
+        return [layout.place[(of == number) & reaching] for number in chosen]
 
     def run(self, cells: np.ndarray, draws: int) -> np.ndarray:
         """Interventions at blocks: drawn, pasted, computed and scored; PSNR [cells, draws]."""

@@ -2,7 +2,7 @@
 
     python benchmarks/torch_native.py [--only NAME ...] [--write docs/own-network.md]
     python benchmarks/torch_native.py --variants [--only NAME ...]
-    python benchmarks/torch_native.py --speed [--blocks 24] [--draws 2]
+    python benchmarks/torch_native.py --speed [--side 256] [--blocks 24] [--draws 3]
 
 The first prints a table of small networks of all architectures that spandrel knows, with random
 weights: native or on the host, the largest difference from torch, and export's seconds. `--write`
@@ -10,11 +10,12 @@ puts it into a page, between the lines <!-- spandrel --> and <!-- end of spandre
 prints the same of further configurations. `torch_local.py` asks which operations are global.
 
 The third prints interventions a second of networks of published sizes, as a function of JAX and
-with torch called on the host, in turn in one run: at blocks from all over the map, the second and
-third time, so that compiling is not counted. Restored images have 256 x 256 pixels, regions
-32 x 32, blocks 8 x 8; on the host blocks are 64 x 64, since it restores the whole image for every
-intervention, whatever the block. *cone* is what an intervention needs of a forward's
-multiply-adds.
+with torch called on the host, in turn in one run, the second and third time, so that compiling is
+not counted. Blocks are those of three of the cones' programs, from small windows to large ones, so
+that calls are filled as in a map, or from all over the map where there are no cones. Restored
+images are squares of SIDE pixels, regions 32 x 32, blocks 8 x 8; on the host blocks are a quarter
+of a side, since it restores the whole image for every intervention, whatever the block. *cone* is
+what an intervention needs of a forward's multiply-adds.
 """
 
 import argparse
@@ -57,8 +58,8 @@ PUBLISHED: dict[str, tuple[str, str, dict[str, Any], int]] = {
 _MARKED = re.compile(r"(?<=<!-- spandrel -->\n).*?(?=<!-- end of spandrel -->)", re.DOTALL)
 
 
-_SIDE = 256
-"""Of restored images."""
+_PROGRAMS = 3
+"""Of cones, whose interventions are measured."""
 
 _ON_HOST = 6
 """Interventions of one measurement on the host."""
@@ -178,34 +179,39 @@ def on_host(network: Network, scale: int) -> Network:
 
 
 def _ready(
-    network: Network, scale: int, block: int, count: int, draws: int
+    network: Network, scale: int, side: int, block: int, count: int, draws: int
 ) -> tuple[Callable[[], Any], float]:
-    """Interventions at so many blocks from all over the map, `draws` at each, ready to be made.
+    """Interventions at so many blocks, `draws` at each, ready to be made.
 
     Also what one needs of a forward's multiply-adds.
     """
-    clean = cem.example_image("facade")[:_SIDE, :_SIDE]
+    clean = np.tile(cem.example_image("facade"), (4, 4, 1))[:side, :side]
     scene = cem.Scene.super_resolution(clean, scale) if scale > 1 else cem.Scene.denoising(clean)
-    roi = cem.ROI(_SIDE // 2 - 16, _SIDE // 2 - 16, 32, 32)
+    roi = cem.ROI(side // 2 - 16, side // 2 - 16, 32, 32)
     subject = rates.Subject.make(network, scene, roi, block)
-    cells = rates.spread(subject.reaching, count)
+    if subject.sweep.layout.dense:
+        cells = rates.spread(subject.reaching, count)
+    else:
+        parts = subject.of_programs(_PROGRAMS)
+        cells = np.concatenate([rates.spread(one, count / len(parts)) for one in parts])
     return functools.partial(subject.run, cells, draws), subject.exact[cells].mean() / subject.whole
 
 
-def speed(names: list[str], blocks: int, draws: int) -> None:
+def speed(names: list[str], side: int, blocks: int, draws: int) -> None:
     """The table of published sizes."""
-    print("| network | cone | native | host | native / host |", "| --- " * 5 + "|", sep="\n")
+    titles = ("network", "restored", "cone", "native", "host", "native / host")
+    print(f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", sep="\n")
     for name in names:
         scale = PUBLISHED[name][3]
         network = cem.wrap_torch(Shown(published(name)), scale=scale, name=name)
-        native, share = _ready(network, scale, 8, blocks, draws)
-        host, _ = _ready(on_host(network, scale), scale, 64, _ON_HOST, 1)
+        native, share = _ready(network, scale, side, 8, blocks, draws)
+        host, _ = _ready(on_host(network, scale), scale, side, side // 4, _ON_HOST, 1)
         calls = {"native": native, "host": host}
         rates.interleaved(calls, 1)  # compiles
         least = rates.interleaved(calls, 2)
         rate, other = blocks * draws / least["native"], _ON_HOST / least["host"]
         times = f"{rate:.2f}/s | {other:.2f}/s | {rate / other:.1f}"
-        print(f"| {name} | {share:.3f} | {times} |", flush=True)
+        print(f"| {name} | {side} x {side} | {share:.3f} | {times} |", flush=True)
         jax.clear_caches()
 
 
@@ -214,16 +220,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--side", type=int, default=256, help="pixels of a restored image's side")
     parser.add_argument("--blocks", type=int, default=24)
     parser.add_argument("--variants", action="store_true")
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--write", type=Path, default=None)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     versions = f"torch {torch.__version__}, jax {jax.__version__}"
     print(versions)
     if args.speed:
-        speed(args.only or list(PUBLISHED), args.blocks, args.draws)
+        speed(args.only or list(PUBLISHED), args.side, args.blocks, args.draws)
     else:
         table = agreement(args.only or list(VARIANTS if args.variants else SUBJECTS))
         if args.write is not None:

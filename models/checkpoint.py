@@ -27,6 +27,15 @@ _AVERAGES = re.compile("(^|_)(ema|swa|shadow|averaged?)(_|$)")
 TORCH_FILES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
 """Endings of files that `torch.save` writes: also Lightning's, `.pth.tar` and Hugging Face's."""
 
+_ELSEWHERE = {
+    ".onnx": "an ONNX file is a whole network: cem.wrap_onnx(path) or --module PATH takes it",
+    ".npz": "cem.from_torch(name, dict(numpy.load(path))) takes arrays by torch key",
+    ".npy": "cem.from_torch takes arrays by torch key",
+    ".h5": "cem.from_torch takes arrays by torch key",
+    ".py": "a file of Python is a network's code: --module FILE.py:FUNCTION takes it",
+}  # fmt: skip
+"""What takes files that hold something else."""
+
 _DEEPEST = 8
 """Such keys within one another."""
 
@@ -82,8 +91,9 @@ def _read(path: Path, part: str | None) -> Mapping[Any, Any]:
             raise ValueError(f"it is damaged, or holds an unknown type ({error})") from error
     if path.suffix in TORCH_FILES:
         return read_torch_file(path, lambda saved: _choose(saved, part))
-    kinds = listed(TORCH_FILES)
-    raise ValueError(f"expected {kinds}, .safetensors or an orbax directory")
+    expected = f"expected {listed(TORCH_FILES)}, .safetensors or an orbax directory"
+    elsewhere = _ELSEWHERE.get(path.suffix.lower())
+    raise ValueError(f"{expected}; {elsewhere}" if elsewhere else expected)
 
 
 def read_state_dict(path: str | Path, part: str | None = None) -> dict[str, np.ndarray]:

@@ -46,6 +46,14 @@ def _prefix(keys: Iterable[str]) -> str | None:
     return f"{name}." if (often or name in _ALWAYS) and not own else None
 
 
+def _without_compiled(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what `torch.compile` puts before the keys of a part; whole networks come later."""
+    found = {str(key).replace("._orig_mod.", "."): value for key, value in state_dict.items()}
+    if len(found) < len(state_dict):
+        raise ValueError("it has keys both with and without '_orig_mod.'")
+    return found
+
+
 def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """A state dict without what training codes put before all of its keys, also several times.
 
@@ -55,7 +63,7 @@ def without_prefixes(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: some keys have torch's own prefix and others do not.
     """
-    found = {str(key): value for key, value in state_dict.items()}
+    found = _without_compiled(state_dict)
     if _AVERAGED in found and all(key.startswith("module.") for key in found if key != _AVERAGED):
         del found[_AVERAGED]
     while (prefix := _prefix(found)) is not None:

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from .words import listed
 
 _OUTPUTS = ("out_nc", "num_out_ch", "out_channels", "output_channel")
 """What the papers' code calls the argument for the channels of the output."""
+_ODD_KEYS = 3
+"""So many keys that are missing, unexpected or misshapen are single ones."""
 _MOST_PARTS = 8
 """Names before the keys of one file, up to which each is tried as a network of its own."""
 _OWN = "cem.wrap_torch takes the authors' own module"
@@ -61,13 +63,17 @@ def _distance(entry: Entry, config: Mapping[str, Any]) -> int:
     return _BUT_FOR_CHANNELS if other <= {*CHANNELS, *_OUTPUTS} else _OF_OTHER_SIZES
 
 
-def _filled(
-    entry: Entry, state_dict: Mapping[str, np.ndarray]
-) -> tuple[Any, Mapping[str, Any]] | None:
-    """The network of a name that a state dict fills to the last tensor, and its arguments.
+class _Read(NamedTuple):
+    """A state dict read as a network of some name: the network, its arguments, and all shapes."""
 
-    None if it fills none.
-    """
+    graph: Any
+    config: Mapping[str, Any]
+    found: Mapping[str, tuple[int, ...]]
+    wanted: Mapping[str, tuple[int, ...]]
+
+
+def _read(entry: Entry, state_dict: Mapping[str, np.ndarray]) -> _Read | None:
+    """A state dict as a network of a name; None if its arguments cannot be read off it."""
     architecture = entry.architecture
     try:
         weights = weights_of(architecture, state_dict)
@@ -78,7 +84,18 @@ def _filled(
         return None  # of another architecture, whose tensors it reads for its own
     constants = torch_shapes(state, constants=True)
     shapes = {key: value.shape for key, value in own.items() if key not in constants}
-    return (graph, config) if shapes == torch_shapes(state) else None
+    return _Read(graph, config, shapes, torch_shapes(state))
+
+
+def _filled(
+    entry: Entry, state_dict: Mapping[str, np.ndarray]
+) -> tuple[Any, Mapping[str, Any]] | None:
+    """The network of a name that a state dict fills to the last tensor, and its arguments.
+
+    None if it fills none.
+    """
+    read = _read(entry, state_dict)
+    return None if read is None or read.found != read.wanted else (read.graph, read.config)
 
 
 def _is_bundled(entry: Entry, state_dict: Mapping[str, np.ndarray]) -> bool:
@@ -172,7 +189,8 @@ def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
         )
     if parts := _fitting_parts(state_dict):
         raise ValueError(f"it holds several networks; choose one by part=: {listed(parts)}")
-    raise ValueError(_unknown(state_dict) or f"it fits no network of the zoo; {_OWN}")
+    known = _nearly(state_dict) or _relative(state_dict)
+    raise ValueError(known or f"it fits no network of the zoo; {_OWN}")
 
 
 def _fitting_parts(state_dict: Mapping[str, Any]) -> list[str]:
@@ -184,13 +202,40 @@ def _fitting_parts(state_dict: Mapping[str, Any]) -> list[str]:
             parts.setdefault(first, {})[rest] = value
     if not 1 < len(parts) <= _MOST_PARTS:
         return []
-    return [repr(name) for name, own in parts.items() if _groups(own) or _unknown(own)]
+    return [repr(name) for name, own in parts.items() if _groups(own) or _relative(own)]
 
 
-def _unknown(state_dict: Mapping[str, Any]) -> str:
-    """What a state dict that fits no network is, and the way out; empty if it is not known."""
+def _relative(state_dict: Mapping[str, Any]) -> str:
+    """The family of a state dict that fits no network, and the way out; empty if unknown."""
     found = family(without_prefixes(state_dict))
     return f"it is {found}; {_OWN}" if found else ""
+
+
+def _nearly(state_dict: Mapping[str, Any]) -> str:
+    """The network that a state dict fills but for a few keys, and these; empty if there is none."""
+    weights = without_prefixes(arrays(state_dict))
+    best: list[tuple[int, str, str]] = []
+    for several in _by_architecture().values():
+        for entry in several:
+            if entry.bundled or (read := _read(entry, weights)) is None:
+                continue
+            parts = {
+                "missing": [key for key in read.wanted if key not in read.found],
+                "unexpected": [key for key in read.found if key not in read.wanted],
+                "misshapen": [
+                    f"{key} {shape}"
+                    for key, shape in read.found.items()
+                    if read.wanted.get(key, shape) != shape
+                ],
+            }
+            count = sum(map(len, parts.values()))
+            if count <= min(_ODD_KEYS, len(read.wanted) // 4):
+                told = "; ".join(f"{what}: {listed(keys)}" for what, keys in parts.items() if keys)
+                best.append((count, entry.name, told))
+    if not best:
+        return ""
+    _, name, told = min(best)
+    return f"it would be {name} but for single keys ({told}); {_OWN}"
 
 
 def hint(name: str, state_dict: Mapping[str, Any]) -> str:
@@ -206,4 +251,4 @@ def hint(name: str, state_dict: Mapping[str, Any]) -> str:
     names = recognise(state_dict)
     if names and name not in names:
         return f"it fits {listed(names, 3)}"
-    return _unknown(state_dict)
+    return _relative(state_dict)

@@ -109,6 +109,18 @@ def test_a_network_of_another_name_is_told_what_it_is():
         cem.from_torch("SRCNN", state)
 
 
+def test_single_keys_that_do_not_fit_are_named():
+    state = zoo.state_dict("DnCNN", {"in_nc": 3, "out_nc": 3, "nc": 4, "nb": 6})
+    for change, words in (
+        ({"gamma": np.zeros(4)}, "unexpected: gamma"),
+        ({"model.4.bias": None}, "missing: model.4.bias"),
+        ({"model.4.bias": np.zeros(5)}, r"misshapen: model.4.bias \(5,\)"),
+    ):
+        other = {key: value for key, value in (state | change).items() if value is not None}
+        with pytest.raises(ValueError, match=rf"it would be DnCNN but for single keys \({words}\)"):
+            choose(other)
+
+
 def test_nothing_known_is_said_too():
     with pytest.raises(ValueError, match=r"fits no network of the zoo; cem\.wrap_torch"):
         choose({"foo.weight": np.zeros((3, 3))})

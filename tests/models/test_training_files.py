@@ -47,6 +47,25 @@ def test_the_count_of_torchs_averaged_model_is_no_weight(state):
     cem.from_torch("DnCNN", averaged)
 
 
+def test_a_part_that_was_compiled_is_read():
+    state = zoo.state_dict("DRUNet", zoo.small("DRUNet"))
+    compiled = {key.replace("m_body.", "m_body._orig_mod."): v for key, v in state.items()}
+    assert compiled.keys() != state.keys()
+    assert cem.models.choose(compiled) == "DRUNet"
+    cem.from_torch("DRUNet", {f"_orig_mod.{key}": value for key, value in compiled.items()})
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [(".onnx", "cem.wrap_onnx"), (".npz", "cem.from_torch"), (".py", "--module")],
+)
+def test_files_of_other_kinds_are_sent_to_what_takes_them(ending, words, tmp_path):
+    path = tmp_path / f"network{ending}"
+    path.write_bytes(b"something")
+    with pytest.raises(ValueError, match=f"cannot be read: expected .pth.*; .*{words}"):
+        cem.load(path)
+
+
 def test_several_networks_in_one_file_are_told_with_the_way_out(state, tmp_path):
     both = {f"net_g.{key}": value for key, value in state.items()}
     both |= {f"net_d.features.{i}.weight": np.zeros((4, 4, 3, 3), np.float32) for i in range(3)}
