@@ -12,9 +12,9 @@ from typing import Any
 from flax import nnx
 
 from cem_jax.network.network import Network
-from cem_jax.network.own_file import beside, import_file
 from cem_jax.network.torch import wrap_torch
 from cem_jax.network.wrap import wrap
+from cem_jax.own_file import beside, import_file
 from cem_jax.plain_text import quoted, shortened, told
 
 

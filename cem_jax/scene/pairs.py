@@ -5,7 +5,6 @@ would have become, see `docs/scenes.md`.
 """
 
 import dataclasses
-import runpy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -19,7 +18,8 @@ from cem_jax.arguments import whole_number
 from cem_jax.arrays import AnyArray
 from cem_jax.by_shape import by_shape
 from cem_jax.callback import call_on_host
-from cem_jax.plain_text import quoted
+from cem_jax.own_file import beside, import_file
+from cem_jax.plain_text import quoted, shortened, told
 from cem_jax.scene.degrade.bicubic import downsample
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.intervene import Corner, Intervene, Patch, Pixels, RandomKey
@@ -114,11 +114,11 @@ def meaning_of(text: str, folder: Path = Path()) -> Meaning:
 
     Args:
         text: "residual", "degraded-pool", or `FILE.py:NAME` for `again` of that function, which may
-            have an attribute `reach`.
+            have an attribute `reach`, and can import what lies beside the file.
         folder: to which FILE.py is relative.
 
     Raises:
-        ValueError: another text, or no such function.
+        ValueError: another text, no such function, or the file fails.
     """
     named = {"residual": residual, "degraded-pool": from_degraded_pool}
     if text in named:
@@ -129,7 +129,11 @@ def meaning_of(text: str, folder: Path = Path()) -> Meaning:
     path = folder / file
     if not path.is_file():
         raise ValueError(f"do={quoted(text)}: there is no file {quoted(str(path))}")
-    function = runpy.run_path(str(path)).get(name)
+    try:
+        with beside(path.parent):
+            function = getattr(import_file(path), name, None)
+    except (Exception, SystemExit) as error:  # the user's code may fail in any way
+        raise ValueError(f"do={quoted(text)}: {shortened(told(error), 300)}") from error
     if not callable(function):
         raise ValueError(f"do={quoted(text)}: {quoted(str(path))} has no function {quoted(name)}")
     return again(function, getattr(function, "reach", None))

@@ -7,7 +7,7 @@ import pytest
 
 from cem_jax.network.factory import made_by
 from cem_jax.network.host_digest import digest_module
-from cem_jax.network.own_file import import_file
+from cem_jax.own_file import import_file
 
 FACTORIES = """
 import jax.numpy as jnp
