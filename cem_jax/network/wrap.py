@@ -80,14 +80,15 @@ def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         text = str(error).strip().split("\n")[0][:200]
         raise ValueError(
-            f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text})"
+            f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text}); "
+            "jax.pure_callback calls a function of numpy on the host"
         ) from error
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         text = " ".join(str(error).split())[:200]
         if "Tracer" in text:
             raise ValueError(
-                f"fn={name}: expected a function of jax.numpy; it gives the image to a function "
-                f"that knows no arrays of JAX ({text}); a torch module goes to "
+                f"fn={name}: expected a function of jax.numpy; it treats the image as "
+                f"another kind of array ({text}); a torch module goes to "
                 "cem_jax.wrap_torch(module)"
             ) from error
     except Exception:  # an image of this size or of these channels may be none that it takes

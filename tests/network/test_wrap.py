@@ -94,6 +94,12 @@ def test_functions_and_methods_of_torch_are_told_what_to_call():
     assert cem.wrap(linen.Dense(3).apply, params={}).name == "apply"
 
 
+@pytest.mark.parametrize("method", ["permute", "unsqueeze", "detach"])
+def test_methods_that_only_torch_has_are_told_what_to_call(method):
+    with pytest.raises(ValueError, match=rf"fn=own: .*no attribute {method}\).*wrap_torch\(module"):
+        cem.wrap(lambda x: getattr(x, method)(0), name="own")
+
+
 def numpys(x):
     return np.clip(np.array(x), 0, 1)
 
