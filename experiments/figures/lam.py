@@ -17,7 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 import cem_jax as cem
 from cem_jax.experiments.attribution import rank_correlation
 from cem_jax.experiments.figures import galleries
-from cem_jax.experiments.figures.panels import WIDTH, note
+from cem_jax.experiments.figures.panels import WIDTH, common_limit, note
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study, load
 
@@ -63,13 +63,14 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     figure, axes = plt.subplots(
         rows, 4, figsize=(WIDTH, height), squeeze=False, layout=ConstrainedLayoutEngine(rect=rect)
     )
+    limit = common_limit([store.map(column["map"]) for column in results["columns"]])
     for number, (column, row) in enumerate(zip(results["columns"], axes, strict=True)):
         effect_map, found = store.map(column["map"]), store.attribution(column["map"])
         cem.plot_input(effect_map, row[0]).set_ylabel(column["network"])
         cem.plot_attribution(found, row[1], colour_map=colour_map)
         row[1].set_xlabel(f"DI {column['diffusion_index']:.1f}")
         cem.plot_contribution(found, row[2], colour_map=colour_map)
-        cem.plot(effect_map, row[3], colour_map=colour_map, look="paper")
+        cem.plot(effect_map, row[3], limit, colour_map)
         row[3].set_xlabel(
             f"[{column['low']:+.2f}, {column['high']:+.2f}] dB\n"
             f"{column['positive']:.0f} % help, {column['negative']:.0f} % harm"
@@ -80,7 +81,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                 ax.set_title(title)
     text = (
         "LAM: attribution of the region's gradients along a path from a blurred input; DI: its "
-        "diffusion index. Effects are in dB of PSNR."
+        "diffusion index. Effects are in dB of PSNR; red blocks help the region, blue ones harm it, and "
+        f"the colours of all maps end at \u00b1{limit:.2f} dB. Hatched: the 95 % interval holds 0."
     )
     note(figure, text)
     return figure
