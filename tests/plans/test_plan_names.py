@@ -31,6 +31,15 @@ def test_a_plan_comes_back_from_its_record(plan):
     assert as_plan(plan) is plan
 
 
+def test_what_is_not_told_is_what_the_pages_say():
+    adaptive = cem.Adaptive(32, tolerance=None, confidence=0.95, equivalent=40, seed=0, rare=0.03)
+    assert cem.Adaptive() == adaptive
+    assert cem.CoarseToFine() == cem.CoarseToFine(3, 50, None)
+    assert cem.Stratified(8) == cem.Stratified(8, None, seed=0)
+    fixed = cem.Fixed(9, None)
+    assert cem.Corrected(cem.Fixed(9)) == cem.Corrected(fixed, share=0.005, excess=0.5, seed=0)
+
+
 @pytest.mark.parametrize(
     ("text", "plan"),
     [

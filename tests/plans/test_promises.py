@@ -73,6 +73,48 @@ def test_one_block_shows_the_others_that_they_may_hide_something():
     assert plan.estimate(positive, 0.0, pool).undecided[1:].all()
 
 
+def test_what_is_unseen_adds_to_the_scale_of_a_block_and_not_less():
+    """Blocks whose draws spread by exactly what counts as the smallest scale, 1e-4 dB."""
+    plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
+    values = np.full((48, 32), np.nan)
+    values[:, :8] = np.tile([1e-4, -1e-4], 4) * np.sqrt(7 / 8)
+    assert not plan.estimate(values, 0.0, pool).undecided.any()
+    values[0, 5] = -1.0
+    assert plan.estimate(values, 0.0, pool).undecided.all()
+
+
+def test_blocks_without_draws_are_no_looks_at_a_map():
+    """Eight blocks are looked at once, after 32 draws; others that get none change nothing."""
+    plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
+    draws = np.random.default_rng(0).normal(size=(8, 32))
+    draws = (draws - draws.mean(axis=1, keepdims=True)) / draws.std(axis=1, ddof=1, keepdims=True)
+    distance = np.linspace(1.6, 3.4, 8)[:, None] / np.sqrt(32)  # from the tolerance, in errors
+    values = -(0.01 + 1e-3 * (distance + draws))
+    found = plan.estimate(values, 0.0, pool)
+    with_others = np.concatenate([values, np.full((2000, 32), np.nan)])
+    assert 0 < found.undecided.sum() < 8
+    undecided = plan.estimate(with_others, 0.0, pool).undecided[:8]
+    np.testing.assert_array_equal(undecided, found.undecided)
+
+
+def test_so_many_blocks_go_on_as_the_precision_of_the_map_wants():
+    """All signs are clear; each block that draws 8 more halves its share of the variance."""
+    plan, pool = cem.Adaptive(tolerance=0.01, equivalent=10), recorded_pool()
+    draws = 1 + 0.01 * np.random.default_rng(0).permuted(np.tile(np.arange(8.0), (48, 1)), axis=1)
+    values = np.full((48, 32), np.nan)
+    values[:, :8] = -draws
+    found = plan.estimate(values, 0.0, pool)
+    assert not found.undecided.any()
+    variance = found.standard_error**2
+    excess = variance.sum() - draws.var(axis=1, ddof=1).sum() / 10
+    saved = np.cumsum(np.sort(variance / 2)[::-1])
+    wanted = int(np.searchsorted(saved, excess)) + 1
+    assert 5 < wanted < 43
+    asked = plan.wanted(values, 0.0, np.ones(48, bool)).sum(axis=1)
+    np.testing.assert_array_equal(np.unique(asked), [8, 16])
+    assert (asked == 16).sum() == wanted
+
+
 def test_a_surprise_is_what_lies_beyond_the_other_draws_in_units_of_their_scale():
     change = np.array([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 4.0, 0.0]])
     assert surprise(change, 4, 1.0) == 4 / 8
