@@ -7,6 +7,7 @@ CHECKOUT is a checkout of the older version, PYTHON a Python in which that is in
 
 - **rates**: interventions of window networks. *cone* is what one needs in the mean over the map, as
   a share of a forward; *of old* is how many times as many are made in the same time.
+- **local**: the same of local convolutional networks, whose cones both versions have.
 - **dense**: SwinIR of official size for denoising, random weights, 256 x 256 pixels, against this
   version's dense computation. Measured are all blocks of some of the cones' programs, from those
   of small windows to those of large ones, with the draws of the paper's coarse stage.
@@ -20,6 +21,7 @@ counts those of all cores together, which a busy machine changes less.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,9 @@ _HERE = Path(__file__).parent
 
 _RATES = (("SwinIR-compact", 256, 24, 6), ("SwinIR_DN-compact", 128, 24, 6))
 """Networks, sides of the clean image, blocks from all over the map and draws at each."""
+
+_LOCAL = (("DnCNN", 256, 24, 6), ("EDSR", 256, 24, 6), ("PAN", 256, 24, 6))
+"""The same of networks that had their cones before."""
 
 _LARGE = ("SwinIR_DN", 256, "programs:3", 3)
 """Network, side of the clean image, programs and draws at each of their blocks."""
@@ -92,25 +97,32 @@ def peak_of(workers: Mapping[str, Worker], rounds: int) -> tuple[Least, float]:
 
 
 def window_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Interventions of both versions."""
-    rows = []
-    for name, size, blocks, draws in _RATES:
-        workers = {
-            "new": Worker(sys.executable, _HERE.parent, name, size, blocks, draws, "sweep"),
-            "old": Worker(args.python, args.old, name, size, 4, 2, "sweep"),
-        }
-        (least, peak), facts = peak_of(workers, args.rounds), workers["new"].facts
-        (new, new_all), (old, old_all) = least["new"], least["old"]
-        limit = old * peak / facts["exact"]
-        rows.append(
-            {
-                "network": name, "image": size, "cone": facts["map"] / facts["whole"],
-                "new ms": 1e3 * new, "old ms": 1e3 * old, "of old": old / new,
-                "of old, processors": old_all / new_all, "limit": limit,
-                "of limit": old / new / limit,
-            }
-        )  # fmt: skip
-    return rows
+    """Interventions of window networks in both versions; the older one has no cones of them."""
+    return [rated(args, subject, (4, 2)) for subject in _RATES]
+
+
+def local_rates(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Interventions of local networks in both versions."""
+    return [rated(args, subject, subject[2:]) for subject in _LOCAL]
+
+
+def rated(
+    args: argparse.Namespace, subject: tuple[str, int, int, int], older: tuple[int, int]
+) -> dict[str, Any]:
+    """A row: one network in both versions, the older one at so many blocks and draws."""
+    name, size, blocks, draws = subject
+    workers = {
+        "new": Worker(sys.executable, _HERE.parent, name, size, blocks, draws, "sweep"),
+        "old": Worker(args.python, args.old, name, size, *older, "sweep"),
+    }
+    (least, peak), facts = peak_of(workers, args.rounds), workers["new"].facts
+    (new, new_all), (old, old_all) = least["new"], least["old"]
+    limit = old * peak / facts["exact"]
+    return {
+        "network": name, "image": size, "cone": facts["map"] / facts["whole"],
+        "new ms": 1e3 * new, "old ms": 1e3 * old, "of old": old / new,
+        "of old, processors": old_all / new_all, "limit": limit, "of limit": old / new / limit,
+    }  # fmt: skip
 
 
 def dense(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -137,9 +149,13 @@ def cache(args: argparse.Namespace) -> list[dict[str, Any]]:
     seconds: dict[str, list[float]] = {"fresh": [], "same": []}
     processors: dict[str, list[float]] = {"fresh": [], "same": []}
     with tempfile.TemporaryDirectory() as folder:
+        # Python keeps what it compiled, as it does by itself, also where an environment forbids it.
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
         command = [sys.executable, str(_HERE / "one_map.py"), "DnCNN", "256", folder]
         for number in range(args.rounds + 1):
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, env=environment
+            )
             found = json.loads(done.stdout)
             if number:  # the first one fills the cache
                 for kept, key in ((seconds, "seconds"), (processors, "processors")):
@@ -153,7 +169,7 @@ def cache(args: argparse.Namespace) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-SECTIONS = {"rates": window_rates, "dense": dense, "cache": cache}
+SECTIONS = {"rates": window_rates, "local": local_rates, "dense": dense, "cache": cache}
 
 
 def main() -> None:
@@ -166,8 +182,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    if "rates" in args.only and not (args.old and args.python):
-        parser.error("rates: expected --old and --python")
+    if {"rates", "local"} & set(args.only) and not (args.old and args.python):
+        parser.error("rates and local: expected --old and --python")
     cem.use_all_cores()
     for name in args.only:
         lines = [{key: text(value) for key, value in row.items()} for row in SECTIONS[name](args)]

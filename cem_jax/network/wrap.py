@@ -80,8 +80,8 @@ def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         text = str(error).strip().split("\n")[0][:200]
         raise ValueError(
-            f"fn={name}: expected a function of jax.numpy; it asks for the image's values ({text}); "
-            "jax.pure_callback calls a function of numpy on the host"
+            f"fn={name}: expected a function of jax.numpy; it asks for the image's values "
+            f"({text}); jax.pure_callback calls a function of numpy on the host"
         ) from error
     except (TypeError, AttributeError) as error:
         text = " ".join(str(error).split())[:200]

@@ -75,6 +75,7 @@ CASES: list[tuple[str, list[np.ndarray], dict]] = [
     ("ReduceMax", [], {"axes": [2, 3]}),
     ("ReduceMin", [], {"axes": [-1]}),
     ("ReduceL2", [], {"axes": [1]}),
+    ("ReduceProd", [], {"axes": [3]}),
     ("ReduceSum", [whole(1)], {}),
     ("Resize", [EMPTY, floats(1, 1, 2, 2)], {
         "mode": "nearest", "coordinate_transformation_mode": "asymmetric",
@@ -100,6 +101,11 @@ CASES: list[tuple[str, list[np.ndarray], dict]] = [
         "mode": mode, "padding_mode": padding, "align_corners": aligned})
       for mode in ("bilinear", "nearest", "bicubic") for aligned in (0, 1)
       for padding in ("zeros", "border", "reflection")),
+    ("GatherND", [np.asarray([[[0, 1], [0, -1]]])], {}),
+    ("GatherND", [np.asarray([[[2], [-1]]])], {"batch_dims": 1}),
+    *(("CumSum", [whole(axis).reshape(())], {"exclusive": exclusive, "reverse": reverse})
+      for axis, exclusive, reverse in ((1, 0, 0), (-1, 1, 0), (2, 0, 1), (3, 1, 1))),
+    ("Mod", [floats(0.3)], {"fmod": 1}),
     ("GatherElements", [whole(*range(-4, 4)).repeat(H).reshape(1, 1, H, 8)], {"axis": 3}),
     ("ScatterElements", [PLACES, values(1, C, 2, 8)], {"axis": 2}),
     ("ScatterElements", [PLACES, values(1, C, 2, 8)], {"axis": 2, "reduction": "add"}),
@@ -204,6 +210,23 @@ def test_whole_numbers_of_an_image_are_onnxruntimes(name, inputs, attributes, ou
     x = values(1, H, W, C)
     assert not network.on_host, network.note
     np.testing.assert_allclose(network(x), of_onnxruntime(network, x), rtol=2e-5)
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_classes_of_an_image_are_onnxruntimes(axis, tmp_path):
+    make = onnx.helper.make_node
+    nodes = [
+        make("ArgMax", ["x"], ["largest"], axis=1, keepdims=0),
+        make("Sub", ["largest", "two"], ["signed"]),  # negative ones count from the end
+        make("OneHot", ["signed", "depth", "values"], ["y"], axis=axis),
+    ]
+    held = {"two": whole(2), "depth": whole(C), "values": floats(-1, 2)}
+    network = cem.wrap_onnx(written(tmp_path / "classes.onnx", nodes, held))
+    x = values(1, H, W, C)
+    assert not network.on_host, network.note
+    found = np.asarray(network(x))
+    assert set(np.unique(found)) == {-1, 2}
+    np.testing.assert_array_equal(found, of_onnxruntime(network, x))
 
 
 def test_parts_without_sizes_are_equal(tmp_path):

@@ -371,6 +371,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "ReduceMax": _reduced("amax"),
     "ReduceMean": _reduced("mean"),
     "ReduceMin": _reduced("amin"),
+    "ReduceProd": _reduced("prod"),
     "ReduceSum": _reduced("sum"),
     "Reshape": _reshape,
     "Resize": _resize,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -83,6 +84,45 @@ def _scatter_nd(attributes: Attributes, x: Any, index: Any, updates: Any) -> Lai
     return plain(put)(*map(lifted, (x, index, updates)))
 
 
+def _gather_nd(attributes: Attributes, x: Any, index: Any) -> Laid:
+    def pick(x: Any, index: Any) -> Any:
+        return x[tuple(jnp.moveaxis(index, -1, 0))]
+
+    picked = pick
+    for _ in range(attributes.get("batch_dims", 0)):
+        picked = jax.vmap(picked)
+    own = plain(lambda x, index: picked(jnp.asarray(x), jnp.asarray(index)))
+    return own(lifted(x), lifted(index))
+
+
+def _one_hot(attributes: Attributes, index: Any, depth: Any, values: Any) -> Laid:
+    (count,), axis = integers(depth), attributes.get("axis", -1)
+
+    def chosen(index: Any, values: Any) -> Any:
+        off, on = jnp.asarray(values)
+        index = jnp.asarray(index, jnp.int32)
+        own = jnp.where(index < 0, index + count, index)
+        each = [jnp.where(own == place, on, off) for place in range(count)]
+        return jnp.stack(each, axis)
+
+    return plain(chosen)(lifted(index), lifted(values))
+
+
+def _cumulative_sum(attributes: Attributes, x: Any, axis: Any) -> Laid:
+    x, (axis,) = lifted(x), integers(axis)
+    back = bool(attributes.get("reverse", 0))
+    turned = TABLE["flip"](x, [axis]) if back else x
+    found = TABLE["cumsum"](turned, axis)
+    if attributes.get("exclusive", 0):
+        found = TABLE["sub"](found, turned)
+    return TABLE["flip"](found, [axis]) if back else found
+
+
+def _modulo(attributes: Attributes, x: Any, y: Any) -> Laid:
+    name = "fmod" if attributes.get("fmod", 0) else "remainder"
+    return TABLE[name](lifted(x), lifted(y))
+
+
 def _einsum(attributes: Attributes, *operands: Any) -> Laid:
     equation = _text(attributes, "equation").replace(" ", "")
     return plain(lambda *own: jnp.einsum(equation, *own))(*map(lifted, operands))
@@ -107,9 +147,13 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "ArgMax": _arg("argmax"),
     "ArgMin": _arg("argmin"),
     "Celu": _celu,
+    "CumSum": _cumulative_sum,
     "Einsum": _einsum,
     "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
     "GridSample": _grid_sample,
+    "Mod": _modulo,
+    "OneHot": _one_hot,
     "ScatterElements": _scatter_elements,
     "ScatterND": _scatter_nd,
     "Selu": _selu,
