@@ -139,7 +139,7 @@ ELSEWHERE = {
     "cem-jax compare --by outcome": "tests/inside/test_mediated_jobs.py compares such maps",
     "cem-jax compare first second": "tests/view/test_compare.py runs it",
     "python tests/architecture.py": "tests/docs/test_architecture.py compares what it draws",
-    "python tests/mutation.py plans --sample 40": "takes an hour, and changes the source",
+    "python tests/mutation.py plans --sample 40": "takes an hour",
     "python benchmarks/torch_native.py --speed": "needs an idle machine",
     "python benchmarks/torch_native.py --write docs/own-network.md": (
         "takes a quarter of an hour; tests/network/test_spandrel.py reads such checkpoints"
