@@ -215,7 +215,7 @@ def abstract(architecture: Any, config: Mapping[str, Any]) -> tuple[Any, nnx.Sta
         architecture: the network's class.
         config: its constructor arguments.
     """
-    return _abstract(architecture, tuple(config.items()))
+    return _abstract(architecture, tuple(sorted(config.items())))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -88,7 +88,7 @@ def outline(roi: ROI, ax: "Axes", width: float) -> None:
 
 
 def frame(part: Part, ax: "Axes") -> None:
-    """Draws the border of the part that is shown enlarged: dashes on white.
+    """Draws the border of the part that is shown enlarged: dashes on white, whole at the rim too.
 
     Args:
         part: of the image.
@@ -100,7 +100,7 @@ def frame(part: Part, ax: "Axes") -> None:
         ax.add_patch(
             Rectangle(
                 (part.left - 0.5, part.top - 0.5), part.width, part.height, fill=False,
-                color=colour, linewidth=1.2, linestyle=style,
+                color=colour, linewidth=1.2, linestyle=style, clip_on=False,
             )
         )  # fmt: skip
 
