@@ -82,7 +82,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     text = (
         "LAM: attribution of the region's gradients along a path from a blurred input; DI: its "
         "diffusion index. Effects are in dB of PSNR; red blocks help the region, blue ones harm "
-        f"it, and the colours of all maps end at \u00b1{limit:.2f} dB. Hatched: the 95 % interval holds 0."
+        f"it, and the colours of all maps end at \u00b1{limit:.2f} dB. Hatched: the 95 % interval "
+        "holds 0."
     )
     note(figure, text)
     return figure
