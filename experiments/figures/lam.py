@@ -5,7 +5,7 @@ harms the region (Hu et al., the comparison with LAM of Gu and Dong, CVPR 2021).
 
     cem-jax figures lam
 
-Numbers: docs/results/lam.json (preset compact, 162 s on 1 cpu).
+Numbers: docs/results/lam.json (preset compact, 728 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

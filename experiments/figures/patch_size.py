@@ -5,7 +5,7 @@ al., the ablation of the patch size). All pools hold patches of the same photogr
 
     cem-jax figures patch-size
 
-Numbers: docs/results/patch-size.json (preset compact, 128 s on 1 cpu).
+Numbers: docs/results/patch-size.json (preset compact, 797 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any

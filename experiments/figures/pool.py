@@ -6,7 +6,7 @@ against patches of the bundled scenes, the one of the map left out.
 
     cem-jax figures pool
 
-Numbers: docs/results/pool.json (preset compact, 144 s on 1 cpu).
+Numbers: docs/results/pool.json (preset compact, 262 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
