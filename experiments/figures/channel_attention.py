@@ -7,7 +7,7 @@ Variants: RCAN with it, with it in half of the groups, without it, and with stat
 
     cem-jax figures channel-attention
 
-Numbers: docs/results/channel-attention.json (preset compact, 2179 s on 1 cpu).
+Numbers: docs/results/channel-attention.json (preset compact, 6288 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
