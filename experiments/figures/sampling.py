@@ -34,12 +34,13 @@ NETWORKS = {
     "DR": ("SRResNet_DR", "PReNet"),
 }
 """For each task the first one that is there."""
-_COLOURS = {
-    "Fixed": "#888888",
-    "CoarseToFine": "#b2182b",
-    "Adaptive": "#2166ac",
-    "Stratified": "#1b7837",
+_LINES = {
+    "Fixed": ("#666666", "o"),
+    "CoarseToFine": ("#d55e00", "s"),
+    "Adaptive": ("#0072b2", "D"),
+    "Stratified": ("#009e73", "^"),
 }
+"""Colour and marker; of the colours that Okabe and Ito chose for every eye."""
 _SCENES = 4
 """At most, with their region of most structure."""
 
@@ -177,14 +178,14 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                 ax.plot(
                     [point["evaluations"] for point in known],
                     [point[number] for point in known],
-                    color=_COLOURS[kind], marker="o", markersize=2.5, label=kind,
+                    color=_LINES[kind][0], marker=_LINES[kind][1], markersize=3, label=kind,
                 )  # fmt: skip
                 if number == "error" and known:
                     ends = {"right": known[0], "left": known[-1]}
                     for side, point in list(ends.items())[: len(known)]:
                         at = (point["evaluations"], point["error"])
                         ax.annotate(
-                            point["plan"], at, fontsize=4.5, color=_COLOURS[kind], ha=side,
+                            point["plan"], at, fontsize=4.5, color=_LINES[kind][0], ha=side,
                             va="top" if kind == "Adaptive" else "bottom",
                             textcoords="offset points", xytext=(2 if side == "left" else -2, 0),
                         )  # fmt: skip
