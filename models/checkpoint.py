@@ -30,8 +30,6 @@ TORCH_FILES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
 _ELSEWHERE = {
     ".onnx": "an ONNX file is a whole network: cem.wrap_onnx(path) or --module PATH takes it",
     ".npz": "cem.from_torch(name, dict(numpy.load(path))) takes arrays by torch key",
-    ".npy": "cem.from_torch takes arrays by torch key",
-    ".h5": "cem.from_torch takes arrays by torch key",
     ".py": "a file of Python is a network's code: --module FILE.py:FUNCTION takes it",
 }  # fmt: skip
 """What takes files that hold something else."""

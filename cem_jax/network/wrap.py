@@ -72,6 +72,14 @@ def _refuse_others(fn: Any) -> None:
                 )
 
 
+_OF_TORCH = frozenset((
+    "__dlpack_device__", "chunk", "clone", "contiguous", "cpu", "cuda", "detach", "expand", "float",
+    "narrow", "new_zeros", "permute", "requires_grad_", "repeat_interleave", "to", "unfold",
+    "unsqueeze",
+))  # fmt: skip
+"""What torch's arrays have and JAX's have not."""
+
+
 def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
     """Refuses a function that knows no arrays of JAX; other errors may be the size's."""
     side = -(-32 // multiple) * multiple
@@ -85,7 +93,8 @@ def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
         ) from error
     except (TypeError, AttributeError) as error:
         text = " ".join(str(error).split())[:200]
-        if "Tracer" in text:
+        own = isinstance(error, AttributeError) and text.rpartition(" ")[2] not in _OF_TORCH
+        if "Tracer" in text and not own:  # an attribute that nobody has is told with the image
             raise ValueError(
                 f"fn={name}: expected a function of jax.numpy; it treats the image as "
                 f"another kind of array ({text}); a torch module goes to "

@@ -165,7 +165,7 @@ def test_networks_and_scenes_that_do_not_belong_together_are_told(ask, network, 
         (network, without, r"^scene: it has no do\(\)"),
         (cem.wrap(lambda x: x[:, ::2], name="half"), scene, r"^network=half: it turns"),
         (cem.wrap(lambda x: (x, x), name="two"), scene, r"^network=two: "),
-        (cem.wrap(lambda x: {}["none"], name="bad"), scene, r"^network=bad: "),
+        (cem.wrap(lambda x: x.undefined, name="bad"), scene, r"^network=bad: "),
     ):
         with pytest.raises(ValueError, match=message):
             QUESTIONS[ask](first, second, pool=few)
