@@ -31,7 +31,7 @@ ATTENTION = "body.*.residual_group.*.rcab.3.attention"
 
 MEDIATED = {
     "SR": {
-        "CA": ("RCAN", ATTENTION), "half CA": ("RCAN_half_ca", ATTENTION),
+        "CA": ("RCAN", ATTENTION), "half CA": ("RCAN_half_ca", f"body_ca{ATTENTION[4:]}"),
         "IMDN": ("IMDN", "IMDB*.cca.conv_du.*"), "pooling 16": ("RCAN_pooling16", ATTENTION),
         "2x2": ("RCAN_pooling2x2", ATTENTION), "3x3": ("RCAN_pooling3x3", ATTENTION),
         "pooling 4": ("RCAN_pooling4", ATTENTION),
