@@ -192,7 +192,7 @@ MISSING = [(option, "none") for option in (
     "table", "gather", "status", "compare", "convert", "photograph", "explored",
     "folder of weights", "published",
 )]  # fmt: skip
-SLOW = {"jax", "jaxlib", "flax", "optax", "orbax", "scipy", "matplotlib", "torch", "onnx", "skimage"}
+SLOW = {"jax", "jaxlib", "flax", "optax", "orbax", "scipy", "matplotlib", "torch", "onnx"}
 """What takes longer to import than an answer should: nothing of it is needed to refuse."""
 
 
