@@ -40,6 +40,10 @@ class Method(Protocol):
         """Interventions by program, and those that may share a device's part of a chunk."""
         ...
 
+    def part(self, key: Hashable, size: int) -> int:
+        """Interventions of a program in a device's part of a chunk of `size` per device."""
+        ...
+
     def prepare(
         self, asked: Interventions, keys: Sequence[Hashable], size: int
     ) -> Mapping[Hashable, Future[bool]]:
@@ -168,7 +172,8 @@ def evaluate(
                     chunk.smaller()
                     continue
                 if key is not None:
-                    running.append((key, _take(todo, key, method.devices, chunk.size), None))
+                    size = method.part(key, chunk.size)
+                    running.append((key, _take(todo, key, method.devices, size), None))
             try:
                 if running[-1][2] is None:
                     key, index, _ = running[-1]

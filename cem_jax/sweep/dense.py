@@ -159,6 +159,10 @@ class Dense:
         """All interventions go together."""
         return {0: [np.arange(len(asked.cells))]} if len(asked.cells) else {}
 
+    def part(self, key: Hashable, size: int) -> int:
+        """A device's part of a chunk is as large as is asked for."""
+        return size
+
     def prepare(
         self, asked: Interventions, keys: Sequence[Hashable], size: int
     ) -> dict[Hashable, Future[bool]]:

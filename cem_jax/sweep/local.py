@@ -108,6 +108,7 @@ class Local:
         mesh: the devices, along one axis.
         grid: the blocks of the input.
         target: what is compared with, on every device.
+        alone: programs whose interventions go one at a time, since two would not stay in a cache.
         name: what tells the cone's plan from all others; None if nothing does.
         ready: compiled programs, by number and the shapes of what is drawn, so that their names are
             not made anew for every call.
@@ -119,6 +120,7 @@ class Local:
     mesh: Mesh
     grid: Grid
     target: Target
+    alone: frozenset[int] = frozenset()
     name: str | None = None
     ready: dict[Hashable, Program] = dataclasses.field(default_factory=dict)
 
@@ -144,6 +146,10 @@ class Local:
             found.setdefault(int(self.cone.plan.program_of[number]), []).append(part)
         return found
 
+    def part(self, key: Hashable, size: int) -> int:
+        """Interventions of a program in a device's part of a chunk of `size` per device."""
+        return 1 if key in self.alone else size
+
     def prepare(
         self, asked: Interventions, keys: Sequence[Hashable], size: int
     ) -> dict[Hashable, Future[bool]]:
@@ -152,11 +158,11 @@ class Local:
         most = room(self.mesh.devices.flat[0], self.devices)
 
         def compile_one(key: Hashable) -> bool:
-            index = np.broadcast_to(parts[key][0], (self.devices, size))
+            index = np.broadcast_to(parts[key][0], (self.devices, self.part(key, size)))
             return workspace(self._compiled(key, self._args(asked, key, index))) <= most
 
         first, parted = next(iter(parts.items()))
-        index = np.broadcast_to(parted[0], (self.devices, size))
+        index = np.broadcast_to(parted[0], (self.devices, self.part(first, size)))
         self._name_of(first, self._args(asked, first, index))  # found out once, not side by side
         return side_by_side(compile_one, keys, max(2, self.devices))
 

@@ -32,6 +32,10 @@ from cem_jax.sweep.source import AsGiven, FromPool, Interventions, draw_patches
 _CHUNK = 8e9
 """Multiply-adds of a device's part of a chunk of whole images on a CPU: a fifth of a second."""
 
+_ALONE = 1.6e10
+"""Multiply-adds of a window from which on a CPU computes one intervention at a time: SwinIR's of
+8e10 are by half faster than three of them together, DRUNet's of 1.3e10 are not."""
+
 _BUSY = 2e11
 """Multiply-adds of a device's part of a chunk of windows where many blocks share a call: some
 milliseconds of a GPU. Chunks grow from there while that pays."""
@@ -103,7 +107,8 @@ class Sweep:
             ready = layout.plan.prepare(image[None], network.params, call)
             on_mesh = dataclasses.replace(ready, caches=put(ready.caches), region=put(ready.region))
             kind = Mixed if layout.mixed else Local
-            method = kind(on_mesh, numbers, layout.score, mesh, grid, target, layout.name)
+            alone = _alone(layout) if chunk is None else frozenset()
+            method = kind(on_mesh, numbers, layout.score, mesh, grid, target, alone, layout.name)
         return cls(layout, method, _chunk(layout, method, chunk), mesh)
 
     def from_pool(
@@ -216,6 +221,9 @@ class _Regions:
     def groups(self, asked: Interventions) -> Mapping[Hashable, Sequence[Int[np.ndarray, "..."]]]:
         return self.method.groups(asked)
 
+    def part(self, key: Hashable, size: int) -> int:
+        return self.method.part(key, size)
+
     def prepare(
         self, asked: Interventions, keys: Sequence[Hashable], size: int
     ) -> Mapping[Hashable, Future[bool]]:
@@ -242,6 +250,13 @@ def _chunk(layout: Layout, method: Dense | Local, chunk: int | None) -> Chunk:
         image = max(layout.work.crop, 1.0)
         return Chunk(int(np.clip(_CHUNK / image, 1, 4)), grows=False)
     return Chunk(16, grows=True)
+
+
+def _alone(layout: Layout) -> frozenset[int]:
+    """The cones' programs whose interventions fill a CPU's cache by themselves."""
+    if layout.mixed or jax.default_backend() != "cpu":
+        return frozenset()
+    return frozenset(layout.plan.program_of[layout.work.programs >= _ALONE].tolist())
 
 
 def _all(layout: Layout, method: Dense | Local) -> int:

@@ -57,7 +57,9 @@ def attend(
     logits = jnp.einsum("nwqhc,nwkhc->nwhqk", q, k) + bias
     if taking_part is not None:
         logits = jnp.where(taking_part[None, :, None, None, :], logits, -jnp.inf)
-    y = jnp.einsum("nwhqk,nwkhc->nwqhc", jax.nn.softmax(logits, axis=-1), v)
+    # Sums of the softmax divide what is gathered, which has fewer elements than the weights.
+    weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True)))
+    y = jnp.einsum("nwhqk,nwkhc->nwqhc", weights, v) / weights.sum(-1).swapaxes(2, 3)[..., None]
     return y.reshape(*y.shape[:3], -1)
 
 

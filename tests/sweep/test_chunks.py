@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from cem_jax.sweep import chunks
+import cem_jax as cem
+from cem_jax.sweep import chunks, sweep
 from cem_jax.sweep.chunks import Chunk, evaluate, fitting
 from cem_jax.sweep.source import AsGiven, Interventions
 
@@ -50,6 +51,9 @@ class FakeMethod:
 
     def groups(self, asked):
         return {int(c): [np.flatnonzero(asked.cells == c)] for c in np.unique(asked.cells)}
+
+    def part(self, key, size):
+        return size
 
     def prepare(self, asked, keys, size):
         self.sizes.append(size)
@@ -237,3 +241,29 @@ def test_a_program_that_does_not_fit_makes_all_chunks_smaller():
     way, chunk = Large(), Chunk(4, grows=False)
     outcomes_by_intervention(way, work(48), chunk)
     assert chunk.size == 1 and way.sizes == [4, 2, 1]
+
+
+def test_programs_of_large_windows_take_one_intervention_at_a_time():
+    class Apart(FakeMethod):
+        def part(self, key, size):
+            return 1 if key == 2 else size
+
+        def call(self, asked, key, index):
+            assert index.shape[1] == (1 if key == 2 else 4)
+            return super().call(asked, key, index)
+
+    way, asked = Apart(), work(48)
+    found = outcomes_by_intervention(way, asked, Chunk(4, grows=False))
+    assert sorted(found) == list(range(48)) and set(way.calls) == {1, 4}
+
+
+def test_how_many_go_together_does_not_change_a_map(monkeypatch):
+    network = cem.load("DnCNN-compact")
+    scene = cem.make_scene("DN", cem.example_image("cabin")[:48, :48])
+    roi = cem.ROI(16, 16, 8, 8)
+    usual = cem.causal_effect_map(network, scene, roi, plan=cem.Fixed(4), progress=False)
+    monkeypatch.setattr(sweep, "_ALONE", 0.0)
+    alone = cem.causal_effect_map(network, scene, roi, plan=cem.Fixed(4), progress=False)
+    np.testing.assert_allclose(alone.effect, usual.effect, atol=1e-5)
+    assert alone.provenance["evaluated"] == alone.evaluations
+    assert usual.provenance["evaluated"] > usual.evaluations  # four in chunks of three
