@@ -227,9 +227,10 @@ class Planner:
 
     def _relative(self, index: Integer[np.ndarray, "positions rank"]) -> tuple[Offset, ...]:
         """Offsets int64 [positions, rank]; those equal at all positions are fixed."""
+        fixed = (index == index[0]).all(axis=0).tolist()
         return tuple(
-            Offset(int(column[0])) if (column == column[0]).all() else self._column(column, None, 0)
-            for column in index.T
+            Offset(first) if same else self._column(index[:, axis], None, 0)
+            for axis, (first, same) in enumerate(zip(index[0].tolist(), fixed, strict=True))
         )
 
     def _column(

@@ -4,6 +4,8 @@ A global operation may change everywhere and needs everything; it is computed in
 the records of `cone`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..graph import Equation
@@ -50,18 +52,28 @@ def rule_for(eq: Equation) -> Rule | None:
         return None
     if eq.band is not None:
         return _BLEND
-    rule = RULES.get(eq.name)
-    known = [not isinstance(i, int) for i in eq.inputs]
-    p = eq.params
-    refused = (
-        (eq.name == "conv_general_dilated" and p["batch_group_count"] != 1)
-        or (eq.name == "pad" and not (known[1] and np.isfinite(eq.inputs[1].value)))
-        or (eq.name == "dynamic_slice" and not all(known[1:]))
-        or (eq.name == "dynamic_update_slice" and not all(known[2:]))
-        or (eq.name.startswith("reduce_window") and any(n != 1 for n in p["base_dilation"]))
-        or (eq.name == "reshape" and p["dimensions"] is not None)
-    )
-    return None if refused else rule
+    is_refused = _REFUSED.get(eq.name)
+    return None if is_refused is not None and is_refused(eq) else RULES.get(eq.name)
+
+
+def _is_known(eq: Equation, operands: slice) -> bool:
+    """Whether these operands are known scalars."""
+    return not any(isinstance(one, int) for one in eq.inputs[operands])
+
+
+def _dilates(eq: Equation) -> bool:
+    return any(n != 1 for n in eq.params["base_dilation"])
+
+
+_REFUSED: dict[str, Callable[[Equation], bool]] = {
+    "conv_general_dilated": lambda eq: eq.params["batch_group_count"] != 1,
+    "pad": lambda eq: not (_is_known(eq, slice(1, 2)) and np.isfinite(eq.inputs[1].value)),  # type: ignore[union-attr]
+    "dynamic_slice": lambda eq: not _is_known(eq, slice(1, None)),
+    "dynamic_update_slice": lambda eq: not _is_known(eq, slice(2, None)),
+    **{name: _dilates for name in RULES if name.startswith("reduce_window")},
+    "reshape": lambda eq: eq.params["dimensions"] is not None,
+}
+"""Forms of an operation that its rule does not know."""
 
 
 __all__ = ["RULES", "Rule", "find_band", "rule_for"]
