@@ -1,0 +1,58 @@
+"""Where `Adaptive` puts draws for the precision of a map, on outcomes whose variances are known."""
+
+import numpy as np
+import pytest
+from recorded import recorded_pool
+
+import cem_jax as cem
+from cem_jax.pool.strata import scrambled_strata
+
+DRAWS = 8
+"""Before the first look at 48 blocks."""
+
+
+def known(plan: cem.Adaptive, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Outcomes whose effects are `means`, with `variances` of these; 8 of each block.
+
+    They alternate along the strata, so that each stratum of four holds the same ones.
+    """
+    order = np.argsort(scrambled_strata(plan.capacity, plan.seed)[: len(means), :DRAWS], axis=1)
+    size = np.sqrt(variances * (DRAWS - DRAWS // 4))[:, None]
+    change = np.empty((len(means), DRAWS))
+    np.put_along_axis(change, order, np.tile([1.0, -1.0], DRAWS // 2) * size, axis=1)
+    values = np.full((len(means), plan.capacity), np.nan)
+    values[:, :DRAWS] = -(means[:, None] + change)
+    found = plan.estimate(values, 0.0, recorded_pool())
+    np.testing.assert_allclose(np.square(found.standard_error), variances)
+    return values
+
+
+def go_on(plan: cem.Adaptive, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Which blocks draw 16 instead of 8."""
+    asked = plan.wanted(known(plan, means, variances), 0.0, np.ones(len(means), bool)).sum(axis=1)
+    assert set(asked) <= {8, 16}
+    return asked == 16
+
+
+HALF = np.arange(48) < 24
+PLAN = cem.Adaptive(tolerance=0.01, equivalent=12)
+
+
+@pytest.mark.parametrize(("ratio", "both"), [(5, False), (3, True)])
+def test_a_second_doubling_comes_before_a_first_one_where_the_variance_is_four_times(ratio, both):
+    """It saves half as much by twice as many draws. All signs are clear."""
+    variances = 1e-8 * np.where(HALF, ratio, 1)
+    found = go_on(PLAN, np.full(48, 1.0), variances)
+    assert found[HALF].all()
+    assert found[~HALF].any() == both
+
+
+def test_blocks_that_go_on_for_their_sign_are_counted_with_the_draws_they_will_have():
+    """Half of the blocks lie on the tolerance: they double, so that their variance halves."""
+    means = np.where(HALF, 0.01, 1.0)
+    found = go_on(PLAN, means, 1e-8 * np.where(HALF, 3, 1))
+    # 24 (3 / 2 + 1) less 24 (3 + 1) (6 x 8 / 7) / 12 is 5.1; each of the others saves 1 / 2.
+    assert found[HALF].all() and found[~HALF].sum() == 11
+    # Of 5 / 2, another doubling saves 5 / 4 by 16 draws: more for each draw than 1 / 2 by 8.
+    found = go_on(PLAN, means, 1e-8 * np.where(HALF, 5, 1))
+    assert found[HALF].all() and not found[~HALF].any()
