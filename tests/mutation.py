@@ -40,8 +40,9 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "statistics": (
         ("cem_jax/map/difference.py", "cem_jax/map/noise.py", "experiments/figures/masking.py",
          "experiments/figures/measures.py", "experiments/figures/statistics.py"),
-        ("tests/map/test_noise.py", "tests/plans/test_intervals.py",
-         "tests/experiments/test_figure_measures.py", "tests/view/test_compare.py"),
+        ("tests/map/test_difference.py", "tests/map/test_noise.py", "tests/plans/test_intervals.py",
+         "tests/experiments/test_figure_numbers.py", "tests/experiments/test_figure_measures.py",
+         "tests/view/test_compare.py"),
     ),
     "store": (
         ("cem_jax/store/store.py", "cem_jax/store/resume.py"),

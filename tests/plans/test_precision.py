@@ -56,3 +56,10 @@ def test_blocks_that_go_on_for_their_sign_are_counted_with_the_draws_they_will_h
     # Of 5 / 2, another doubling saves 5 / 4 by 16 draws: more for each draw than 1 / 2 by 8.
     found = go_on(PLAN, means, 1e-8 * np.where(HALF, 5, 1))
     assert found[HALF].all() and not found[~HALF].any()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.01])
+def test_a_map_that_no_draw_reaches_is_decided(tolerance):
+    found = cem.Adaptive(tolerance=tolerance).estimate(np.full((3, 32), np.nan), 0, recorded_pool())
+    assert (found.effect == 0).all() and (found.standard_error == 0).all()
+    assert not found.undecided.any()
