@@ -12,24 +12,29 @@ DRAWS = 8
 
 
 def known(plan: cem.Adaptive, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Outcomes whose effects are `means`, with `variances` of these; 8 of each block.
+    """Outcomes whose effects are `means`, with `variances` of these by 8 draws; 16 of each block.
 
-    They alternate along the strata, so that each stratum of four holds the same ones.
+    Each 8 alternate along the strata, so that each stratum of four holds the same outcomes.
     """
-    order = np.argsort(scrambled_strata(plan.capacity, plan.seed)[: len(means), :DRAWS], axis=1)
-    size = np.sqrt(variances * (DRAWS - DRAWS // 4))[:, None]
-    change = np.empty((len(means), DRAWS))
-    np.put_along_axis(change, order, np.tile([1.0, -1.0], DRAWS // 2) * size, axis=1)
     values = np.full((len(means), plan.capacity), np.nan)
-    values[:, :DRAWS] = -(means[:, None] + change)
-    found = plan.estimate(values, 0.0, recorded_pool())
-    np.testing.assert_allclose(np.square(found.standard_error), variances)
+    size = np.sqrt(variances * (DRAWS - DRAWS // 4))[:, None]
+    strata = scrambled_strata(plan.capacity, plan.seed)[: len(means)]
+    for first, variance in ((0, variances), (DRAWS, variances / 2)):
+        part = slice(first, first + DRAWS)
+        change = np.empty((len(means), DRAWS))
+        order = np.argsort(strata[:, part], axis=1)
+        np.put_along_axis(change, order, np.tile([1.0, -1.0], DRAWS // 2) * size, axis=1)
+        values[:, part] = -(means[:, None] + change)
+        found = plan.estimate(values, 0.0, recorded_pool())
+        np.testing.assert_allclose(np.square(found.standard_error), variance)
     return values
 
 
 def go_on(plan: cem.Adaptive, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """Which blocks draw 16 instead of 8."""
-    asked = plan.wanted(known(plan, means, variances), 0.0, np.ones(len(means), bool)).sum(axis=1)
+    values = known(plan, means, variances)
+    values[:, DRAWS:] = np.nan
+    asked = plan.wanted(values, 0.0, np.ones(len(means), bool)).sum(axis=1)
     assert set(asked) <= {8, 16}
     return asked == 16
 
@@ -63,3 +68,21 @@ def test_a_map_that_no_draw_reaches_is_decided(tolerance):
     found = cem.Adaptive(tolerance=tolerance).estimate(np.full((3, 32), np.nan), 0, recorded_pool())
     assert (found.effect == 0).all() and (found.standard_error == 0).all()
     assert not found.undecided.any()
+
+
+def test_blocks_that_have_all_their_draws_are_counted_with_them():
+    """Half of the blocks lie on the tolerance, and have the 16 draws that they may have."""
+    plan = cem.Adaptive(16, tolerance=0.01, equivalent=10)
+    values = known(plan, np.where(HALF, 0.01, 1.0), 1e-8 * np.where(HALF, 2, 1))
+    values[~HALF, DRAWS:] = np.nan
+    asked = plan.wanted(values, 0.0, np.ones(48, bool)).sum(axis=1)
+    # Before, 24 (2 / 2 + 1) is below 24 (2 + 1) (6 x 8 / 7) / 10 by 1.4. The variance of outcomes
+    # comes out as 6 x 16 / 15 by 16 draws: now it is above by 0.8; each of the others saves 1 / 2.
+    np.testing.assert_array_equal(np.bincount(asked[~HALF])[[8, 16]], [22, 2])
+
+
+def test_a_precision_out_of_reach_takes_all_draws_of_the_blocks_that_draw():
+    plan = cem.Adaptive(8, tolerance=0.01, equivalent=10_000)
+    values = np.random.default_rng(0).normal(-1, 0.01, (48, 8))
+    asked = plan.wanted(np.where(HALF[:, None], values, np.nan), 0.0, HALF).sum(axis=1)
+    np.testing.assert_array_equal(asked, np.where(HALF, 8, 0))

@@ -45,6 +45,7 @@ def test_the_first_look_comes_when_the_map_has_enough_draws():
     assert [plan.first(blocks) for blocks in (1, 10, 11, 24, 48, 84, 167, 1000)] == [
         32, 32, 32, 16, 8, 4, 2, 2,
     ]  # fmt: skip
+    assert [cem.Adaptive(1024).first(blocks) for blocks in (0, 1, 2)] == [512, 512, 256]
     assert cem.Adaptive(rare=0.01).first(48) == 32
     assert cem.Adaptive(confidence=0.8).first(48) == 2
     values = np.full((48, 32), np.nan)
@@ -71,6 +72,15 @@ def test_one_block_shows_the_others_that_they_may_hide_something():
     assert not plan.estimate(positive, 0.0, pool).undecided[1:].any()
     positive[0, 12] = 2.0
     assert plan.estimate(positive, 0.0, pool).undecided[1:].all()
+
+
+def test_two_draws_show_it_too():
+    plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
+    values = np.full((200, 32), np.nan)
+    values[:, :2] = -1e-4
+    assert plan.first(200) == 2 and not plan.estimate(values, 0.0, pool).undecided.any()
+    values[0, 1] = -1.0
+    assert plan.estimate(values, 0.0, pool).undecided.all()
 
 
 def test_what_is_unseen_adds_to_the_scale_of_a_block_and_not_less():
