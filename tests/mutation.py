@@ -33,9 +33,9 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
             "cem_jax/plans/every_block.py", "cem_jax/plans/plan.py", "cem_jax/plans/names.py",
             "cem_jax/pool/strata.py",
         ),
-        ("tests/plans/test_plan_names.py", "tests/plans/test_promises.py",
-         "tests/plans/test_precision.py", "tests/plans/test_intervals.py",
-         "tests/plans/test_plans.py"),
+        ("tests/pool/test_strata.py", "tests/plans/test_plan_names.py",
+         "tests/plans/test_promises.py", "tests/plans/test_precision.py",
+         "tests/plans/test_intervals.py", "tests/plans/test_plans.py"),
     ),
     "statistics": (
         ("cem_jax/map/difference.py", "cem_jax/map/noise.py", "experiments/figures/masking.py",
