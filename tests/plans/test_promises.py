@@ -8,6 +8,7 @@ from scipy import stats
 
 import cem_jax as cem
 from cem_jax.plans.surprise import scales, surprise
+from cem_jax.pool.strata import scrambled_strata
 
 
 def sides(effect: np.ndarray) -> np.ndarray:
@@ -105,6 +106,21 @@ def test_blocks_without_draws_are_no_looks_at_a_map():
     assert 0 < found.undecided.sum() < 8
     undecided = plan.estimate(with_others, 0.0, pool).undecided[:8]
     np.testing.assert_array_equal(undecided, found.undecided)
+
+
+@pytest.mark.parametrize(("blocks", "looks"), [(24, 2), (48, 3)])
+def test_the_looks_at_a_block_share_half_of_what_is_wrong(blocks, looks):
+    """After 16 draws that alternate along the strata: an error of 1e-3 / sqrt(12), 12 degrees."""
+    plan = cem.Adaptive(tolerance=0.01)
+    order = np.argsort(scrambled_strata(32, 0)[:blocks, :16], axis=1)
+    change = np.empty((blocks, 16))
+    np.put_along_axis(change, order, 1e-3 * np.tile([[1.0, -1.0]], (blocks, 8)), axis=1)
+    edge = 0.01 + stats.t.ppf(1 - 0.05 / 2 / looks / 2, 12) * 1e-3 / np.sqrt(12)
+    beyond = np.arange(blocks) % 2 == 0
+    values = np.full((blocks, 32), np.nan)
+    values[:, :16] = -np.where(beyond, edge + 1e-5, edge - 1e-5)[:, None] - change
+    found = plan.estimate(values, 0.0, recorded_pool())
+    np.testing.assert_array_equal(found.undecided, ~beyond)
 
 
 def test_so_many_blocks_go_on_as_the_precision_of_the_map_wants():
