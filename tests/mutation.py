@@ -4,8 +4,9 @@
 
 Each mutant changes one operator, comparison, constant, argument of `axis` or condition of a module
 and runs the tests that belong to it, quickest first, until one fails. What survives is printed with
-its line: a test is missing there, or the change means nothing. Mutants are made in memory; no file
-is touched. Needs a system that can fork.
+its line: a test is missing there, or the change means nothing; then `mutation_explained.py` says
+why, and the mutant is not tried again. Mutants are made in memory; no file is touched. Needs a
+system that can fork.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
+
+from mutation_explained import EXPLAINED
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,6 +82,15 @@ def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
         before = ast.unparse(node)
         _change(node, kind, index)
         yield node.lineno, f"{before}  ->  {ast.unparse(node)}", ast.fix_missing_locations(tree)
+
+
+def unexplained(path: str) -> Iterator[tuple[str, int, str, ast.Module]]:
+    """The mutants of a file that may not survive, each with its path."""
+    source = (ROOT / path).read_text()
+    lines, explained = source.splitlines(), EXPLAINED.get(path, {})
+    for line, change, tree in mutants(source):
+        if (lines[line - 1].strip(), change) not in explained:
+            yield path, line, change, tree
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.expr, str, int]]:
@@ -243,7 +255,7 @@ def run(
     paths: Sequence[str], tests: Sequence[str], args: argparse.Namespace, seconds: Path
 ) -> None:
     """Tries a sample of the mutants of modules, see `main`."""
-    todo = [(path, *one) for path in paths for one in mutants((ROOT / path).read_text())]
+    todo = [one for path in paths for one in unexplained(path)]
     todo = [one for one in todo if args.only in f"{one[0]}:{one[1]}"]
     if args.sample is not None and args.sample < len(todo):
         todo = sorted(random.Random(args.seed).sample(todo, args.sample), key=lambda one: one[:2])

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutation import ROOT, mutants
+from mutation_explained import EXPLAINED
 
 TINY = """
 def twice(x):
@@ -47,3 +49,11 @@ def test_what_no_test_notices_is_printed(tmp_path: Path):
     assert "no test of test_tiny.py imports tiny.py" in told()
     (tmp_path / "test_tiny.py").write_text("def test_nothing():\n    assert False\n")
     assert "the tests fail without a change" in told()
+
+
+@pytest.mark.parametrize("path", EXPLAINED)
+def test_what_is_explained_is_there(path: str):
+    source = (ROOT / path).read_text()
+    lines = source.splitlines()
+    there = {(lines[line - 1].strip(), change) for line, change, _ in mutants(source)}
+    assert not set(EXPLAINED[path]) - there
