@@ -268,7 +268,8 @@ def run(
         if not notices(ROOT / path, wrong, tests, args.select, limit, seconds):
             sys.exit(f"no test of {' '.join(tests)} imports {path}")
     survived = {False: 0, None: 0}
-    for path, line, change, tree in todo:
+    for number, (path, line, change, tree) in enumerate(todo):
+        print(f"{number} of {len(todo)}", end="\r", file=sys.stderr, flush=True)
         noticed = notices(ROOT / path, tree, tests, args.select, limit, seconds)
         if not noticed:
             survived[noticed] += 1

@@ -61,6 +61,21 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "0  ->  1",
         ): "all have the same scenes",
     },
+    "cem_jax/sweep/chunks.py": {
+        (
+            "if not self.grows or len(self._seen) < 2 + _AHEAD:",
+            "len(self._seen) < 2 + _AHEAD  ->  len(self._seen) <= 2 + _AHEAD",
+        ): "one more chunk is measured before the size grows",
+        (
+            "if self._before and self._before < _WORTH * each:",
+            "self._before < _WORTH * each  ->  self._before <= _WORTH * each",
+        ): "no two times are so to the last bit",
+        (
+            "elif left * each > _PATIENCE * self._compiling:",
+            "left * each > _PATIENCE * self._compiling  ->  "
+            "left * each >= _PATIENCE * self._compiling",
+        ): "no two times are so to the last bit",
+    },
     "cem_jax/store/store.py": {
         (
             "while position + _HEAD.size <= len(data):",
