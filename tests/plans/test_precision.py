@@ -86,3 +86,9 @@ def test_a_precision_out_of_reach_takes_all_draws_of_the_blocks_that_draw():
     values = np.random.default_rng(0).normal(-1, 0.01, (48, 8))
     asked = plan.wanted(np.where(HALF[:, None], values, np.nan), 0.0, HALF).sum(axis=1)
     np.testing.assert_array_equal(asked, np.where(HALF, 8, 0))
+
+
+def test_outcomes_without_a_spread_are_precise():
+    values = np.where(np.arange(32) < DRAWS, np.full((48, 32), -1.0), np.nan)
+    asked = PLAN.wanted(values, 0.0, np.ones(48, bool)).sum(axis=1)
+    np.testing.assert_array_equal(asked, DRAWS)
