@@ -92,3 +92,15 @@ def test_outcomes_without_a_spread_are_precise():
     values = np.where(np.arange(32) < DRAWS, np.full((48, 32), -1.0), np.nan)
     asked = PLAN.wanted(values, 0.0, np.ones(48, bool)).sum(axis=1)
     np.testing.assert_array_equal(asked, DRAWS)
+
+
+def test_draws_elsewhere_do_not_make_up_for_those_that_a_block_cannot_have():
+    """Half of the blocks have six times the variance, and the 16 draws that they may have.
+
+    Another doubling of them, to 3 / 2, would save more for each draw than one of the others.
+    """
+    plan = cem.Adaptive(16, tolerance=0.01, equivalent=15)
+    values = known(plan, np.full(48, 1.0), 1e-8 * np.where(HALF, 6, 1))
+    values[~HALF, DRAWS:] = np.nan
+    asked = plan.wanted(values, 0.0, np.ones(48, bool)).sum(axis=1)
+    np.testing.assert_array_equal(asked, np.where(HALF, 16, 8))
