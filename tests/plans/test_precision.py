@@ -43,13 +43,20 @@ HALF = np.arange(48) < 24
 PLAN = cem.Adaptive(tolerance=0.01, equivalent=12)
 
 
-@pytest.mark.parametrize(("ratio", "both"), [(5, False), (3, True)])
-def test_a_second_doubling_comes_before_a_first_one_where_the_variance_is_four_times(ratio, both):
-    """It saves half as much by twice as many draws. All signs are clear."""
-    variances = 1e-8 * np.where(HALF, ratio, 1)
-    found = go_on(PLAN, np.full(48, 1.0), variances)
+@pytest.mark.parametrize(
+    ("ratio", "equivalent", "others"),
+    [(5, 12, False), (3, 12, True), (18, 30, False), (14, 24, True)],
+)
+def test_each_further_doubling_is_worth_a_quarter_of_the_one_before(ratio, equivalent, others):
+    """It saves half as much by twice as many draws. All signs are clear.
+
+    Blocks of more than 4 times the variance double twice before the others do once, those of more
+    than 16 times three times. What is wanted is more than one doubling of theirs saves, or two.
+    """
+    plan = cem.Adaptive(tolerance=0.01, equivalent=equivalent)
+    found = go_on(plan, np.full(48, 1.0), 1e-8 * np.where(HALF, ratio, 1))
     assert found[HALF].all()
-    assert found[~HALF].any() == both
+    assert found[~HALF].any() == others
 
 
 def test_blocks_that_go_on_for_their_sign_are_counted_with_the_draws_they_will_have():
