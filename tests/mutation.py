@@ -3,23 +3,29 @@
     python tests/mutation.py plans --sample 40        # or statistics, store, cone, sweep
 
 Each mutant changes one operator, comparison, constant, argument of `axis` or condition of a module
-and runs the tests that belong to it, until one fails. What survives is printed with its line: a
-test is missing there, or the change means nothing. Mutants are made in memory; no file is touched.
-Needs a system that can fork.
+and runs the tests that belong to it, quickest first, until one fails. What survives is printed with
+its line: a test is missing there, or the change means nothing; then `mutation_explained.py` says
+why, and the mutant is not tried again. Mutants are made in memory; no file is touched. Needs a
+system that can fork.
 """
 
 import argparse
 import ast
 import io
+import json
 import os
 import random
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
+
+from mutation_explained import EXPLAINED
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,14 +37,16 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
             "cem_jax/plans/every_block.py", "cem_jax/plans/plan.py", "cem_jax/plans/names.py",
             "cem_jax/pool/strata.py",
         ),
-        ("tests/plans/test_plan_names.py", "tests/plans/test_promises.py",
+        ("tests/pool/test_strata.py", "tests/plans/test_plan_names.py",
+         "tests/plans/test_promises.py", "tests/plans/test_precision.py",
          "tests/plans/test_intervals.py", "tests/plans/test_plans.py"),
     ),
     "statistics": (
         ("cem_jax/map/difference.py", "cem_jax/map/noise.py", "experiments/figures/masking.py",
          "experiments/figures/measures.py", "experiments/figures/statistics.py"),
-        ("tests/map/test_noise.py", "tests/plans/test_intervals.py",
-         "tests/experiments/test_figure_measures.py", "tests/view/test_compare.py"),
+        ("tests/map/test_difference.py", "tests/map/test_noise.py", "tests/plans/test_intervals.py",
+         "tests/experiments/test_figure_numbers.py", "tests/experiments/test_figure_measures.py",
+         "tests/view/test_compare.py"),
     ),
     "store": (
         ("cem_jax/store/store.py", "cem_jax/store/resume.py"),
@@ -55,7 +63,7 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         ("tests/sweep", "tests/effects/test_method.py"),
     ),
 }  # fmt: skip
-"""Modules and the tests that should notice, quickest first."""
+"""Modules and the tests that should notice."""
 
 _SWAPS: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
@@ -75,6 +83,15 @@ def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
         before = ast.unparse(node)
         _change(node, kind, index)
         yield node.lineno, f"{before}  ->  {ast.unparse(node)}", ast.fix_missing_locations(tree)
+
+
+def unexplained(path: str) -> Iterator[tuple[str, int, str, ast.Module]]:
+    """The mutants of a file that may not survive, each with its path."""
+    source = (ROOT / path).read_text()
+    lines, explained = source.splitlines(), EXPLAINED.get(path, {})
+    for line, change, tree in mutants(source):
+        if (lines[line - 1].strip(), change) not in explained:
+            yield path, line, change, tree
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[ast.expr, str, int]]:
@@ -148,8 +165,50 @@ def put(path: Path, tree: ast.Module) -> None:
     loader.get_data, loader.path_stats = get_data, path_stats  # type: ignore[method-assign]
 
 
+class Quickest:
+    """A plugin of pytest: tests that took least come first, by a file of their seconds.
+
+    Those that share what is made once for a module count as one. Where the file does not exist, it
+    is written.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+        self.taken: dict[str, float] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        together: Counter[str] = Counter()
+        for item in items:
+            together[_shares(item)] += self.known.get(item.nodeid, 0.0)
+
+        def place(item: Any) -> tuple[float, str, float]:
+            own, module = self.known.get(item.nodeid, 0.0), _shares(item)
+            return (together[module] if module else own), module, own
+
+        items.sort(key=place)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.taken[report.nodeid] = self.taken.get(report.nodeid, 0.0) + report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        if not self.file.exists():
+            self.file.write_text(json.dumps(self.taken))
+
+
+def _shares(item: Any) -> str:
+    """The module of a test that shares a fixture with others; empty of others."""
+    fixtures = [one for found in item._fixtureinfo.name2fixturedefs.values() for one in found]
+    return "" if all(one.scope == "function" for one in fixtures) else item.nodeid.split("::")[0]
+
+
 def notices(
-    path: str, tree: ast.Module | None, tests: Sequence[str], select: str, limit: float
+    path: Path,
+    tree: ast.Module | None,
+    tests: Sequence[str],
+    select: str,
+    limit: float,
+    seconds: Path,
 ) -> bool | None:
     """Whether a test fails with a module changed, in a child process; None: none did in time."""
     child = os.fork()
@@ -157,12 +216,12 @@ def notices(
         code = 1
         try:
             if tree is not None:
-                put(ROOT / path, tree)
+                put(path, tree)
             import pytest
 
             options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "", "-k", select]
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                code = int(pytest.main([*options, *(str(ROOT / test) for test in tests)]))
+                code = int(pytest.main([*options, *tests], plugins=[Quickest(seconds)]))
         finally:
             os._exit(code)
     end = time.monotonic() + limit
@@ -182,9 +241,11 @@ def main() -> None:
     parser.add_argument("group", choices=tuple(GROUPS))
     parser.add_argument("--sample", type=int, help="how many mutants, at random; all otherwise")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="modules whose path holds this text")
+    parser.add_argument("--only", default="", help="places, as path:line, that hold this text")
     parser.add_argument("--select", default="", help="which of the tests, as pytest -k")
-    parser.add_argument("--limit", type=float, default=900, help="seconds for one mutant")
+    parser.add_argument(
+        "--limit", type=float, help="seconds for one mutant; a minute and five times the tests'"
+    )
     args = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT / "tests"))
@@ -195,22 +256,33 @@ def main() -> None:
     import scipy.stats  # noqa: F401
 
     paths, tests = GROUPS[args.group]
-    paths = [path for path in paths if args.only in path]
-    if notices(paths[0], None, tests, args.select, 10 * args.limit) is not False:
-        sys.exit(f"the tests fail without a change: {' '.join(tests)}")
-    wrong = ast.parse("raise AssertionError('no test imports this module')")
-    for path in paths:
-        if not notices(path, wrong, tests, args.select, args.limit):
-            sys.exit(f"no test of {' '.join(tests)} imports {path}")
-    todo = [(path, *one) for path in paths for one in mutants((ROOT / path).read_text())]
+    with tempfile.TemporaryDirectory() as folder:
+        run(paths, tests, args, Path(folder) / "seconds.json")
+
+
+def run(
+    paths: Sequence[str], tests: Sequence[str], args: argparse.Namespace, seconds: Path
+) -> None:
+    """Tries a sample of the mutants of modules, see `main`."""
+    todo = [one for path in paths for one in unexplained(path)]
+    todo = [one for one in todo if args.only in f"{one[0]}:{one[1]}"]
     if args.sample is not None and args.sample < len(todo):
         todo = sorted(random.Random(args.seed).sample(todo, args.sample), key=lambda one: one[:2])
+    begun = time.monotonic()
+    if notices(ROOT, None, tests, args.select, 36_000, seconds) is not False:
+        sys.exit(f"the tests fail without a change: {' '.join(tests)}")
+    limit = args.limit or 60 + 5 * (time.monotonic() - begun)
+    wrong = ast.parse("raise AssertionError('no test imports this module')")
+    for path in sorted({path for path, *_ in todo}):
+        if not notices(ROOT / path, wrong, tests, args.select, limit, seconds):
+            sys.exit(f"no test of {' '.join(tests)} imports {path}")
     survived = {False: 0, None: 0}
-    for path, line, change, tree in todo:
-        noticed = notices(path, tree, tests, args.select, args.limit)
+    for number, (path, line, change, tree) in enumerate(todo):
+        print(f"{number} of {len(todo)}", end="\r", file=sys.stderr, flush=True)
+        noticed = notices(ROOT / path, tree, tests, args.select, limit, seconds)
         if not noticed:
             survived[noticed] += 1
-            late = "" if noticed is False else f" (no test failed within {args.limit:g} s)"
+            late = "" if noticed is False else f" (no test failed within {limit:.0f} s)"
             print(f"{path}:{line}: {change}{late}", flush=True)
     print(f"{len(todo)} mutants, {survived[False]} survived, {survived[None]} were not decided")
 

@@ -80,20 +80,20 @@ class Difference:
         A difference is sure where its 95 % interval does not hold 0 and it reaches the tolerance.
         """
         low, high = self.interval()
-        known = np.isfinite(self.effect) & ~self.inside_roi
-        large = known & (np.abs(self.effect) >= self.tolerance) & (self.effect != 0)
-        sure = large & ((low > 0) | (high < 0))
+        known = np.isfinite(self.effect)
+        large = known & (np.abs(self.effect) >= self.tolerance)
+        more, less = large & (self.effect > 0), large & (self.effect < 0)
         found = self.effect[known]
         return {
             "first": str(self.first.provenance.get("network", "")),
             "second": str(self.second.provenance.get("network", "")),
             "first_baseline": self.first.baseline,
             "second_baseline": self.second.baseline,
-            "more_in_first": int((large & (self.effect > 0)).sum()),
-            "of_these_sure": int((sure & (self.effect > 0)).sum()),
-            "more_in_second": int((large & (self.effect < 0)).sum()),
-            "of_those_sure": int((sure & (self.effect < 0)).sum()),
-            "alike": int((known & ~large).sum()),
+            "more_in_first": int(more.sum()),
+            "of_these_sure": int((more & (low > 0)).sum()),
+            "more_in_second": int(less.sum()),
+            "of_those_sure": int((less & (high < 0)).sum()),
+            "alike": int((known & ~more & ~less).sum()),
             "min": float(found.min()) if found.size else float("nan"),
             "max": float(found.max()) if found.size else float("nan"),
             "unit": self.unit,
@@ -187,12 +187,12 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
     found = (RandomDraws() if weighted else drawing).means(pairs, counted, None)
     samples = np.where(drawn, found.samples.reshape(shape), 0)
     # Without draws in either map there is nothing to differ; draws without a pair tell nothing.
-    blank = np.where(inside | (drawn & (samples == 0)), np.nan, 0.0)
+    unknown = inside | (drawn & (samples == 0))
     effect = first.effect - second.effect if weighted else found.effect.reshape(shape)
     error = np.where(drawn, np.nan, 0.0) if weighted else found.standard_error.reshape(shape)
     return Difference(
-        effect=effect + blank,
-        standard_error=error + blank,
+        effect=np.where(unknown, np.nan, effect),
+        standard_error=np.where(unknown, np.nan, error),
         samples=np.where(inside, 0, samples),
         degrees=drawing.degrees(samples),
         selected=(first.selected | second.selected) & ~inside,

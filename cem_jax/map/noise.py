@@ -176,10 +176,8 @@ def chance_of_harm(
 
 def _skewness_of_many(draws: Float64[np.ndarray, " draws"]) -> float:
     """The skewness of a block's outcomes, from its draws and from their halves."""
-    halves = np.array_split(draws, 2)
-    half = np.mean([_skewness(one) for one in halves])
-    less = math.sqrt(len(draws) / np.mean([len(one) for one in halves]))
-    return float((less * _skewness(draws) - half) / (less - 1))
+    whole, half = _skewness(draws), np.mean([_skewness(one) for one in np.array_split(draws, 2)])
+    return float(whole + (whole - half) / (math.sqrt(2) - 1))
 
 
 def _skewness(draws: Float64[np.ndarray, " draws"]) -> float:

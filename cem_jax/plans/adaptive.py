@@ -172,7 +172,7 @@ class Adaptive(Drawn):
             # quarter of this one. The cap is disregarded: draws elsewhere do not make up for it.
             doubling = np.arange(_DOUBLINGS)
             saved = variance[:, None] / 2.0 ** (doubling + 1)
-            per_draw = saved / (np.maximum(planned, 1)[:, None] * 2.0**doubling)
+            per_draw = saved / (np.maximum(planned, _FEWEST)[:, None] * 2.0**doubling)
             order = np.argsort(-per_draw, axis=None, kind="stable")
             needed = np.searchsorted(np.cumsum(saved.reshape(-1)[order]), excess) + 1
             more[order[:needed] // _DOUBLINGS] = True

@@ -109,7 +109,7 @@ def is_decided(
         bool, of the same shape.
     """
     zero = (low > -tolerance) & (high < tolerance)
-    return zero | (low >= tolerance) | (high <= -tolerance) | (low == high)
+    return zero | (low >= tolerance) | (high <= -tolerance)
 
 
 def decided_by_intervals(

@@ -269,7 +269,7 @@ class ObjectLog:
     pause = 8.0
     """Seconds between two batches, at least: a request takes longer than a write, and costs."""
 
-    def __init__(self, folder: ObjectPath, process: int = 0):
+    def __init__(self, folder: ObjectPath, process: int):
         self.folder, self._name = folder, f"{process}.{secrets.token_hex(4)}"
         self._count, self._title = 0, b""
 

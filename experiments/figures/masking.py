@@ -153,10 +153,10 @@ def curves(
     """
     outside = np.flatnonzero(~effect_map.inside_roi)
     helps = halves(effect_map)[0].reshape(-1)[outside]
-    near = -distance(effect_map).reshape(-1)[outside]
+    far = distance(effect_map).reshape(-1)[outside]
     orders = {
         "effect": outside[np.argsort(-helps, kind="stable")],
-        "nearness": outside[np.argsort(-near, kind="stable")],
+        "nearness": outside[np.argsort(far, kind="stable")],
         "random": np.random.default_rng(0).permutation(outside),
     }
     keys, pool = jax.random.split(jax.random.key(2), draws), cem.PatchPool.default()

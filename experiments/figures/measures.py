@@ -18,13 +18,13 @@ def halves(
     """
     values = effect_map.values.astype(np.float64)
     middle = values.shape[2] // 2
-    blank = np.where(effect_map.inside_roi, np.nan, 0.0)
     drawn = np.isfinite(values).all(axis=2)
     first, second = (
-        np.where(drawn, effect_map.baseline - part.mean(axis=2), 0.0) + blank
+        np.where(drawn, effect_map.baseline - part.mean(axis=2), 0.0)
         for part in (values[:, :, :middle], values[:, :, middle:])
     )
-    return first, second
+    inside = effect_map.inside_roi
+    return np.where(inside, np.nan, first), np.where(inside, np.nan, second)
 
 
 def distance(effect_map: cem.EffectMap) -> Float64[np.ndarray, "rows columns"]:
@@ -52,7 +52,9 @@ def measure(effect_map: cem.EffectMap) -> dict[str, Any]:
     outside = ~effect_map.inside_roi
     first, second = (half[outside] for half in halves(effect_map))
     power = first * second
-    reach = float((power * distance(effect_map)[outside]).sum() / power.sum())
+    reach = np.nan
+    if power.sum() > 0:
+        reach = float((power * distance(effect_map)[outside]).sum() / power.sum())
     both = np.corrcoef(first, second)[0, 1] if first.std() and second.std() else np.nan
     numbers = {
         "psnr": effect_map.baseline,
@@ -62,7 +64,7 @@ def measure(effect_map: cem.EffectMap) -> dict[str, Any]:
         "low": span.min,
         "high": span.max,
         "strength": float(np.sqrt(max(power.mean(), 0.0))),
-        "reach": reach if power.sum() > 0 else np.nan,
+        "reach": reach,
         "reliability": float(2 * both / (1 + both)) if both > -1 else np.nan,
     }
     return {key: value if np.isfinite(value) else None for key, value in numbers.items()}

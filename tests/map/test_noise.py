@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from recorded import TASKS, played_map, recorded_change, recorded_pool, whole_map
+from scipy import stats
 
 import cem_jax as cem
 from cem_jax.map.noise import Shares
@@ -107,8 +108,9 @@ def test_chance_has_the_side_of_the_skewness():
 
 def test_draws_without_noise_are_refused():
     change = recorded_change("DN")
-    with pytest.raises(ValueError, match="standard error"):
-        cem.range_without_noise(played_map(cem.Quadrature(4), change, recorded_pool(), 0))
+    for draws in (2, 4):
+        with pytest.raises(ValueError, match="standard error"):
+            cem.range_without_noise(played_map(cem.Quadrature(draws), change, recorded_pool(), 0))
     with pytest.raises(ValueError, match="at least 2 draws"):
         cem.shares_without_noise(played_map(cem.Fixed(1), change, recorded_pool(), 0))
     with pytest.raises(ValueError, match="6 different draws"):
@@ -131,3 +133,46 @@ def test_two_draws_are_enough_and_the_tolerance_itself_counts():
     found = played_map(cem.Fixed(2), change, recorded_pool(), 0)
     found = dataclasses.replace(found, tolerance=0.25)
     np.testing.assert_allclose(cem.shares_without_noise(found), 100 / 3)
+
+
+def test_what_is_zero_has_no_sign_without_a_tolerance():
+    change = np.repeat(np.array([[0.5], [-0.5], [0.0], [0.0]]), 1000, axis=1)
+    found = played_map(cem.Fixed(4), change, recorded_pool(), 0)
+    found = dataclasses.replace(found, tolerance=0.0)
+    np.testing.assert_allclose(cem.shares_without_noise(found), (25, 25, 50))
+
+
+def with_draws(*draws: np.ndarray) -> cem.EffectMap:
+    """A map of random draws that take these from the outcome, block by block."""
+    values = -np.array([draws], np.float32)
+    found = played_map(cem.Fixed(values.shape[2]), np.zeros((len(draws), 1000)), recorded_pool(), 0)
+    return dataclasses.replace(found, values=values)
+
+
+def test_the_chance_of_harm_is_half_and_the_first_term_of_edgeworths_series():
+    """Skewness G1 as SciPy has it, without what grows by sqrt(2) from all draws to half of them."""
+    draws = np.array([0.0, 1, 2, 8, 0, 3, 4, 5, 10])
+    whole = stats.skew(draws, bias=False)
+    half = (stats.skew(draws[:5], bias=False) + stats.skew(draws[5:], bias=False)) / 2
+    skewness = whole + (whole - half) / (np.sqrt(2) - 1)
+    for mean_of in (4, 9):
+        chance = 0.5 + skewness / (6 * np.sqrt(2 * np.pi * mean_of))
+        assert cem.chance_of_harm(with_draws(draws), mean_of) == pytest.approx(chance, abs=1e-6)
+        # Blocks whose draws are all alike tell no skewness, not even one of zero.
+        alike = with_draws(draws, np.full(9, 0.5))
+        assert cem.chance_of_harm(alike, mean_of) == pytest.approx(chance, abs=1e-6)
+
+
+def test_a_half_without_a_spread_has_no_skewness():
+    """Six draws are enough."""
+    draws = np.array([1.0, 1, 1, 0, 0, 4])
+    whole, half = stats.skew(draws, bias=False), (0 + stats.skew(draws[3:], bias=False)) / 2
+    skewness = whole + (whole - half) / (np.sqrt(2) - 1)
+    chance = 0.5 + skewness / (6 * np.sqrt(2 * np.pi))
+    assert cem.chance_of_harm(with_draws(draws), 1) == pytest.approx(chance, abs=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [np.ones((1, 2), bool), np.ones((1, 1))])
+def test_blocks_of_another_shape_or_type_are_refused(blocks, unchecked):
+    with pytest.raises(ValueError, match=r"expected bool \[1, 1\]"):
+        cem.chance_of_harm(with_draws(np.arange(6.0)), 4, blocks)

@@ -8,6 +8,7 @@ from recorded import TASKS, played_map, recorded_change, recorded_pool, whole_ma
 from scipy import stats
 
 import cem_jax as cem
+from cem_jax.plans.estimate import is_decided
 
 REPEATS = 25
 
@@ -50,13 +51,35 @@ def test_deciding_interval_and_probability_are_of_one_mind():
         np.testing.assert_allclose(found.effect.reshape(-1), change.mean(axis=1), atol=1e-9)
 
 
-def test_t_intervals_are_those_of_scipy():
+@pytest.mark.parametrize("n", [2, 9])
+def test_t_intervals_are_those_of_scipy(n):
     draws = np.random.default_rng(0).normal(0.02, 0.05, (6, 1000))
-    found = played_map(cem.Fixed(9), draws, recorded_pool(), 3)
+    found = played_map(cem.Fixed(n), draws, recorded_pool(), 3)
     for cell, values in enumerate(-found.values[0].astype(np.float64)):
-        ends = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+        tested = stats.ttest_1samp(values, 0)
         low, high = found.interval(0.9)
+        ends = tested.confidence_interval(0.9)
         np.testing.assert_allclose((low[0, cell], high[0, cell]), ends, rtol=1e-6)
+        # The probability of the wrong sign is half of the p value of no effect.
+        sure = 1 - found.sign_probability[0, cell]
+        np.testing.assert_allclose(sure, tested.pvalue / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decided"),
+    [
+        (-0.9, 0.9, True), (-1, 0.9, False), (-0.9, 1, False), (1, 2, True), (0.9, 2, False),
+        (-2, -1, True), (-2, -0.9, False), (-2, 2, False), (-np.inf, np.inf, False),
+    ],
+)  # fmt: skip
+def test_an_effect_of_the_size_of_the_tolerance_is_one(low, high, decided):
+    assert is_decided(np.array([float(low)]), np.array([float(high)]), 1.0)[0] == decided
+
+
+@pytest.mark.parametrize("effect", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("tolerance", [0.0, 0.5, 1.0])
+def test_what_is_known_exactly_is_decided(effect, tolerance):
+    assert is_decided(np.array([effect]), np.array([effect]), tolerance)[0]
 
 
 def test_blocks_left_to_their_coarse_draws_have_no_interval():

@@ -8,6 +8,7 @@ from scipy import stats
 
 import cem_jax as cem
 from cem_jax.plans.surprise import scales, surprise
+from cem_jax.pool.strata import scrambled_strata
 
 
 def sides(effect: np.ndarray) -> np.ndarray:
@@ -45,6 +46,7 @@ def test_the_first_look_comes_when_the_map_has_enough_draws():
     assert [plan.first(blocks) for blocks in (1, 10, 11, 24, 48, 84, 167, 1000)] == [
         32, 32, 32, 16, 8, 4, 2, 2,
     ]  # fmt: skip
+    assert [cem.Adaptive(1024).first(blocks) for blocks in (0, 1, 2)] == [512, 512, 256]
     assert cem.Adaptive(rare=0.01).first(48) == 32
     assert cem.Adaptive(confidence=0.8).first(48) == 2
     values = np.full((48, 32), np.nan)
@@ -73,6 +75,15 @@ def test_one_block_shows_the_others_that_they_may_hide_something():
     assert plan.estimate(positive, 0.0, pool).undecided[1:].all()
 
 
+def test_two_draws_show_it_too():
+    plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
+    values = np.full((200, 32), np.nan)
+    values[:, :2] = -1e-4
+    assert plan.first(200) == 2 and not plan.estimate(values, 0.0, pool).undecided.any()
+    values[0, 1] = -1.0
+    assert plan.estimate(values, 0.0, pool).undecided.all()
+
+
 def test_what_is_unseen_adds_to_the_scale_of_a_block_and_not_less():
     """Blocks whose draws spread by exactly what counts as the smallest scale, 1e-4 dB."""
     plan, pool = cem.Adaptive(tolerance=0.01), recorded_pool()
@@ -95,6 +106,21 @@ def test_blocks_without_draws_are_no_looks_at_a_map():
     assert 0 < found.undecided.sum() < 8
     undecided = plan.estimate(with_others, 0.0, pool).undecided[:8]
     np.testing.assert_array_equal(undecided, found.undecided)
+
+
+@pytest.mark.parametrize(("blocks", "looks"), [(24, 2), (48, 3)])
+def test_the_looks_at_a_block_share_half_of_what_is_wrong(blocks, looks):
+    """After 16 draws that alternate along the strata: an error of 1e-3 / sqrt(12), 12 degrees."""
+    plan = cem.Adaptive(tolerance=0.01)
+    order = np.argsort(scrambled_strata(32, 0)[:blocks, :16], axis=1)
+    change = np.empty((blocks, 16))
+    np.put_along_axis(change, order, 1e-3 * np.tile([[1.0, -1.0]], (blocks, 8)), axis=1)
+    edge = 0.01 + stats.t.ppf(1 - 0.05 / 2 / looks / 2, 12) * 1e-3 / np.sqrt(12)
+    beyond = np.arange(blocks) % 2 == 0
+    values = np.full((blocks, 32), np.nan)
+    values[:, :16] = -np.where(beyond, edge + 1e-5, edge - 1e-5)[:, None] - change
+    found = plan.estimate(values, 0.0, recorded_pool())
+    np.testing.assert_array_equal(found.undecided, ~beyond)
 
 
 def test_so_many_blocks_go_on_as_the_precision_of_the_map_wants():

@@ -1,5 +1,10 @@
 """Sweeps that stop go on; maps are saved whole; another configuration is refused."""
 
+import hashlib
+import json
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
@@ -53,6 +58,62 @@ def test_outcomes_are_kept_every_few_seconds(tmp_path, monkeypatch, pause, batch
         numbers = np.arange(3)
         assert len(list(resume.keep_outcomes(chunks, log, numbers, numbers))) == 3
     assert len(kept) == batches and [one for part in kept for one in part] == [0, 1, 2]
+
+
+def test_a_log_tells_how_long_the_work_took(tmp_path, monkeypatch):
+    """Chunks of 1.5 seconds: after the second one 2 seconds are over."""
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self):
+            return self.now
+
+    clock, told = Clock(), []
+    monkeypatch.setattr(resume, "time", clock)
+
+    def chunks():
+        for k in range(3):
+            clock.now += 1.5
+            yield np.array([k]), np.full((1, 1), float(k))
+
+    with open_store(tmp_path, {"seed": 0}) as log:
+        monkeypatch.setattr(
+            Log, "append", lambda self, cells, draws, values, seconds: told.append(seconds)
+        )
+        list(resume.keep_outcomes(chunks(), log, np.arange(3), np.arange(3)))
+    assert told == [3.0, 1.5]
+
+
+def test_what_earlier_versions_kept_is_read(tmp_path):
+    """The bytes of a log: magic, the record's digest, then batches with length, CRC and seconds."""
+    folder = tmp_path / "of" / "sweeps"
+    with open_store(folder, {"b": 1, "a": 2}, written_by="me"):
+        pass
+    record = json.dumps({"a": 2, "b": 1, "written_by": "me"}, sort_keys=True).encode()
+    batch = struct.pack("<iiff", 1, 2, 0.5, 0.25) + struct.pack("<iiff", 0, 1, 8, 9)
+    data = b"CEM log\1" + hashlib.sha256(record).digest()[:16]
+    data += struct.pack("<IId", 32, zlib.crc32(struct.pack("<d", 1.5) + batch), 1.5) + batch
+    (folder / "outcomes.0.log").write_bytes(data)
+    values = np.full((2, 3, 2), np.nan, np.float32)
+    assert read_outcomes(folder, values) == 1.5
+    assert values[1, 2].tolist() == [0.5, 0.25] and values[0, 1].tolist() == [8, 9]
+    assert np.isfinite(values).sum() == 4
+    with open_store(folder, {"b": 1, "a": 2}, written_by="you") as log:
+        log.append(np.array([0]), np.array([0]), np.array([[3, 4]], np.float32), 0.0)
+    assert (folder / "outcomes.0.log").read_bytes()[: len(data)] == data
+
+
+@pytest.mark.parametrize("kept", [0, 5, 23])
+def test_a_log_that_was_cut_off_in_its_title_is_begun_anew(tmp_path, kept):
+    with open_store(tmp_path, {"a": 1}):
+        pass
+    path = tmp_path / LOG.format(0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept])
+    with open_store(tmp_path, {"a": 1}):
+        pass
+    assert path.read_bytes() == whole
 
 
 def test_a_finished_map_is_returned_as_it_was_saved(tmp_path, clean, pool, local, monkeypatch):

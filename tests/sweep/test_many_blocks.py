@@ -1,5 +1,7 @@
 """What accelerators get: calls that hold many blocks of a program, few and almost full."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from cem_jax.outcome import clip, psnr
 from cem_jax.sweep import layout
 from cem_jax.sweep.layout import Layout, mixes_blocks
 from cem_jax.sweep.local import Local, Mixed
-from cem_jax.sweep.sweep import Sweep
+from cem_jax.sweep.sweep import Sweep, _busy, _chunk
 
 ROI = cem.ROI(24, 32, 16, 16)
 
@@ -66,6 +68,35 @@ def test_chunks_to_begin_with_are_large_and_leave_little_to_fill(clean):
     assert many.chunk.size & (many.chunk.size - 1) == 0
     assert many.chunk.size <= max(16, 3 * blocks / (8 * programs * jax.device_count()))
     assert programs <= len(one.layout.plan.programs)
+
+
+@pytest.mark.parametrize(
+    ("work", "asked", "size"),
+    [(4e9, None, 2), (1e12, None, 1), (0.0, None, 4), (4e9, 7, 4), (4e9, 1, 1), (4e9, 9999, 265)],
+)
+def test_chunks_of_whole_images(work, asked, size, monkeypatch):
+    """By two devices: 8e9 multiply-adds on a CPU, a share of what is asked, never more than all."""
+    found = SimpleNamespace(work=SimpleNamespace(crop=work), draws=(3, 53), reach=np.ones(10, bool))
+    chosen = _chunk(found, SimpleNamespace(devices=2), asked)
+    assert (chosen.size, chosen.grows) == (size, False)
+    nothing = SimpleNamespace(**{**vars(found), "reach": np.zeros(10, bool)})
+    assert _chunk(nothing, SimpleNamespace(devices=2), 8).size == 1
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    chosen = _chunk(found, SimpleNamespace(devices=2), asked)
+    assert (chosen.size, chosen.grows) == ((16, True) if asked is None else (size, False))
+
+
+@pytest.mark.parametrize(
+    ("work", "draws", "size"), [(1e9, 16, 64), (5e9, 16, 32), (1e9, 1, 16), (1e12, 16, 16)]
+)
+def test_a_chunk_of_many_blocks_is_an_eighth_of_a_round_or_keeps_a_device_busy(work, draws, size):
+    """96 blocks are in reach, of two programs on two devices: 48 draws of each to a device."""
+    programs = np.append(np.arange(96) % 2, -1)
+    found = SimpleNamespace(
+        plan=SimpleNamespace(program_of=programs, reads=[None, None]), draws=(2 * draws, 53),
+        work=SimpleNamespace(programs=np.where(programs == -1, 1e15, 2 * work * programs)),
+    )  # fmt: skip
+    assert _busy(found, SimpleNamespace(devices=2)) == size
 
 
 @pytest.mark.long

@@ -1,0 +1,103 @@
+"""Small faults that no test should notice, by file, line of source and change, and why."""
+
+from collections.abc import Mapping
+
+EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
+    "cem_jax/plans/adaptive.py": {
+        ("_DOUBLINGS = 16", "16  ->  17"): "further ahead than any block has draws",
+        (
+            "size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() "
+            "else 0.0",
+            "0.0  ->  1.0",
+        ): "nobody asks for the size of what was not drawn",
+    },
+    "cem_jax/pool/strata.py": {
+        (
+            "return small @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))",
+            "axes * np.sign(axes[largest, np.arange(axes.shape[1])])  ->  "
+            "axes / np.sign(axes[largest, np.arange(axes.shape[1])])",
+        ): "a sign is its own inverse",
+        (
+            "within = np.random.RandomState([seed, 1]).random_sample((SEQUENCES, count))",
+            "1  ->  2",
+        ): "another stream of random numbers",
+    },
+    "cem_jax/map/noise.py": {
+        ("_SPLITS = 32", "32  ->  33"): "one more of many random halves",
+        ("random = np.random.default_rng(0)", "0  ->  1"): "another stream of random numbers",
+    },
+    "experiments/figures/masking.py": {
+        ("_BATCH = 8", "8  ->  9"): "how many images go together",
+        (
+            "size = -(-_BATCH // len(devices)) * len(devices)",
+            "-_BATCH // len(devices)  ->  -_BATCH * len(devices)",
+        ): "how many images go together",
+        ("batch = np.stack(part + part[:1] * (size - len(part)))", "1  ->  2"): (
+            "what fills up a batch is thrown away"
+        ),
+        (
+            "batch = np.stack(part + part[:1] * (size - len(part)))",
+            "size - len(part)  ->  size + len(part)",
+        ): "what fills up a batch is thrown away",
+        ("keys = jax.random.split(jax.random.key(1), draws)", "1  ->  2"): (
+            "another stream of random numbers"
+        ),
+        (
+            "keys, pool = jax.random.split(jax.random.key(2), draws), cem.PatchPool.default()",
+            "2  ->  3",
+        ): "another stream of random numbers",
+        ('"random": np.random.default_rng(0).permutation(outside),', "0  ->  1"): (
+            "another stream of random numbers"
+        ),
+        (
+            "for (kind, name), value in zip(names, psnr[place.reshape(-1)].tolist(), strict=True):",
+            "True  ->  False",
+        ): "both have one length, always",
+    },
+    "experiments/figures/statistics.py": {
+        (
+            "return {scene: [v for values in several for v in values[scene]] for scene in "
+            "several[0]}",
+            "0  ->  1",
+        ): "all have the same scenes",
+    },
+    "cem_jax/sweep/chunks.py": {
+        (
+            "if not self.grows or len(self._seen) < 2 + _AHEAD:",
+            "len(self._seen) < 2 + _AHEAD  ->  len(self._seen) <= 2 + _AHEAD",
+        ): "one more chunk is measured before the size grows",
+        (
+            "if self._before and self._before < _WORTH * each:",
+            "self._before < _WORTH * each  ->  self._before <= _WORTH * each",
+        ): "no two times are so to the last bit",
+        (
+            "elif left * each > _PATIENCE * self._compiling:",
+            "left * each > _PATIENCE * self._compiling  ->  "
+            "left * each >= _PATIENCE * self._compiling",
+        ): "no two times are so to the last bit",
+    },
+    "cem_jax/store/store.py": {
+        (
+            "while position + _HEAD.size <= len(data):",
+            "position + _HEAD.size <= len(data)  ->  position + _HEAD.size < len(data)",
+        ): "no batch is empty",
+        ("pause = 8.0", "8.0  ->  9.0"): "how much an interruption may cost",
+        ("for log, data in zip(logs, read_all(logs), strict=True):", "True  ->  False"): (
+            "both have one length, always"
+        ),
+        ("if size < _TITLE:", "size < _TITLE  ->  size <= _TITLE"): (
+            "a log of nothing but its title is begun anew with the same title"
+        ),
+    },
+    "cem_jax/store/resume.py": {
+        ("_FLUSH_SECONDS = 2.0", "2.0  ->  3.0"): "how much an interruption may cost",
+        (
+            "if found and time.monotonic() - flushed > wait:",
+            "time.monotonic() - flushed > wait  ->  time.monotonic() - flushed >= wait",
+        ): "no clock stands at the very moment",
+        (
+            "parts, values = (np.concatenate(arrays) for arrays in zip(*found, strict=True))",
+            "True  ->  False",
+        ): "pairs have one length, always",
+    },
+}
