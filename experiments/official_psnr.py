@@ -8,7 +8,8 @@ The first form measures: on the centres of the bundled photographs, 256 x 256 pi
 `--images FOLDER` on whole images, for instance Set5, where the numbers are to equal the published
 ones but for the reduction: papers take MATLAB's bicubic, this script Pillow's. The second takes
 what was recorded with the authors' code on the three demo images of the paper's repository, which
-the tests hold this package to. The third puts either in a page.
+the tests hold this package to. Each replaces its own part of the record. The third puts both in a
+page.
 """
 
 import argparse
@@ -136,6 +137,17 @@ def degraded(known: Official, scale: int, image: np.ndarray, seed: int) -> np.nd
     return image / 255 + _SIGMA * noise
 
 
+def enlarged(image: np.ndarray, scale: int) -> np.ndarray:
+    """A network's input [h, w, c] as large as its output, bicubically as Pillow does it."""
+    if scale == 1:
+        return image
+    height, width = (scale * side for side in image.shape[:2])
+    levels = np.rint(255 * image).astype(np.uint8)
+    channels = [Image.fromarray(one) for one in np.moveaxis(levels, -1, 0)]
+    large = [one.resize((width, height), Image.Resampling.BICUBIC) for one in channels]
+    return np.stack([np.asarray(one) for one in large], axis=-1) / 255
+
+
 def measure(
     known: Official, network: cem.Network, images: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
@@ -147,8 +159,8 @@ def measure(
         images: uint8, by name.
 
     Returns:
-        "psnr" and "input", in dB by the convention of the published number ("input" only where the
-        input is as large as the output), "border" in pixels, "images".
+        "psnr" and "input", in dB by the convention of the published number, the input of a network
+        that enlarges being enlarged bicubically; "border" in pixels, "images".
     """
     border = network.scale if known.task == "SR" else 0
     after, before = [], []
@@ -159,15 +171,15 @@ def measure(
             clean = cem.to_grey(clean)
         given = degraded(known, network.scale, clean, seed)
         restored = np.clip(np.asarray(network(given[None].astype(np.float32)))[0], 0, 1)
+        as_large = enlarged(given, network.scale)
         inner = (slice(border, height - border), slice(border, width - border))
         convert = luma if known.channel == "Y" else np.asarray
         true = convert(clean[inner] / 255)
         after.append(psnr(convert(restored[inner].astype(np.float64)), true))
-        if given.shape == restored.shape:
-            before.append(psnr(convert(given[inner]), true))
+        before.append(psnr(convert(as_large[inner]), true))
     return {
         "psnr": float(np.mean(after)),
-        "input": float(np.mean(before)) if before else None,
+        "input": float(np.mean(before)),
         "border": border,
         "images": len(images),
     }
@@ -235,14 +247,21 @@ def _key(known: Official) -> str:
     return f"{known.file} {known.network}"
 
 
+PARTS = {"recorded": "demo images", "measured": "photographs"}
+"""Parts of the record, and how the table calls their images."""
+
+
 def table(record: Mapping[str, Any]) -> str:
     """The table, in Markdown."""
+    parts = {name: record[part] for part, name in PARTS.items() if part in record}
     rows = []
     for known in OFFICIAL:
-        found = record["rows"].get(_key(known), {})
+        by_images = {name: part["rows"].get(_key(known), {}) for name, part in parts.items()}
+        borders = {found["border"] for found in by_images.values() if found}
         convention = known.channel
-        if found:
-            convention += f", {found['border']} px left out" if found["border"] else ", whole"
+        if borders:
+            border = max(borders)
+            convention += f", {border} px left out" if border else ", whole"
         published = f"{known.psnr:.2f} ({known.data}; {known.source})" if known.psnr else "-"
         rows.append(
             {
@@ -251,8 +270,11 @@ def table(record: Mapping[str, Any]) -> str:
                 "task": known.task,
                 "convention": convention,
                 "published (dB)": published,
-                "measured (dB)": f"{found['psnr']:.2f}" if found else "-",
-                "its input (dB)": f"{found['input']:.2f}" if found.get("input") else "-",
+                **{
+                    column: f"{found[key]:.2f}" if found else "-"
+                    for name, found in by_images.items()
+                    for key, column in (("psnr", f"{name} (dB)"), ("input", f"input of {name}"))
+                },
             }
         )
     return cem.markdown_table(rows)
@@ -266,8 +288,12 @@ def with_table(page: str, record: Mapping[str, Any]) -> str:
     """
     if not _TABLE.search(page):
         raise ValueError("page: needs the lines <!-- official --> and <!-- end of official -->")
-    count = max((row["images"] for row in record["rows"].values()), default=0)
-    text = f"Measured on: {record['images']}, {count} images.\n\n{table(record)}"
+    told = []
+    for part, name in PARTS.items():
+        if part in record:
+            count = max((row["images"] for row in record[part]["rows"].values()), default=0)
+            told.append(f"*{name}*: {record[part]['images']}, {count} images.")
+    text = f"{' '.join(told)}\n\n{table(record)}"
     return _TABLE.sub(lambda _: f"\n{text}\n\n", page)
 
 
@@ -282,18 +308,18 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="folder of the record")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="page that receives the table")
     given = parser.parse_args()
+    if given.weights is None and given.recorded is None and given.results is None:
+        parser.error("needs --weights, --recorded, or --results with a record")
+    kept = None if given.results is None else given.results / RECORD
+    record = json.loads(kept.read_text()) if kept is not None and kept.exists() else {}
     if given.weights is not None:
         chosen = of_folder(given.images) if given.images else bundled()
         name = given.images.name if given.images else "centres of the bundled photographs"
-        record = measured(given.weights, dict(chosen), name)
-    elif given.recorded is not None:
-        record = recorded(given.recorded)
-    elif given.results is not None:
-        record = json.loads((given.results / RECORD).read_text())
-    else:
-        parser.error("needs --weights, --recorded, or --results with a record")
-    if given.results is not None:
-        (given.results / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+        record["measured"] = measured(given.weights, dict(chosen), name)
+    if given.recorded is not None:
+        record["recorded"] = recorded(given.recorded)
+    if kept is not None:
+        kept.write_text(json.dumps(record, indent=1) + "\n")
     if given.write is not None:
         given.write.write_text(with_table(given.write.read_text("utf-8"), record), "utf-8")
     else:
