@@ -8,7 +8,7 @@ photograph, its region the block in the middle. A network without attention pass
 
     cem-jax figures mediation
 
-Numbers: docs/results/mediation.json (preset compact, 1085 s on 1 cpu).
+Numbers: docs/results/mediation.json (preset compact, 1192 s on 2 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
