@@ -51,7 +51,7 @@ def files() -> list[Path]:
 
 def compute(study: Study) -> dict[str, Any]:
     """The measures of every network of both series in every scene."""
-    side, plan = study.preset.side, cem.Fixed(study.preset.draws)
+    side, plan = study.preset.side, cem.Fixed(study.preset.compared_draws)
     places = study.places(REGIONS, side)
     series = {}
     for architecture, members in SERIES.items():
@@ -79,7 +79,7 @@ def compute(study: Study) -> dict[str, Any]:
                     ],
                 }
             )
-    return {"scenes": len(places), "side": side, "draws": study.preset.draws, "series": series}
+    return {"scenes": len(places), "side": side, "draws": study.preset.compared_draws, "series": series}
 
 
 def growth(networks: Sequence[dict[str, Any]], along: str, number: str) -> dict[str, list[float]]:
