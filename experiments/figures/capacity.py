@@ -79,7 +79,12 @@ def compute(study: Study) -> dict[str, Any]:
                     ],
                 }
             )
-    return {"scenes": len(places), "side": side, "draws": study.preset.compared_draws, "series": series}
+    return {
+        "scenes": len(places),
+        "side": side,
+        "draws": study.preset.compared_draws,
+        "series": series,
+    }
 
 
 def growth(networks: Sequence[dict[str, Any]], along: str, number: str) -> dict[str, list[float]]:
