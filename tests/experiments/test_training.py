@@ -16,7 +16,7 @@ from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from PIL import Image
 
-from cem_jax.experiments import training_data
+from cem_jax.experiments import series, training_data
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade
 from cem_jax.experiments.evaluate import recorded, records, with_table
 from cem_jax.experiments.optimizer import make_optimizer
@@ -346,6 +346,7 @@ def test_siblings_have_equal_budgets():
 def test_the_page_of_networks_has_the_table_of_the_records():
     page = Path(__file__).parents[2] / "docs" / "compact-networks.md"
     assert with_table(page.read_text(), recorded()) == page.read_text()
+    assert with_table(page.read_text(), series.table(), "series") == page.read_text()
     with pytest.raises(ValueError, match="networks"):
         with_table("no marks", "a table")
 
