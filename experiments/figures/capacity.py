@@ -7,6 +7,8 @@ hold all that the deepest network sees around it. Differences between the larges
 are averaged over the networks of the other dimension; intervals take the scene as the unit.
 
     cem-jax figures capacity
+
+Numbers: docs/results/capacity.json (preset compact, 1447 s on 1 cpu).
 """
 
 from collections.abc import Sequence
@@ -143,7 +145,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_xlabel("parameters")
         for ax in (axes[0], axes[2]):
-            ax.margins(y=0.4)  # room for the legend
+            ax.margins(y=0.7)  # room for the legend
             ax.legend(frameon=False, loc="upper left")
     of_psnr, of_reach = figure.add_subplot(grid[-1, :3]), figure.add_subplot(grid[-1, 3:])
     bounds = {line.number: line.bound for line in families()["capacity"].lines}
