@@ -144,9 +144,11 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
             ax.set_xscale("log")
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_xlabel("parameters")
-        for ax in (axes[0], axes[2]):
-            ax.margins(y=0.7)  # room for the legend
-            ax.legend(frameon=False, loc="upper left")
+        axes[0].margins(y=0.35)  # room for the legend
+        axes[0].legend(frameon=False, loc="lower right")
+        axes[2].margins(y=0.3)
+        axes[2].set_ylim(bottom=0)
+        axes[2].legend(frameon=False, loc="upper left")
     of_psnr, of_reach = figure.add_subplot(grid[-1, :3]), figure.add_subplot(grid[-1, 3:])
     bounds = {line.number: line.bound for line in families()["capacity"].lines}
     _claims(of_psnr, results, "psnr", bounds["depth_psnr"])
