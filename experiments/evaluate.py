@@ -3,10 +3,10 @@
     python -m cem_jax.experiments.evaluate [--write docs/compact-networks.md]
     python -m cem_jax.experiments.evaluate --photos PHOTOS [--dncnn dncnn_color_blind.pth]
 
-The first form tabulates the records that lie beside the weights, or puts that table in a page; the
-second computes it anew. Whole photographs, PSNR over RGB of the clipped output, averaged over
-photographs; noise and rain are seeded by the number of the photograph. A network of several tasks
-has a row for each. The official DnCNN, where given, sees the same images.
+The first form tabulates the records that lie beside the weights, or puts that table in a page, and
+that of the series; the second computes it anew. Whole photographs, PSNR over RGB of the clipped
+output, averaged over photographs; noise and rain are seeded by the number of the photograph. A
+network of several tasks has a row for each. The official DnCNN, where given, sees the same images.
 """
 
 import argparse
@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import cem_jax as cem
+from cem_jax.experiments import series
 from cem_jax.experiments.degradations import DEGRADATIONS
 from cem_jax.experiments.photos import read_folder
 from cem_jax.experiments.training_data import cut
 from cem_jax.experiments.validation import baseline, validate
-
-_TABLE = re.compile(r"(?<=<!-- networks -->\n).*?(?=<!-- end of networks -->)", re.DOTALL)
 
 
 def records() -> list[dict[str, Any]]:
@@ -85,15 +84,22 @@ def evaluate(photos: Path, dncnn: Path | None) -> str:
     return cem.markdown_table(rows)
 
 
-def with_table(page: str, table: str) -> str:
+def with_table(page: str, table: str, mark: str = "networks") -> str:
     """A page with the table between its marks replaced.
+
+    Args:
+        page: in Markdown.
+        table: the same.
+        mark: "networks" or "series".
 
     Raises:
         ValueError: the page has no such marks.
     """
-    if not _TABLE.search(page):
-        raise ValueError("page: needs the lines <!-- networks --> and <!-- end of networks -->")
-    return _TABLE.sub(lambda _: f"\n{table}\n\n", page)
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    place = re.compile(f"(?<={begin}).*?(?={end})", re.DOTALL)
+    if not place.search(page):
+        raise ValueError(f"page: needs the lines {begin.rstrip()} and {end}")
+    return place.sub(lambda _: f"\n{table}\n\n", page)
 
 
 def main() -> None:
@@ -108,7 +114,8 @@ def main() -> None:
     if args.photos is not None:
         print(evaluate(args.photos, args.dncnn))
     elif args.write is not None:
-        args.write.write_text(with_table(args.write.read_text(), recorded()))
+        page = with_table(args.write.read_text(), recorded())
+        args.write.write_text(with_table(page, series.table(), "series"))
     else:
         print(recorded())
 

@@ -3,14 +3,17 @@
 Preset `compact`: the architectures made small, half an hour or more on one CPU core. Preset
 `full`: the papers' sizes, on accelerators. Within a preset all networks of one scale have the same
 batch and patch, and siblings (one architecture at one scale) the same steps: equal budgets, with a
-quarter more for compact networks of seven tasks.
+quarter more for compact networks of seven tasks. Preset `series`: small networks of three widths
+and three depths, minutes each, all trained alike.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from cem_jax import models
+from cem_jax.experiments.series import SERIES, Member
 from cem_jax.models.compact import COMPACT
 from cem_jax.models.entry import Entry
 from cem_jax.models.registry import entries
@@ -26,6 +29,9 @@ _STEPS = {
 _TIMES = {"MIO": 1.25}
 """How many times as long a network of many tasks is trained."""
 
+_SERIES_STEPS = {"EDSR": 2_000, "FSRCNN": 4_000}
+"""Of every network of a series: minutes of one core. FSRCNN learns slower, by cheaper steps."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -33,7 +39,7 @@ class Recipe:
 
     Args:
         name: the trained network's public name.
-        preset: "compact" or "full".
+        preset: "compact", "full" or "series".
         architecture: its class.
         config: its constructor arguments.
         task: "SR", "DN", "DR", "mix" or "MIO", see `degradations.DEGRADATIONS`.
@@ -110,6 +116,20 @@ def _full(entry: Entry) -> Recipe:
     )
 
 
+def _member(member: Member) -> Recipe:
+    base = models.find(member.architecture)
+    return _recipe(
+        dataclasses.replace(base, name=member.name, config=member.config),
+        "series",
+        steps=_SERIES_STEPS[member.architecture],
+        patch=24,
+        batch=4,
+        learning_rate=2e-3,
+        hardware="one CPU core",
+        report=1_000,
+    )
+
+
 PRESETS = {
     "compact": {name: _compact(entry) for name, entry in COMPACT.items()},
     "full": {
@@ -117,5 +137,6 @@ PRESETS = {
         for name in (compact.removesuffix("-compact") for compact in COMPACT)
         if name in [entry.name for entry in entries()]
     },
+    "series": {member.name: _member(member) for member in chain(*SERIES.values())},
 }
 """Recipes by preset and name."""

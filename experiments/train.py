@@ -60,6 +60,25 @@ def _checkpoints(folder: Path) -> ocp.training.Checkpointer:
     )
 
 
+@functools.lru_cache(maxsize=1)
+def _prepared(
+    photos: Path, task: str, scale: int, patch: int, batch: int, seed: int, introduce: int
+) -> tuple[TrainingData, list[np.ndarray]]:
+    """Batches, and photographs to judge by; kept for the next network, a sibling mostly.
+
+    Raises:
+        ValueError: there are no photographs.
+    """
+    images = [image for _, image in read_folder(photos / "train")]
+    whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
+    if not images or not whole:
+        raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
+    data = TrainingData.make(
+        images, task, scale=scale, patch=patch, batch=batch, seed=seed, introduce=introduce
+    )
+    return data, whole
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Run:
     """A recipe with its photographs, its network and the devices, before the first step.
@@ -92,23 +111,19 @@ class _Run:
 
     @classmethod
     def make(cls, recipe: Recipe, photos: Path, seed: int) -> "_Run":
-        images = [image for _, image in read_folder(photos / "train")]
-        whole = [cut(image, 4) for _, image in read_folder(photos / "val")]
-        if not images or not whole:
-            raise ValueError(f"photos={photos}: needs PNG files in train/ and val/")
+        data, whole = _prepared(
+            photos,
+            recipe.task,
+            recipe.scale,
+            recipe.patch,
+            recipe.batch,
+            seed,
+            recipe.introduce,
+        )
         mesh = jax.make_mesh((jax.local_device_count(),), ("batch",), axis_types=(AxisType.Auto,))
         if recipe.batch % mesh.size:
             raise ValueError(f"batch={recipe.batch}: must be a multiple of the {mesh.size} devices")
         on_all, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-        data = TrainingData.make(
-            images,
-            recipe.task,
-            scale=recipe.scale,
-            patch=recipe.patch,
-            batch=recipe.batch,
-            seed=seed,
-            introduce=recipe.introduce,
-        )
         model = recipe.architecture(**recipe.config, rngs=nnx.Rngs(seed))
         graph, params, constants = nnx.split(model, nnx.Param, ...)
         optimizer = make_optimizer(recipe.learning_rate, recipe.steps)
@@ -127,7 +142,7 @@ class _Run:
             recipe,
             data,
             whole,
-            len(images),
+            len(data.clean),
             graph,
             constants,
             start,

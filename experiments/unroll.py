@@ -6,9 +6,11 @@ from typing import Any
 import jax
 from jax.extend import core
 
+from cem_jax.experiments.phases import by_phases, is_over_zeros
+
 
 def unrolled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with every `lax.scan` written out, step after step.
+    """The same function with every `lax.scan` written out, and convolutions over zeros by phases.
 
     Networks loop over equal blocks, so that official sizes compile to small programs. Gradients of
     convolutions inside a loop are slow on CPU, and compact networks have few blocks.
@@ -41,6 +43,8 @@ def _evaluate(jaxpr: core.Jaxpr, consts: list[Any], args: list[Any]) -> list[Any
                 outputs = _steps(inputs, **params)
             case "jit":
                 outputs = _evaluate(params["jaxpr"].jaxpr, params["jaxpr"].consts, inputs)
+            case "conv_general_dilated" if is_over_zeros(params):
+                outputs = by_phases(inputs[0], inputs[1], params)
             case _:
                 bound = equation.primitive.get_bind_params(params)
                 outputs = equation.primitive.bind(*inputs, **bound)

@@ -1,51 +1,82 @@
 """Verdicts on the claims that were written down beforehand, from the results of their figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cem_jax as cem
 from cem_jax.experiments.figures import Store, find
 from cem_jax.experiments.figures.correction import verdicts
 from cem_jax.experiments.figures.statistics import verdict, written
-from cem_jax.experiments.registered import Family, families
+from cem_jax.experiments.registered import Family, Registered, families
 
 LEAST = 10
 """Networks that the claims on official networks are about at least."""
 
+Judged = tuple[Registered, Mapping[str, Any]]
+"""A line, and the mean and interval of its number."""
 
-def judge(family: Family, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Verdicts of a family's lines, in their order.
+
+def paired(family: Family, found: Mapping[str, Mapping[str, Any]]) -> list[Judged]:
+    """A family's lines with what was found of them.
 
     Args:
         family: of claims.
         found: mean and interval of each number by its name.
+    """
+    return [(line, found[line.number]) for line in family.lines]
+
+
+def judge(judged: Sequence[Judged]) -> list[str]:
+    """Verdicts of lines, in their order.
 
     Returns:
         "supported", "refuted" or "undecided" for each; claims are corrected together, exploratory
         lines are not.
     """
-    claims = [line for line in family.lines if line.role == "claim"]
-    told = iter(verdicts([(found[line.number], line.bound) for line in claims]))
+    claims = [(found, line.bound) for line, found in judged if line.role == "claim"]
+    told = iter(verdicts(claims))
     return [
-        next(told) if line.role == "claim" else verdict(found[line.number], line.bound)
-        for line in family.lines
+        next(told) if line.role == "claim" else verdict(found, line.bound) for line, found in judged
     ]
 
 
-def rows(family: Family, found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """A family's lines with their numbers and verdicts, for `cem.markdown_table`."""
+def rows(judged: Sequence[Judged]) -> list[dict[str, str]]:
+    """Lines with their numbers and verdicts, for `cem.markdown_table`."""
     return [
         {
             "claim": f"**{line.claim}**" if line.role == "claim" else line.claim,
-            "mean [95 % interval]": written(found[line.number], line.unit),
+            "mean [95 % interval]": written(found, line.unit),
             "bound": f"{line.bound:g}",
-            "scenes": str(found[line.number]["scenes"]),
-            "networks": str(found[line.number].get("networks", "-")),
+            "scenes": str(found["scenes"]),
+            "networks": str(found.get("networks", "-")),
             "role": line.role,
             "verdict": one,
         }
-        for line, one in zip(family.lines, judge(family, found), strict=True)
+        for (line, found), one in zip(judged, judge(judged), strict=True)
     ]
+
+
+def _over_networks(family: Family, results: Mapping[str, Any]) -> str:
+    """Subjects and table of claims on official networks; "" of stand-ins, or of too few."""
+    if not results["official"] or len(results["networks"]) < LEAST:
+        return ""
+    table = cem.markdown_table(rows(paired(family, find(family.figure).numbers(results))))
+    return f"{len(results['networks'])} official networks, {results['scenes']} scenes.\n\n{table}"
+
+
+def _over_series(family: Family, results: Mapping[str, Any]) -> str:
+    """Subjects and table of claims on each series of networks, which are corrected together."""
+    by_series = find(family.figure).numbers(results)
+    judged = [(name, one) for name, found in by_series.items() for one in paired(family, found)]
+    lines = [
+        {"series": name, **row}
+        for (name, _), row in zip(judged, rows([one for _, one in judged]), strict=True)
+    ]
+    for line in lines:
+        del line["networks"]
+    counts = [f"{len(networks)} of {name}" for name, networks in results["series"].items()]
+    about = f"{' and '.join(counts)}, {results['scenes']} scenes."
+    return f"{about}\n\n{cem.markdown_table(lines)}"
 
 
 def sections(store: Store) -> dict[str, str]:
@@ -59,12 +90,10 @@ def sections(store: Store) -> dict[str, str]:
         if record is None or record["preset"] == "quick":
             continue
         results = record["results"]
-        if not results["official"] or len(results["networks"]) < LEAST:
-            continue
-        found = find(family.figure).numbers(results)
-        told[name] = (
-            f"## {family.question}\n\nClaims and bounds were [written down "
-            f"beforehand](claims.md). {len(results['networks'])} official networks, "
-            f"{results['scenes']} scenes.\n\n{cem.markdown_table(rows(family, found))}"
-        )
+        text = (_over_series if "series" in results else _over_networks)(family, results)
+        if text:
+            told[name] = (
+                f"## {family.question}\n\nClaims and bounds were [written down "
+                f"beforehand](claims.md). {text}"
+            )
     return told

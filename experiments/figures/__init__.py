@@ -4,7 +4,8 @@
     cem-jax figures --check [NAME...] [--weights DIR] [--seed N] [--minutes M]
 
 A figure is a module with `compute(study) -> results`, `draw(store, results, colour_map) -> Figure`
-and `expected(results) -> str`; its docstring says what the paper claims, and how to make it.
+and `expected(results) -> str`; its docstring says what the paper claims, and how to make it. One
+with networks of its own has `files()` too, their weights.
 
 As in `cem_jax`, a module is imported when one of its names is first used.
 """

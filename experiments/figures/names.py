@@ -2,7 +2,8 @@
 
 NAMES = (
     "teaser", "graph", "lam", "sr", "dn", "dr", "more-information", "official", "texture",
-    "channel-attention", "mediation", "multi-task", "patch-size", "pool", "sensitivity", "sampling",
+    "capacity", "channel-attention", "mediation", "multi-task", "patch-size", "pool",
+    "sensitivity", "sampling",
 )  # fmt: skip
 """In the order of the paper."""
 

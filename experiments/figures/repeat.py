@@ -17,7 +17,7 @@ from cem_jax.experiments.figures.measures import measure
 from cem_jax.experiments.figures.preset import PRESETS, Preset
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Place, Study, load
-from cem_jax.experiments.figures.subjects import Missing, Subject
+from cem_jax.experiments.figures.subjects import Missing, Subject, of_all_series
 
 TOLERANCES = {
     "psnr": 0.005, "low": 0.02, "high": 0.02, "positive": 2.0, "negative": 2.0, "involved": 2.0,
@@ -135,7 +135,7 @@ def _subjects(
             found += official(task, weights, store, tell)
     count = Counter(one.name for one in found)
     without = {one.name: one for one in found if count[one.name] == 1}
-    return without | {f"{one.name}-{one.digest}": one for one in found}
+    return without | {f"{one.name}-{one.digest}": one for one in [*found, *of_all_series()]}
 
 
 def _again(

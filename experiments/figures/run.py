@@ -105,7 +105,7 @@ def make(
             tell(f"{name}: {line}")
 
         study = Study(PRESETS[preset], store, Clock(store.times), weights, note, progress)
-        basis = _basis(preset, weights)
+        basis = _basis(preset, weights, module)
         record = store.read(name)
         try:
             if record is None or record["basis"] != basis:
@@ -171,10 +171,11 @@ def _draw(store: Store, record: dict[str, Any], module: ModuleType, colour_map: 
     return Made(name, files, expected, tuple(record["missing"]), seconds=record["seconds"])
 
 
-def _basis(preset: str, weights: Path | None) -> str:
+def _basis(preset: str, weights: Path | None, module: ModuleType) -> str:
     """Digest of what results depend on: preset, scenes, version, networks."""
     bundled = map(cem.models.bundled_weights, cem.models.names())
     files = [path for path in bundled if path is not None]
+    files += module.files() if hasattr(module, "files") else ()
     scenes = cem.example_names()
     facts = (PRESETS[preset], scenes, importlib.metadata.version("cem-jax"))
     digest = hashlib.sha256(repr(facts).encode())

@@ -166,13 +166,14 @@ class Study:
         """The photographs and regions of the statistics."""
         return self.places(self.preset.regions)
 
-    def places(self, each: int) -> list[Place]:
+    def places(self, each: int, side: int | None = None) -> list[Place]:
         """The photographs of the statistics, each with so many regions.
 
         Args:
             each: 1 to 3, the one of most structure first.
+            side: of the part of a photograph that is used; None takes the preset's.
         """
-        return self._places(self.preset.counted, self.preset.counted_side, each)
+        return self._places(self.preset.counted, side or self.preset.counted_side, each)
 
     def _places(self, count: int, side: int, each: int) -> list[Place]:
         return [
@@ -222,7 +223,7 @@ class Study:
 
     def counted_maps(
         self, subject: Subject, task: str, plan: cem.Plan, *, block: int = 8, pool: str = "default",
-        each: int | None = None,
+        each: int | None = None, side: int | None = None,
     ) -> list[str]:  # fmt: skip
         """Makes the maps of all counted places, those of one image together; otherwise like `map`.
 
@@ -233,11 +234,12 @@ class Study:
             block: side of a block, in output pixels.
             pool: one of `POOLS`.
             each: regions of each photograph; None takes the preset's.
+            side: of the scenes, in output pixels; None takes the preset's.
 
         Returns:
             Their keys in the store, in the order of the places.
         """
-        keys, wanted = [], self.counted if each is None else self.places(each)
+        keys, wanted = [], self.places(self.preset.regions if each is None else each, side)
         for _, group in itertools.groupby(wanted, lambda place: place.name):
             places = list(group)
             image = _image(subject, task, places[0], plan, block, pool)

@@ -1,4 +1,4 @@
-"""The networks of a figure: bundled ones, or official checkpoints from the user's folder."""
+"""The networks of a figure: bundled, of a series, or official ones from the user's folder."""
 
 import dataclasses
 import functools
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cem_jax as cem
+from cem_jax.experiments.series import SERIES, Member
 
 
 class Missing(ValueError):
@@ -62,6 +63,16 @@ def _official(name: str, weights: Path | None) -> Subject:
     if not found:
         raise Missing(f"{name}: no {' or '.join(files) or 'official file'} in {weights}{where}")
     return Subject(name, found[0])
+
+
+def of_series(member: Member) -> Subject:
+    """A network of a series."""
+    return Subject(member.architecture, member.weights, called=member.name)
+
+
+def of_all_series() -> list[Subject]:
+    """All networks of all series."""
+    return [of_series(member) for members in SERIES.values() for member in members]
 
 
 def find(name: str, preferred: str, weights: Path | None) -> Subject:

@@ -165,6 +165,7 @@ ELSEWHERE = {
     "cem-jax figures sr --weights DIR": _OFFICIAL_FIGURES,
     "cem-jax figures official": _OFFICIAL_FIGURES,
     "cem-jax figures texture": _OFFICIAL_FIGURES,
+    "cem-jax figures capacity": "tests/experiments/test_figures.py makes it of four networks",
     "pytest -m long tests/experiments/test_official_figures.py": "is of this suite",
     "cem-jax figures --check": _OFFICIAL_FIGURES,
     "cem-jax figures --check --minutes 10 --seed 0": _OFFICIAL_FIGURES,
@@ -182,6 +183,8 @@ ELSEWHERE = {
     ),
     "python -m cem_jax.experiments.publish figures/compact docs": _FIGURES,
     "python -m cem_jax.experiments.train RCAN "
+    "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
+    "python -m cem_jax.experiments.train --preset series "
     "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
 }
 """Commands that are not run here, and why."""

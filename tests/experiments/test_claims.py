@@ -71,7 +71,7 @@ def test_claims_are_judged_by_the_numbers_of_their_figures(tmp_path):
     by_number = dict(
         zip(
             (line.number for line in families["official"].lines),
-            verdicts.judge(families["official"], found), strict=True,
+            verdicts.judge(verdicts.paired(families["official"], found)), strict=True,
         )
     )  # fmt: skip
     expected = {"harmful_again": "supported", "single_gain": "supported", "gain": "refuted",
@@ -91,6 +91,36 @@ def test_claims_are_judged_by_the_numbers_of_their_figures(tmp_path):
 )
 def test_looks_stand_ins_and_few_networks_carry_no_verdict(tmp_path, changes):
     assert verdicts.sections(stored(tmp_path, **changes)) == {}
+
+
+def member(width, depth, scenes=6):
+    """A network of a series whose numbers grow with its size, and swing over scenes."""
+    rows = [
+        {"scene": str(s), "psnr": 25 + s + 0.3 * depth + 0.01 * width + 0.01 * (s % 3),
+         "reach": None if s == 0 and width == 4 else 10 + depth + 0.1 * width + 0.1 * (s % 2)}
+        for s in range(scenes)
+    ]  # fmt: skip
+    return {"network": f"net-{width}-{depth}", "width": width, "depth": depth, "rows": rows}
+
+
+def test_a_series_is_judged_by_its_largest_and_smallest_and_corrected_with_the_other(tmp_path):
+    networks = [member(width, depth) for width in (4, 8, 16) for depth in (2, 4, 8)]
+    found = {"series": {"EDSR": networks, "FSRCNN": networks}, "scenes": 6}
+    means = {k: one["mean"] for k, one in figures.find("capacity").numbers(found)["EDSR"].items()}
+    assert means == pytest.approx(
+        {"depth_psnr": 1.8, "width_psnr": 0.12, "depth_reach": 6.0, "width_reach": -1.2}
+    )
+    store = figures.Store(tmp_path)
+    store.write("capacity", {"preset": "compact", "results": found})
+    (told,) = verdicts.sections(store).values()
+    assert told.count("| EDSR ") == told.count("| FSRCNN ") == 4 and told.count("supported |") == 8
+    family = registered.families()["capacity"]
+    nothing = {"mean": 0.1, "low": -1.0, "high": 1.2, "scenes": 6}
+    barely = {"mean": 1.0, "low": 0.2, "high": 1.8, "scenes": 6}
+    one = dict.fromkeys([line.number for line in family.lines], nothing)
+    alone = verdicts.paired(family, one | {"depth_psnr": barely})
+    assert statistics.verdict(barely, 0.1) == "supported"
+    assert verdicts.judge(alone * 2)[0] == "undecided"
 
 
 # Both units

@@ -1,5 +1,6 @@
 """The figures of the paper are made, kept and drawn again."""
 
+import hashlib
 import importlib
 import json
 
@@ -13,12 +14,18 @@ from cem_jax.experiments import figures, findings
 from cem_jax.experiments.figures import scenes
 from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.study import Study
-from cem_jax.experiments.figures.subjects import Missing, Subject, find
+from cem_jax.experiments.figures.subjects import Missing, Subject, find, of_series
+from cem_jax.experiments.series import SERIES
 
 TINY = figures.Preset(
     "tiny", "bundled", side=64, large_side=64, shown=1, plan=cem.Fixed(2), counted_side=64,
     counted=2, regions=2, draws=2, compared_draws=2, joint_draws=2, recorded=4, most=3,
 )  # fmt: skip
+ALIKE = (
+    "architecture", "task", "steps", "patch", "batch", "learning_rate", "seed", "photographs",
+    "psnr_val_input",
+)  # fmt: skip
+"""What the records of all networks of a series share."""
 
 
 @pytest.fixture
@@ -120,6 +127,42 @@ def test_shares_through_the_attention_are_those_of_mediated_maps(tiny, tmp_path,
     assert all("attention" in name for name in found[0].through)
     for row in rows:
         assert row["total"] == pytest.approx(row["direct"] + row["indirect"])
+
+
+def test_widths_and_depths_are_compared_in_scenes_of_their_own(tiny, tmp_path, monkeypatch):
+    capacity = figures.find("capacity")
+    corners = tuple(one for one in SERIES["FSRCNN"] if one.width != 8 and one.depth != 4)
+    monkeypatch.setattr(capacity, "SERIES", {"FSRCNN": corners})
+    (made,) = figures.make(["capacity"], tmp_path, "tiny", progress=False)
+    assert made.problem == "" and "FSRCNN-4-2" in made.expected
+    store = figures.Store(tmp_path / "tiny")
+    results = store.read("capacity")["results"]
+    networks = {one["network"]: one for one in results["series"]["FSRCNN"]}
+    assert set(networks) == {"FSRCNN-4-2", "FSRCNN-4-8", "FSRCNN-16-2", "FSRCNN-16-8"}
+    assert networks["FSRCNN-4-2"]["sees"] < networks["FSRCNN-4-8"]["sees"]
+    assert networks["FSRCNN-16-8"]["sees"] == networks["FSRCNN-4-8"]["sees"]
+    assert networks["FSRCNN-4-8"]["parameters"] < networks["FSRCNN-16-8"]["parameters"]
+    found = capacity.numbers(results)["FSRCNN"]
+    psnr = {name: np.array([row["psnr"] for row in one["rows"]]) for name, one in networks.items()}
+    grown = [psnr[f"FSRCNN-{width}-8"] - psnr[f"FSRCNN-{width}-2"] for width in (4, 16)]
+    assert found["depth_psnr"]["mean"] == pytest.approx(np.mean(grown))
+    assert found["depth_psnr"]["scenes"] == TINY.counted
+    again = figures.check(tmp_path / "tiny", names=["capacity"], seconds=0)
+    assert all(one.agrees and not one.problem for one in again)
+
+
+@pytest.mark.parametrize("member", [one for members in SERIES.values() for one in members])
+def test_the_networks_of_a_series_are_what_their_names_and_records_say(member):
+    network, record = of_series(member).load(), member.record
+    assert network.scale == record["scale"] == 4
+    assert record["config"] == member.config and record["name"] == member.name
+    assert record["sha256"] == hashlib.sha256(member.weights.read_bytes()).hexdigest()
+    alike = [
+        {key: one.record[key] for key in ALIKE} for one in (member, SERIES[member.architecture][0])
+    ]
+    assert alike[0] == alike[1]
+    side = figures.PRESETS["compact"].side // network.scale
+    assert 2 * network.receptive_radius + 1 <= side  # it sees no more than there is
 
 
 def test_a_network_trained_anew_under_its_name_has_maps_of_its_own(tiny, tmp_path):

@@ -16,7 +16,7 @@ from flax import nnx
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from PIL import Image
 
-from cem_jax.experiments import training_data
+from cem_jax.experiments import series, training_data
 from cem_jax.experiments.degradations import DEGRADATIONS, degrade
 from cem_jax.experiments.evaluate import recorded, records, with_table
 from cem_jax.experiments.optimizer import make_optimizer
@@ -302,16 +302,42 @@ def test_unrolled_loops_compute_the_same():
     assert "scan" not in str(jax.make_jaxpr(unrolled(function))(x, weights))
 
 
+@pytest.mark.parametrize(
+    ("side", "stride", "padding"),
+    [(9, 4, (4, 7)), (9, 4, (4, 4)), (3, 2, (1, 2)), (5, 3, (0, 0)), (6, 2, (3, 1))],
+)
+def test_convolutions_over_zeros_are_the_same_by_phases(side, stride, padding):
+    def function(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), [padding, padding[::-1]], lhs_dilation=(stride, stride),
+            dimension_numbers=("NHWC", "HWOI", "NHWC"),
+        )  # fmt: skip
+
+    random = np.random.default_rng(0)
+    x, kernel = (
+        random.normal(size=shape).astype(np.float32) for shape in ((2, 5, 7, 3), (side, side, 2, 3))
+    )
+    assert "lhs_dilation=(1, 1)" in str(jax.make_jaxpr(unrolled(function))(x, kernel))
+
+    def outputs(f):
+        y, back = jax.vjp(f, x, kernel)
+        return [y, *back(jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape))]
+
+    for one, other in zip(outputs(function), outputs(unrolled(function)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
 def test_siblings_have_equal_budgets():
     for recipes in PRESETS.values():
         steps, budgets = defaultdict(set), defaultdict(set)
         for r in recipes.values():
             share = 1.25 if r.preset == "compact" and r.task == "MIO" else 1
-            architecture = r.name.removesuffix("-compact").split("_")[0]
+            architecture = r.name.removesuffix("-compact").split("_")[0].split("-")[0]
             steps[architecture, r.scale].add(r.steps / share)
             budgets[r.scale].add((r.patch, r.batch, r.learning_rate))
         assert all(len(found) == 1 for found in [*steps.values(), *budgets.values()])
-        assert len(budgets) == 2 and len(steps) == 13
+        expected = (1, 2) if recipes is PRESETS["series"] else (2, 13)
+        assert (len(budgets), len(steps)) == expected
     tasks = {name: recipe.task for name, recipe in PRESETS["compact"].items()}
     assert tasks["RCAN_mix-compact"] == "mix" and tasks["SwinIR_MIO-compact"] == "MIO"
     assert tasks["PReNet-compact"] == "DR" and tasks["RCAN_DN_no_ca-compact"] == "DN"
@@ -320,6 +346,7 @@ def test_siblings_have_equal_budgets():
 def test_the_page_of_networks_has_the_table_of_the_records():
     page = Path(__file__).parents[2] / "docs" / "compact-networks.md"
     assert with_table(page.read_text(), recorded()) == page.read_text()
+    assert with_table(page.read_text(), series.table(), "series") == page.read_text()
     with pytest.raises(ValueError, match="networks"):
         with_table("no marks", "a table")
 
