@@ -5,7 +5,7 @@ higher PSNR does not mean fewer of them (Hu et al., the gallery of SR networks).
 
     cem-jax figures sr
 
-Numbers: docs/results/sr.json (preset compact, 2710 s on 1 cpu).
+Numbers: docs/results/sr.json (preset compact, 1544 s on 2 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
