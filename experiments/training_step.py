@@ -40,8 +40,9 @@ def make_update(
             return jnp.mean(jnp.abs(restore(params, degraded) - clean))
 
         loss, gradient = jax.value_and_grad(loss_of)(state.params)
-        updates, opt = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes counts with numbers
+            updates, opt = optimizer.update(gradient, state.optimizer, state.params)
+            params = optax.apply_updates(state.params, updates)
         weight = jnp.minimum(_EMA, (1 + state.step) / (10 + state.step))
         average = jax.tree.map(lambda a, p: weight * a + (1 - weight) * p, state.average, params)
         return TrainState(params, average, opt, state.step + 1), loss
