@@ -6,6 +6,8 @@ of other sides differ in size and agree in sign (Hu et al., the ablations). Besi
 and three other plans. Means over scenes of each network, with 95 % intervals.
 
     cem-jax figures sensitivity
+
+Numbers: docs/results/sensitivity.json (preset compact, 7015 s on 2 cpu).
 """
 
 import dataclasses
@@ -131,7 +133,9 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         ax.grid(axis="y", linewidth=0.3)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
-    axes[0].legend(frameon=False, fontsize=5)
+    several = max(1, len(results["networks"]))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=several,
+                  frameon=False)  # fmt: skip
     return figure
 
 
