@@ -5,7 +5,7 @@ of derainers).
 
     cem-jax figures dr
 
-Numbers: docs/results/dr.json (preset compact, 908 s on 1 cpu).
+Numbers: docs/results/dr.json (preset compact, 807 s on 1 cpu).
 """
 
 from typing import TYPE_CHECKING, Any
