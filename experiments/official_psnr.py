@@ -267,14 +267,13 @@ def table(record: Mapping[str, Any]) -> str:
             {
                 "network": known.network,
                 "file": known.file,
-                "task": known.task,
-                "convention": convention,
-                "published (dB)": published,
+                "convention": f"{known.task}: {convention}",
                 **{
                     column: f"{found[key]:.2f}" if found else "-"
                     for name, found in by_images.items()
-                    for key, column in (("psnr", f"{name} (dB)"), ("input", f"input of {name}"))
+                    for key, column in (("psnr", f"{name} (dB)"), ("input", f"{name}, input"))
                 },
+                "published (dB)": published,
             }
         )
     return cem.markdown_table(rows)
