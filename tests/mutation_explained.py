@@ -10,6 +10,9 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "else 0.0",
             "0.0  ->  1.0",
         ): "nobody asks for the size of what was not drawn",
+        ("blocks = int((means.samples > 0).sum())", "0  ->  1"): "no block has a single draw",
+        ("unseen = np.zeros((2, len(change)))", "2  ->  3"): "nobody reads a third row",
+        ("for side, sign in enumerate((-1, 1)):", "1  ->  2"): "surprise is in units of the scale",
     },
     "cem_jax/pool/strata.py": {
         (
