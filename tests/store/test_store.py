@@ -262,3 +262,17 @@ def test_a_pool_from_photographs_covers_the_range_of_sharpness():
 def test_the_default_pool_is_the_one_described():
     default = cem.PatchPool.default()
     assert (len(default), default.size, default.name) == (10_000, 8, "default")
+
+
+def test_the_first_of_several_processes_begins_the_directory(tmp_path, monkeypatch):
+    """The others wait for it; what it tells them is whether it was begun."""
+    told = []
+    monkeypatch.setattr(resume, "exchange", lambda value: told.append(value.tolist()) or value)
+    log = resume.open_directory(
+        tmp_path / "sweep", {"seed": 1}, True, written_by="version", alone=""
+    )
+    log.close()
+    assert told == [[1.0]]
+    with pytest.raises(ValueError, match="seed"):
+        resume.open_directory(tmp_path / "sweep", {"seed": 2}, True, written_by="", alone="")
+    assert told == [[1.0], [0.0]]
