@@ -152,8 +152,8 @@ def curves(
         {"deletion" | "insertion": {order: PSNR in dB at each of `SHARES`}}.
     """
     outside = np.flatnonzero(~effect_map.inside_roi)
-    helps = halves(effect_map)[0].reshape(-1)[outside]
-    far = distance(effect_map).reshape(-1)[outside]
+    helps = halves(effect_map)[0].ravel()[outside]
+    far = distance(effect_map).ravel()[outside]
     orders = {
         "effect": outside[np.argsort(-helps, kind="stable")],
         "nearness": outside[np.argsort(far, kind="stable")],

@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -276,3 +277,15 @@ def test_the_first_of_several_processes_begins_the_directory(tmp_path, monkeypat
     with pytest.raises(ValueError, match="seed"):
         resume.open_directory(tmp_path / "sweep", {"seed": 2}, True, written_by="", alone="")
     assert told == [[1.0], [0.0]]
+
+
+def test_another_process_follows_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(resume, "exchange", lambda value: np.ones(1))
+    open_store(tmp_path / "sweep", {"seed": 1}).close()
+    log = resume.open_directory(tmp_path / "sweep", {"seed": 1}, True, written_by="", alone="")
+    log.close()
+    assert sorted(path.name for path in (tmp_path / "sweep").glob("*.log"))[-1].endswith(".1.log")
+    monkeypatch.setattr(resume, "exchange", lambda value: np.zeros(1))
+    with pytest.raises(ValueError, match="the first process was refused"):
+        resume.open_directory(tmp_path / "sweep", {"seed": 1}, True, written_by="", alone="")
