@@ -90,7 +90,7 @@ def with_table(page: str, table: str, mark: str = "networks") -> str:
     Args:
         page: in Markdown.
         table: the same.
-        mark: "networks" or "series".
+        mark: of the table: "networks", "series" or "official".
 
     Raises:
         ValueError: the page has no such marks.

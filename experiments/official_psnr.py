@@ -15,7 +15,6 @@ page.
 import argparse
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ import numpy as np
 from PIL import Image
 
 import cem_jax as cem
+from cem_jax.experiments import evaluate
 
 RECORD = "official-psnr.json"
-_TABLE = re.compile(r"(?<=<!-- official -->\n).*?(?=<!-- end of official -->)", re.DOTALL)
 _SIDE = 256
 _LUMA = np.array([65.481, 128.553, 24.966])
 """BT.601 as the field takes it: 16 to 235 for images in [0, 255]."""
@@ -285,15 +284,13 @@ def with_table(page: str, record: Mapping[str, Any]) -> str:
     Raises:
         ValueError: the page has no such marks.
     """
-    if not _TABLE.search(page):
-        raise ValueError("page: needs the lines <!-- official --> and <!-- end of official -->")
     told = []
     for part, name in PARTS.items():
         if part in record:
             count = max((row["images"] for row in record[part]["rows"].values()), default=0)
             told.append(f"*{name}*: {record[part]['images']}, {count} images.")
     text = f"{' '.join(told)}\n\n{table(record)}"
-    return _TABLE.sub(lambda _: f"\n{text}\n\n", page)
+    return evaluate.with_table(page, text, "official")
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ _CHUNK = 8e9
 
 _ALONE = 1.6e10
 """Multiply-adds of a window from which on a CPU computes one intervention at a time: SwinIR's of
-8e10 are by half faster than three of them together, DRUNet's of 1.3e10 are not."""
+8e10 are faster so than three of them together, DRUNet's of 1.3e10 are not."""
 
 _BUSY = 2e11
 """Multiply-adds of a device's part of a chunk of windows where many blocks share a call: some

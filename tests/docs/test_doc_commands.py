@@ -185,7 +185,7 @@ ELSEWHERE = {
     "python -m cem_jax.experiments.train RCAN "
     "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
     "python -m cem_jax.experiments.train --preset series "
-    "--photos PHOTOS --out RUNS": "takes hours; tests/experiments/test_training.py trains briefly",
+    "--photos PHOTOS --out RUNS": "takes minutes; tests/experiments/test_training.py trains",
 }
 """Commands that are not run here, and why."""
 
