@@ -49,6 +49,13 @@ def figures_command(
         bool,
         typer.Option("--redraw", help="Draw the computed results again, and compute nothing."),
     ] = False,
+    add_to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of earlier results, whose networks are not computed again: official and "
+            "texture take a few networks at a time."
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Repeat a random part of the published numbers.")
     ] = False,
@@ -63,6 +70,7 @@ def figures_command(
 ) -> None:
     """Make figures of the paper: OUT/PRESET/NAME.png, .pdf and .json. Finished ones are kept."""
     check_place("--weights", weights)
+    check_place("--add-to", add_to)
     check_folder("--out", out)
     if check:
         check_place("--published", published)
@@ -86,7 +94,7 @@ def figures_command(
     else:
         start_jax(context)
         made = figures.make(
-            wanted, out, preset, weights, colour_map=colour_map,
+            wanted, out, preset, weights, colour_map=colour_map, add_to=add_to,
             tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
         )  # fmt: skip
     records = []

@@ -11,7 +11,7 @@ judged.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -24,6 +24,7 @@ from cem_jax.experiments.figures.crossed import over_both
 from cem_jax.experiments.figures.masking import masked
 from cem_jax.experiments.figures.measures import halves, measure
 from cem_jax.experiments.figures.panels import WIDTH
+from cem_jax.experiments.figures.parts import Rows
 from cem_jax.experiments.figures.statistics import over_scenes, written
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study, load
@@ -44,17 +45,25 @@ RANKED = {"psnr_and_harm": "psnr", "reach_and_harm": "reach"}
 _BESIDE = ("one_by_one", "in_pairs", "at_once")
 
 
-def subjects(study: Study) -> tuple[dict[str, Subject], bool]:
-    """The official networks that take colour, or those that stand in; and whether it is the former.
+def parts(
+    study: Study, figure: str, rows: Callable[[Subject], Rows]
+) -> tuple[list[dict[str, Any]], bool]:
+    """The parts of all networks that take colour: of the official ones, or of those that stand in.
 
     Args:
-        study: with the folder of weights.
+        study: with the folder of weights, or earlier results.
+        figure: its name.
+        rows: measures a network.
+
+    Returns:
+        The parts, see `Parts.put_together`; and whether they are of official networks.
     """
     there = study.official("SR")
-    found = {name: one for name, one in there.items() if load(one).channels == 3}
-    if found:
-        return found, True
-    return study.subjects(STAND_INS, study.preset.most), False
+    found = [one for one in there.values() if load(one).channels == 3]
+    if found or study.parts.known(figure):
+        return study.parts.put_together(figure, found, rows), True
+    stand_ins = list(study.subjects(STAND_INS, study.preset.most).values())
+    return study.parts.put_together(figure, stand_ins, rows), False
 
 
 def chosen_again(effect_map: cem.EffectMap) -> float | None:
@@ -82,13 +91,13 @@ def _row(study: Study, subject: Subject, key: str, place: Any) -> dict[str, Any]
 
 def compute(study: Study) -> dict[str, Any]:
     """Measures, and what replacing the harmful blocks does, of every network at every place."""
-    found, are_official = subjects(study)
     plan, places = cem.Fixed(study.preset.chosen_draws), study.places(REGIONS)
-    networks = []
-    for subject in found.values():
+
+    def rows(subject: Subject) -> list[dict[str, Any]]:
         keys = study.counted_maps(subject, "SR", plan, each=REGIONS)
-        rows = [_row(study, subject, *one) for one in zip(keys, places, strict=True)]
-        networks.append({"network": subject.label, "rows": rows})
+        return [_row(study, subject, *one) for one in zip(keys, places, strict=True)]
+
+    networks, are_official = parts(study, "official", rows)
     return {
         "official": are_official,
         "draws": study.preset.chosen_draws,

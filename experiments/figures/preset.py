@@ -62,7 +62,7 @@ PRESETS = {
         Preset(
             "compact", "bundled", side=192, large_side=128, shown=2,
             plan=cem.CoarseToFine(3, 6), counted_side=128, counted=14, regions=3, draws=8,
-            compared_draws=4, joint_draws=4, recorded=64, most=12, chosen_draws=32,
+            compared_draws=4, joint_draws=4, recorded=64, most=12, chosen_draws=16,
         ),
         Preset(
             "full", "official", side=256, large_side=256, shown=4,

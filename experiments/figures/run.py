@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.metadata
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ import matplotlib.pyplot as plt
 
 import cem_jax as cem
 from cem_jax.experiments.figures.clock import Clock
+from cem_jax.experiments.figures.commit import commit
 from cem_jax.experiments.figures.names import check_name
 from cem_jax.experiments.figures.panels import STYLE
 from cem_jax.experiments.figures.preset import PRESETS
@@ -69,6 +69,7 @@ def make(
     weights: Path | None = None,
     *,
     colour_map: str = "RdBu_r",
+    add_to: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
     progress: bool = True,
 ) -> Iterator[Made]:
@@ -82,6 +83,8 @@ def make(
         preset: one of `PRESETS`.
         weights: folder with official checkpoints under their published names.
         colour_map: diverging colours by their name in matplotlib; the paper's are "seismic".
+        add_to: folder of earlier results; the networks in them are not computed again, in figures
+            that are made of a part for each network.
         tell: receives a line for each network that is not there.
         progress: show each map's progress on a terminal.
 
@@ -89,14 +92,16 @@ def make(
         What became of each figure.
 
     Raises:
-        ValueError: no such figure, preset or folder of weights.
+        ValueError: no such figure, preset, folder of weights or of earlier results.
     """
     modules = {name: find(name) for name in wanted}
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(PRESETS)}")
     if weights is not None and not weights.is_dir():
         raise ValueError(f"weights={str(weights)!r}: no such folder")
-    store = Store(out / preset)
+    if add_to is not None and not add_to.is_dir():
+        raise ValueError(f"add_to={str(add_to)!r}: no such folder")
+    store, earlier = Store(out / preset), None if add_to is None else Store(add_to)
     for name, module in modules.items():
         missing: list[str] = []
 
@@ -104,8 +109,8 @@ def make(
             missing.append(line)
             tell(f"{name}: {line}")
 
-        study = Study(PRESETS[preset], store, Clock(store.times), weights, note, progress)
-        basis = _basis(preset, weights, module)
+        study = Study(PRESETS[preset], store, Clock(store.times), weights, note, progress, earlier)
+        basis = _basis(preset, weights, module, study.parts.known(name))
         record = store.read(name)
         try:
             if record is None or record["basis"] != basis:
@@ -114,7 +119,7 @@ def make(
                     "figure": name,
                     "preset": preset,
                     "command": _command(name, preset, weights),
-                    "commit": _commit(),
+                    "commit": commit(),
                     "version": importlib.metadata.version("cem-jax"),
                     "basis": basis,
                     "seconds": round(study.clock.seconds, 1),
@@ -171,14 +176,17 @@ def _draw(store: Store, record: dict[str, Any], module: ModuleType, colour_map: 
     return Made(name, files, expected, tuple(record["missing"]), seconds=record["seconds"])
 
 
-def _basis(preset: str, weights: Path | None, module: ModuleType) -> str:
-    """Digest of what results depend on: preset, scenes, version, networks."""
+def _basis(
+    preset: str, weights: Path | None, module: ModuleType, parts: Sequence[dict[str, Any]]
+) -> str:
+    """Digest of what results depend on: preset, scenes, version, networks, earlier parts."""
     bundled = map(cem.models.bundled_weights, cem.models.names())
     files = [path for path in bundled if path is not None]
     files += module.files() if hasattr(module, "files") else ()
     scenes = cem.example_names()
     facts = (PRESETS[preset], scenes, importlib.metadata.version("cem-jax"))
     digest = hashlib.sha256(repr(facts).encode())
+    digest.update("".join(sorted(part["digest"] for part in parts)).encode())
     for path in files:
         digest.update(path.read_bytes())
     for path in sorted(weights.rglob("*")) if weights is not None else ():
@@ -189,15 +197,3 @@ def _basis(preset: str, weights: Path | None, module: ModuleType) -> str:
 
 def _command(name: str, preset: str, weights: Path | None) -> str:
     return f"cem-jax figures {name} --preset {preset}" + (" --weights DIR" if weights else "")
-
-
-def _commit() -> str | None:
-    """The commit of the clone that the package is run from."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -14,6 +14,7 @@ from typing import Any
 import cem_jax as cem
 from cem_jax.experiments.figures import checkpoints, scenes
 from cem_jax.experiments.figures.clock import Clock
+from cem_jax.experiments.figures.parts import Parts
 from cem_jax.experiments.figures.preset import Preset
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.subjects import Missing, Subject, find
@@ -75,6 +76,7 @@ class Study:
         clock: times the maps.
         tell: receives a line for each network that is not there.
         progress: show each map's progress on a terminal.
+        earlier: results whose networks are not computed again, or None.
     """
 
     preset: Preset
@@ -83,6 +85,12 @@ class Study:
     weights: Path | None
     tell: Callable[[str], None]
     progress: bool = True
+    earlier: Store | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """The networks' parts of figures that consist of such."""
+        return Parts(self.preset, self.clock, self.earlier)
 
     def subjects(self, names: Sequence[str], most: int | None = None) -> dict[str, Subject]:
         """The networks among the named ones that are there, by name; a line tells of the others.

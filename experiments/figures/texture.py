@@ -18,11 +18,12 @@ import numpy as np
 import cem_jax as cem
 from cem_jax.experiments.figures.crossed import over_both
 from cem_jax.experiments.figures.measures import distance
-from cem_jax.experiments.figures.official import REGIONS, subjects
+from cem_jax.experiments.figures.official import REGIONS, parts
 from cem_jax.experiments.figures.panels import WIDTH
 from cem_jax.experiments.figures.statistics import written
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
+from cem_jax.experiments.figures.subjects import Subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,26 +61,23 @@ def outside(effect_map: cem.EffectMap) -> dict[str, float | None]:
 
 def compute(study: Study) -> dict[str, Any]:
     """Summed effects of outside context, of every network at every place."""
-    found, are_official = subjects(study)
     plan, places = cem.Fixed(study.preset.chosen_draws), study.places(REGIONS)
-    networks = []
-    for subject in found.values():
+
+    def rows(subject: Subject) -> list[dict[str, Any]]:
         keys = study.counted_maps(subject, "SR", plan, each=REGIONS)
-        rows = []
-        for number, (key, place) in enumerate(zip(keys, places, strict=True)):
-            effect_map = study.store.map(key)
-            rows.append(
-                {
-                    "scene": place.name,
-                    "rank": number % REGIONS,
-                    "map": key,
-                    "structure": structure(effect_map),
-                    **outside(effect_map),
-                }
-            )
-        networks.append({"network": subject.label, "rows": rows})
+        return [
+            _row(study.store.map(key), key, place.name, number % REGIONS)
+            for number, (key, place) in enumerate(zip(keys, places, strict=True))
+        ]
+
+    networks, are_official = parts(study, "texture", rows)
     scenes = {place.name for place in places}
     return {"official": are_official, "scenes": len(scenes), "networks": networks}
+
+
+def _row(effect_map: cem.EffectMap, key: str, scene: str, rank: int) -> dict[str, Any]:
+    place = {"scene": scene, "rank": rank, "map": key}
+    return {**place, "structure": structure(effect_map), **outside(effect_map)}
 
 
 def _at(network: dict[str, Any], rank: int, number: str) -> dict[str, float]:

@@ -63,6 +63,50 @@ def test_claims_share_their_maps_and_stand_ins_are_called_so(tiny, tmp_path, mon
     assert all(0 < row["structure"] < 1 for row in same)
 
 
+def test_networks_are_added_to_earlier_results(tiny, tmp_path, weights, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for made in figures.make(("official", "texture"), first, "tiny", weights, progress=False):
+        assert made.problem == ""
+    state = load_file(weights / "new.safetensors")
+    (weights / "new.safetensors").unlink()
+    save_file({key: 0.98 * value for key, value in state.items()}, weights / "other.safetensors")
+    earlier = figures.Store(first / "tiny")
+    asked = []
+    of_one = figures.find("official").measure
+    monkeypatch.setattr(
+        figures.find("official"), "measure", lambda found: asked.append(1) or of_one(found)
+    )
+    for made in figures.make(
+        ("official", "texture"), second, "tiny", weights, progress=False, add_to=first / "tiny"
+    ):
+        assert made.problem == "" and made.expected.startswith("2 official networks")
+    assert len(asked) == 6  # the second network's maps alone
+    for name in ("official", "texture"):
+        known = earlier.read(name)["results"]["networks"]
+        both = figures.Store(second / "tiny").read(name)
+        assert both["results"]["networks"][:1] == known and len(both["results"]["networks"]) == 2
+        assert both["seconds"] >= sum(one["seconds"] for one in both["results"]["networks"]) - 0.2
+
+
+def test_parts_of_other_settings_are_computed_anew(tiny, tmp_path, weights, monkeypatch):
+    (made,) = figures.make(("texture",), tmp_path, "tiny", weights, progress=False)
+    other = dataclasses.replace(TINY, chosen_draws=4)
+    monkeypatch.setitem(figures.PRESETS, "tiny", other)
+    (made,) = figures.make(
+        ("texture",), tmp_path / "again", "tiny", weights, progress=False, add_to=tmp_path / "tiny"
+    )
+    found = figures.Store(tmp_path / "again" / "tiny").read("texture")["results"]["networks"]
+    assert made.expected.startswith("1 official networks")
+    assert all("Fixed-n-4" in row["map"] for row in found[0]["rows"])
+
+
+def test_a_folder_of_earlier_results_has_to_be_there(tmp_path, monkeypatch, capsys):
+    with pytest.raises(ValueError, match=r"add_to=.*none.*no such folder"):
+        next(figures.make(("texture",), tmp_path, "quick", add_to=tmp_path / "none"))
+    assert status(monkeypatch, "figures", "texture", "--add-to", str(tmp_path / "none")) == 2
+    assert "--add-to" in capsys.readouterr().err
+
+
 def test_choices_are_compared_with_the_usual_one(tiny, tmp_path, monkeypatch):
     module = figures.find("sensitivity")
     monkeypatch.setattr(module, "NETWORKS", ("FSRCNN",))
