@@ -3,7 +3,6 @@
 Li et al., CVPRW 2022.
 """
 
-import functools
 import math
 
 import jax
@@ -12,11 +11,10 @@ from flax import nnx
 from jaxtyping import Float
 
 from .entry import Entry
-from .layers import ESA, CALayer, Conv, PixelShuffle, Sequential, global_contrast
+from .layers import ESA, CALayer, Conv, PixelShuffle, Sequential, gelu, global_contrast
 
 _COPIES = 4
 """Times that the image enters, side by side."""
-_gelu = functools.partial(jax.nn.gelu, approximate=False)
 
 
 class BSConvU(nnx.Module):
@@ -57,7 +55,7 @@ class ESDB(nnx.Module):
             setattr(self, f"c{step}_r", BSConvU(width, width, init_scale=0.1, rngs=rngs))
         self.c4 = BSConvU(width, half, rngs=rngs)
         self.c5 = Conv(4 * half, width, 1, init_scale=0.1, rngs=rngs)
-        self.esa = ESA(width, max(width // 4, 16), conv=BSConvU, activation=_gelu, rngs=rngs)
+        self.esa = ESA(width, max(width // 4, 16), conv=BSConvU, activation=gelu, rngs=rngs)
         self.cca = CALayer(width, statistic=global_contrast, rngs=rngs)
 
     def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
@@ -67,9 +65,9 @@ class ESDB(nnx.Module):
             (self.c2_d, self.c2_r),
             (self.c3_d, self.c3_r),
         ):
-            kept.append(_gelu(narrow(y)))
-            y = _gelu(wide(y) + y)
-        kept.append(_gelu(self.c4(y)))
+            kept.append(gelu(narrow(y)))
+            y = gelu(wide(y) + y)
+        kept.append(gelu(self.c4(y)))
         return x + self.cca(self.esa(self.c5(jnp.concatenate(kept, axis=-1))))
 
 
@@ -124,7 +122,7 @@ class BSRN(nnx.Module):
         for name in self.blocks:
             y = getattr(self, name)(y)
             outputs.append(y)
-        y = self.c2(_gelu(self.c1(jnp.concatenate(outputs, axis=-1))))
+        y = self.c2(gelu(self.c1(jnp.concatenate(outputs, axis=-1))))
         return self.upsampler(y + shallow)
 
     @staticmethod

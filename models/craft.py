@@ -23,6 +23,7 @@ from .layers import (
     PixelShuffle,
     Sequential,
     attend,
+    gelu,
     max_pool,
     offsets,
 )
@@ -97,9 +98,9 @@ class StripAttention(nnx.Module):
     ) -> Float[jax.Array, "n h w c"]:
         """[n, h, w, dim] each and the windows' offsets [offsets, 2] -> [n, h, w, dim]."""
         (_, h, w, _), (dy, dx) = v.shape, self.shifts
-        bias = jnp.take(self.pos(offset), _position_index(*self.sides), 0)
+        bias = self.pos(offset).T[:, _position_index(*self.sides)]
         q, k, v = (_split(jnp.roll(t, (-dy, -dx), (1, 2)), *self.sides) for t in (q, k, v))
-        y = attend(q, k, v, jnp.transpose(bias, (2, 0, 1))[None, None])
+        y = attend(q, k, v, bias[None, None])
         return jnp.roll(_merge(y, *self.sides, h, w), (dy, dx), (1, 2))
 
 
@@ -157,7 +158,7 @@ class HFERB(nnx.Module):
     def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         first, second = jnp.split(x, 2, axis=-1)
         parts = [self.conv(first), self.fc(max_pool(second, 3, 1, 1))]
-        both = jax.nn.gelu(jnp.concatenate(parts, axis=-1), approximate=False)
+        both = gelu(jnp.concatenate(parts, axis=-1))
         return x + self.last_fc(both)
 
 

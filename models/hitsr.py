@@ -25,6 +25,7 @@ from .layers import (
     Sequential,
     Stage,
     depths_of,
+    gelu,
     merge_windows,
     neighbours,
     offsets,
@@ -117,14 +118,15 @@ class SCC(nnx.Module):
     def _bias(self, dtype: jnp.dtype) -> Float[jax.Array, "1 1 heads pixels gathered"]:
         """Means over every cell of the offsets' bias, [1, 1, heads, pixels, gathered pixels]."""
         side, cell, base = self.window_size, self.cell, self.window_size // self.cell
-        bias = self.pos(jnp.asarray(offsets(side, side), dtype))
-        for window in ((cell, 1, 1), (1, cell, 1)):
+        # Heads first, as where it is added: what is added in another order is slow to read.
+        bias = jnp.moveaxis(self.pos(jnp.asarray(offsets(side, side), dtype)), -1, 0)
+        for window in ((1, cell, 1), (1, 1, cell)):
             bias = lax.reduce_window(bias, 0.0, lax.add, window, (1, 1, 1), "VALID") / cell
         # Query minus key, the key at the end of its cell: where the window of its mean begins.
         place = np.arange(side)[:, None] - cell * np.arange(base)[None, :] + side - cell
-        bias = jnp.take(jnp.take(bias, place.ravel(), 0), place.ravel(), 1)
-        bias = bias.reshape(side, base, side, base, self.num_heads)
-        return jnp.transpose(bias, (4, 0, 2, 1, 3)).reshape(1, 1, -1, side**2, base**2)
+        bias = jnp.take(jnp.take(bias, place.ravel(), 1), place.ravel(), 2)
+        bias = bias.reshape(-1, side, base, side, base)
+        return jnp.swapaxes(bias, 2, 3).reshape(1, 1, -1, side**2, base**2)
 
 
 class DepthwiseConv(nnx.Module):
@@ -134,7 +136,7 @@ class DepthwiseConv(nnx.Module):
         self.depthwise_conv = Sequential(Conv(width, width, 5, groups=width, rngs=rngs))
 
     def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
-        return jax.nn.gelu(self.depthwise_conv(x), approximate=False)
+        return gelu(self.depthwise_conv(x))
 
 
 class ConvFFN(nnx.Module):
@@ -146,7 +148,7 @@ class ConvFFN(nnx.Module):
         self.fc2 = Linear(hidden, dim, rngs=rngs)
 
     def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
-        y = jax.nn.gelu(self.fc1(x), approximate=False)
+        y = gelu(self.fc1(x))
         return self.fc2(y + self.dwconv(y))
 
 

@@ -9,7 +9,7 @@ from flax import nnx
 from jaxtyping import Float
 
 from .entry import Entry
-from .layers import Chain, Conv, LayerNorm, Sequential, pixel_shuffle, pixel_unshuffle
+from .layers import Chain, Conv, LayerNorm, Sequential, gelu, pixel_shuffle, pixel_unshuffle
 
 _CHAINS = ("encoder_level1", "encoder_level2", "encoder_level3", "latent")
 
@@ -47,7 +47,7 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:
         gate, y = jnp.split(self.dwconv(self.project_in(x)), 2, axis=-1)
-        return self.project_out(jax.nn.gelu(gate, approximate=False) * y)
+        return self.project_out(gelu(gate) * y)
 
 
 def _unit(x: Float[jax.Array, "n h w c"]) -> Float[jax.Array, "n h w c"]:

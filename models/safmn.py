@@ -18,6 +18,7 @@ from .layers import (
     PixelShuffle,
     Sequential,
     adaptive_max_pool,
+    gelu,
     resize_nearest,
     upsample_bilinear,
 )
@@ -54,7 +55,7 @@ class SAFM(nnx.Module):
                 small = conv(adaptive_max_pool(part, h // divisor, w // divisor))
                 maps.append(resize_nearest(small, h, w))
         attention = self.aggr(jnp.concatenate(maps, axis=-1))
-        return jax.nn.gelu(attention, approximate=False) * x
+        return gelu(attention) * x
 
 
 class CCM(nnx.Module):

@@ -15,6 +15,7 @@ from .conv_transpose import ConvTranspose as ConvTranspose
 from .conv_transpose import transposed as transposed
 from .deform_conv import ModulatedDeformConv as ModulatedDeformConv
 from .gelu import GELU as GELU
+from .gelu import gelu as gelu
 from .instance_norm import InstanceNorm as InstanceNorm
 from .linear import Linear as Linear
 from .mean_shift import DIV2K_MEAN as DIV2K_MEAN

@@ -4,6 +4,7 @@ import jax
 from flax import nnx
 from jaxtyping import Float
 
+from .gelu import gelu
 from .linear import Linear
 
 
@@ -22,4 +23,4 @@ class Mlp(nnx.Module):
 
     def __call__(self, x: Float[jax.Array, "*axes c"]) -> Float[jax.Array, "*axes c"]:
         """[..., dim] -> [..., dim]."""
-        return self.fc2(jax.nn.gelu(self.fc1(x), approximate=False))
+        return self.fc2(gelu(self.fc1(x)))

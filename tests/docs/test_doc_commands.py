@@ -164,6 +164,11 @@ ELSEWHERE = {
     "cem-jax figures multi-task --preset compact": _FIGURES,
     "cem-jax figures sr --weights DIR": _OFFICIAL_FIGURES,
     "cem-jax figures official": _OFFICIAL_FIGURES,
+    "cem-jax figures official texture --preset compact --weights SOME --out first": (
+        _OFFICIAL_FIGURES
+    ),
+    "cem-jax figures official texture --preset compact --weights OTHERS --out second "
+    "--add-to first/compact": _OFFICIAL_FIGURES,
     "cem-jax figures texture": _OFFICIAL_FIGURES,
     "cem-jax figures capacity": "tests/experiments/test_figures.py makes it of four networks",
     "pytest -m long tests/experiments/test_official_figures.py": "is of this suite",
