@@ -85,7 +85,8 @@ class _Run:
         """The part, and whether it has an axis of draws."""
         if read.through is not None:
             eq, inner = read.through
-            operand, _ = self.read(inner)
+            known = isinstance(inner, Known)
+            operand = jnp.asarray(inner.value) if known else self.read(inner)[0]
             rule = rule_for(eq)
             return rule.evaluate(eq, read.size, (), [operand]), False  # type: ignore[union-attr]
         if read.cut is None:

@@ -15,12 +15,15 @@ same axis (the rows inside a window behind the rows of windows).
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import numpy as np
+from jax import lax
 
 from .builder import Builder
 from .graph import Equation, Graph, Known
-from .lift import LIFTS, Lengths, Lifted, flat, plain
+from .lift import LIFTS, Lengths, Lifted, flat, places_of, plain
 from .regions import Boxes
 from .rules import Rule, rule_for
 from .rules.axes import AxisRule
@@ -122,6 +125,11 @@ class _Walk:
             )
         }
         self.places: dict[tuple[int, Lengths], int] = {}
+        self.spread = {
+            eq.outputs[0]: eq
+            for eq in graph.equations
+            if eq.name == "broadcast_in_dim" and not eq.depends
+        }
         self.reshaped: dict[int, int] = {}
         self.merged = False
 
@@ -146,11 +154,34 @@ class _Walk:
         if lengths == self.lengths(number):
             return number
         if (number, lengths) not in self.places:
-            shape = [n for axis in lengths for n in axis]
             whole = lengths == plain(self.graph.shapes[number])
             source = self.reshaped.get(number, number) if whole else number
-            self.places[number, lengths] = self.builder.reshape(source, shape)
+            self.places[number, lengths] = (
+                self.repeated(self.spread[number], lengths)
+                if number in self.spread
+                else self.builder.reshape(source, flat(lengths))
+            )
         return self.places[number, lengths]
+
+    def repeated(self, eq: Equation, lengths: Lengths) -> int:
+        """A broadcast of what the image does not reach, on factors: it is done where it is read."""
+        (operand,), (shape,), (number,) = eq.inputs, eq.in_shapes, eq.outputs
+        places, out = places_of(lengths), self.graph.shapes[number]
+        axes = [int(k) for k in eq.params["broadcast_dimensions"]]
+        if isinstance(operand, int):
+            own = (
+                lengths[k] if n == out[k] else (1,) * len(lengths[k])
+                for k, n in zip(axes, shape, strict=True)
+            )  # fmt: skip
+            operand = self.stored(operand, tuple(own))
+        dims = tuple(place for k in axes for place in places[k])
+        params = {"shape": flat(lengths), "broadcast_dimensions": dims}
+
+        def bind(x: jax.Array, **changed: Any) -> list[jax.Array]:
+            return [lax.broadcast_in_dim(x, **{**params, **changed})]
+
+        made = [(flat(lengths), self.graph.dtypes[number])]
+        return self.builder.add("broadcast_in_dim", params, [operand], made, bind)[0]
 
     def relaid(self, number: int, lengths: Lengths) -> Layout:
         """The factors of a value as it is stored with these lengths."""

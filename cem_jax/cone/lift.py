@@ -55,7 +55,7 @@ def flat(lengths: Lengths) -> tuple[int, ...]:
     return tuple(n for axis in lengths for n in axis)
 
 
-def _places(lengths: Lengths) -> list[list[int]]:
+def places_of(lengths: Lengths) -> list[list[int]]:
     """For each axis, the stored axes of its factors."""
     found, position = [], 0
     for axis in lengths:
@@ -108,9 +108,9 @@ def _broadcast(eq: Equation, given: Given, runs: Runs) -> Lifted:
     for k, out in enumerate(axes):
         if shape[k] == eq.out_shapes[0][out]:
             output[out] = old[k]
-    places = _places(tuple(output))
-    places_of = [places[out][: len(axis)] for out, axis in zip(axes, old, strict=True)]
-    dims = tuple(k for group in places_of for k in group)
+    places = places_of(tuple(output))
+    own = [places[out][: len(axis)] for out, axis in zip(axes, old, strict=True)]
+    dims = tuple(k for group in own for k in group)
     params = {"shape": flat(tuple(output)), "broadcast_dimensions": dims}
     return Lifted((old,), params, tuple(output))
 
@@ -119,7 +119,7 @@ def _transpose(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,) = given
     assert old is not None
     permutation = [int(k) for k in eq.params["permutation"]]
-    places = _places(old)
+    places = places_of(old)
     order = tuple(k for axis in permutation for k in places[axis])
     return Lifted((old,), {"permutation": order}, tuple(old[axis] for axis in permutation))
 
@@ -133,7 +133,7 @@ def _dropping(param: str, *, in_one_piece: bool = False) -> Lift:
         gone = [int(k) for k in eq.params[param]]
         if in_one_piece:
             old = _whole(old, eq.in_shapes[0], gone)
-        places = _places(old)
+        places = places_of(old)
         axes = tuple(k for axis in gone for k in places[axis])
         output = tuple(axis for k, axis in enumerate(old) if k not in gone)
         return Lifted((old,), {param: axes}, output)
@@ -150,7 +150,7 @@ def _along(eq: Equation, given: Given, runs: Runs) -> Lifted:
     if eq.name == "fft":
         params = {}
     else:
-        params = {"dimension" if eq.name == "sort" else "axis": _places(kept)[mixed[0]][0]}
+        params = {"dimension" if eq.name == "sort" else "axis": places_of(kept)[mixed[0]][0]}
     return Lifted(inputs, params, _whole(kept, eq.out_shapes[0], mixed))
 
 
@@ -163,7 +163,7 @@ def _dot(eq: Equation, given: Given, runs: Runs) -> Lifted:
             for k, axis in enumerate(axes):
                 lengths[k][axis] = _agreed(both)
     sides = [tuple(axes) for axes in lengths]
-    places = [_places(side) for side in sides]
+    places = [places_of(side) for side in sides]
 
     def stored(pairs: Any) -> tuple[tuple[int, ...], ...]:
         return tuple(
@@ -189,7 +189,7 @@ def _concatenate(eq: Equation, given: Given, runs: Runs) -> Lifted:
         for shape in eq.in_shapes
     )
     output = tuple((eq.out_shapes[0][k],) if k == along else shared[k] for k in range(rank))
-    return Lifted(inputs, {"dimension": _places(output)[along][0]}, output)
+    return Lifted(inputs, {"dimension": places_of(output)[along][0]}, output)
 
 
 def _repeated(values: Sequence[Any], lengths: Lengths, whole: Sequence[Any]) -> tuple[Any, ...]:
@@ -231,7 +231,7 @@ def _pad(eq: Equation, given: Given, runs: Runs) -> Lifted:
 def _reverse(eq: Equation, given: Given, runs: Runs) -> Lifted:
     (old,) = given
     assert old is not None
-    places = _places(old)
+    places = places_of(old)
     dims = tuple(k for axis in eq.params["dimensions"] for k in places[axis])
     return Lifted((old,), {"dimensions": dims}, old)
 

@@ -46,7 +46,7 @@ class Read:
         base_at: where the part begins in the baseline array.
         margins: how far the cut window may stand out of the part, before and behind it.
         paste_at: where the cut window lies in the part with its margins.
-        through: a broadcast that is done on the spot, and the reading of its operand.
+        through: a broadcast that is done on the spot, and its operand or the reading of that.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Read:
     base_at: tuple[Offset, ...] = ()
     margins: tuple[tuple[int, int], ...] = ()
     paste_at: tuple[Offset, ...] = ()
-    through: "tuple[Equation, Read] | None" = None
+    through: "tuple[Equation, Read | Known] | None" = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -216,9 +216,10 @@ class Planner:
         inside = fill is None or bool(((part.lo >= 0) & (part.hi <= shape)).all())
         if number in self.spread and inside:
             eq = self.spread[number]
-            if not isinstance(eq.inputs[0], Known):
-                operand = self._baseline(eq.inputs[0], need(eq, 0, [part]), None)
-                return Read(number, size, through=(eq, operand))
+            operand = eq.inputs[0]
+            if not isinstance(operand, Known):
+                operand = self._baseline(operand, need(eq, 0, [part]), None)
+            return Read(number, size, through=(eq, operand))
         key = (number, 0 if fill is None else fill)
         extent = self.extents.get(key, Boxes.nothing(part.rank))
         self.extents[key] = extent.hull(part.union())

@@ -56,11 +56,12 @@ def attend(
     q, k, v = (t.reshape(*t.shape[:3], heads, -1) for t in (q * scale, k, v))
     logits = jnp.einsum("nwqhc,nwkhc->nwhqk", q, k) + bias
     if taking_part is not None:
-        logits = jnp.where(taking_part[None, :, None, None, :], logits, -jnp.inf)
+        left_out = jnp.where(taking_part, 0.0, -jnp.inf).astype(logits.dtype)
+        logits = logits + left_out[None, :, None, None, :]
     # Sums of the softmax divide what is gathered, which has fewer elements than the weights.
     weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True)))
-    y = jnp.einsum("nwhqk,nwkhc->nwqhc", weights, v) / weights.sum(-1).swapaxes(2, 3)[..., None]
-    return y.reshape(*y.shape[:3], -1)
+    y = jnp.matmul(weights, v.swapaxes(2, 3)) / weights.sum(-1)[..., None]
+    return y.swapaxes(2, 3).reshape(*q.shape[:3], -1)
 
 
 def attend_in_windows(

@@ -95,3 +95,22 @@ def test_multiply_adds_count_what_is_computed(width):
     plan = planned(width)
     reach = plan.program_of >= 0
     assert (plan.multiply_adds.programs[reach] >= plan.multiply_adds.cone[reach]).all()
+
+
+def test_what_is_repeated_is_kept_once():
+    """A mask of windows is the same for all queries, and is not kept for each of them."""
+    some = RNG.random(64) < 0.5
+
+    def f(x):
+        y = jnp.tanh(blurred(x) @ WEIGHTS["first"])
+        tokens = y.reshape(1, 8, 8, 8, 8, 8).swapaxes(2, 3).reshape(1, 64, 64, 8)
+        products = jnp.einsum("nwqc,nwkc->nwqk", tokens, tokens)
+        products = jnp.where(some[None, :, None, None], products, -1.0)
+        y = jnp.einsum("nwqk,nwkc->nwqc", products, tokens) / 64
+        y = y.reshape(1, 8, 8, 8, 8, 8).swapaxes(2, 3).reshape(1, 64, 64, 8)
+        return y @ LAST["wide"][:8]
+
+    plan = cones.plan(f, SHAPE, ROI, BLOCK, least=0.0, class_cost=0.0)
+    check_exact(plan, f)
+    kept = [array for one in plan.prepare(RNG.random(SHAPE, np.float32)).caches for array in one]
+    assert kept and max(array.size for array in kept) < 64 * 64
