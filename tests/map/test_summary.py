@@ -22,8 +22,8 @@ def test_a_single_draw_tells_no_standard_error():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0.0 %"), (0.0139, "0.01 %"), (4e-4, "0.0004 %"), (99.9861, "99.99 %"), (100.0, "100.0 %"),
-     (12.34, "12.3 %"), (0.06, "0.1 %")],
+    [(0.0, "0.0 %"), (0.0139, "0.01 %"), (4e-4, "0.0004 %"), (99.9861, "99.99 %"),
+     (100.0, "100.0 %"), (12.34, "12.3 %"), (0.06, "0.1 %")],
 )  # fmt: skip
 def test_slivers_are_numbers(share, text):
     assert f" {text} " in cem.markdown_table([{"network": "net", "positive": share}])
