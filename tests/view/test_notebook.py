@@ -114,6 +114,7 @@ def test_progress_knows_the_map_so_far(clean, local, pool):
         local, scene, roi, pool=pool, plan=cem.CoarseToFine(2, 4), progress=Follower(), chunk=8
     )
     assert len(states) > 3 and {state.stage for state, _ in states} == {1, 2}
+    assert len({id(one.degraded) for _, one in states}) == 1  # a large photograph is read once
     drawn = [int((one.samples > 0).sum()) for _, one in states]
     assert drawn[0] < drawn[-1] and drawn == sorted(drawn)
     for name in ("effect", "standard_error", "samples", "undecided", "values"):
