@@ -8,8 +8,14 @@ from typing import Any
 from cem_jax.arguments import several
 
 
+def _decimals(share: float) -> int:
+    """Of a share in percent: one, or so many that neither some are none nor most are all."""
+    least = min(share, 100 - share)
+    return 1 if least >= 0.05 or least <= 0 else min(math.ceil(-math.log10(least)), 8)
+
+
 def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
-    """Rows of equal keys as a Markdown table; dB with three digits, shares with one.
+    """Rows of equal keys as a Markdown table; dB with three digits, shares with one or a sliver's.
 
     Args:
         rows: at least one, see `summarise`; nan is "unknown".
@@ -34,7 +40,7 @@ def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
         if math.isnan(value):
             return "unknown"
         if key in ("positive", "negative", "zero"):
-            return f"{value:.1f} %"
+            return f"{value:.{_decimals(value)}f} %"
         return f"{value:.1f}" if key == "seconds" else f"{value:.3f}"
 
     rows = several("rows", rows, Mapping, "rows")

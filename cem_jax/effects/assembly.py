@@ -80,7 +80,7 @@ def estimated_maps(
             block=grid.block,
             scale=scene.scale,
             task=scene.task,
-            degraded=to_bytes(scene.degraded),
+            degraded=request.degraded,
             provenance=provenance,
             outcome=name,
             unit=unit(score),

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, UInt8
 
 from cem_jax.arguments import check_kind, truth, whole_number
 from cem_jax.cone.digest import (
@@ -30,6 +30,7 @@ from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
 from cem_jax.plans.plan import Plan, with_tolerance
 from cem_jax.pool.pool import PatchPool
+from cem_jax.scene.image import to_bytes
 from cem_jax.scene.scene import Scene
 from cem_jax.store.objects import AnyPath, as_place
 from cem_jax.sweep.chunks import Chunk
@@ -249,6 +250,23 @@ class Request:
         return self.grid.near(roi.in_input(self.scene.scale), 0)
 
     @functools.cached_property
+    def degraded(self) -> UInt8[np.ndarray, "h w c"]:
+        """The scene's input as maps keep it."""
+        return to_bytes(self.scene.degraded)
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, str]:
+        """Of what is large: maps so far need them again and again."""
+        scene = self.scene
+        return {
+            "parameters": digest_arrays(jax.tree.leaves(self.network.params)),
+            "images": digest_arrays(
+                [scene.clean, scene.degraded, *jax.tree.leaves(scene.intervene)]
+            ),
+            "patches": "random" if self.patches is None else digest_arrays([self.patches]),
+        }
+
+    @functools.cached_property
     def _fingerprints(self) -> dict[str, str | NoFingerprintError]:
         """Of what holds code, whatever the region."""
         network = self.network
@@ -292,14 +310,12 @@ class Request:
         record = plan_record(self.plan)
         return {
             "network": network.name,
-            "parameters": digest_arrays(jax.tree.leaves(network.params)),
+            "parameters": self._digests["parameters"],
             "scene": {"task": scene.task, "scale": scene.scale, **scene.facts},
-            "images": digest_arrays(
-                [scene.clean, scene.degraded, *jax.tree.leaves(scene.intervene)]
-            ),
+            "images": self._digests["images"],
             "roi": corners[0] if len(corners) == 1 else corners,
             "pool": f"{self.pool.name} {self.pool.digest}",
-            "patches": "random" if self.patches is None else digest_arrays([self.patches]),
+            "patches": self._digests["patches"],
             "block": self.block,
             "outcomes": list(self.scores),
             "scores": list(dict.fromkeys(scored)),

@@ -32,6 +32,8 @@ Send = Callable[[dict[str, Any]], None]
 
 _EVERY = 0.3
 """Seconds between two pictures of a map that firms up."""
+_PACE = 2.0
+"""How much longer than it takes to send one: that of a large photograph takes seconds."""
 _PATIENCE = 60.0
 """Seconds that a new sweep waits for the page's own last one to stop."""
 _COURTESY = 3.0
@@ -109,15 +111,19 @@ class _Follower:
 
     @contextlib.contextmanager
     def follow(self, name: str) -> Iterator[Callable[[State], None]]:
-        last = 0.0
+        ready = before = 0.0
 
         def show(state: State) -> None:
-            nonlocal last
+            nonlocal ready, before
             if self.stop.is_set() or self.closed():
                 raise StoppedError
-            if state.done == state.total or time.monotonic() - last > _EVERY:
+            begun = time.monotonic()
+            if state.done == state.total or begun > ready:
                 self.send(state)
-                last = time.monotonic()
+                now = time.monotonic()
+                # The first one prepares for the others, and says nothing of what they will take.
+                ready = now + max(_EVERY, _PACE * min(before, now - begun))
+                before = now - begun
 
         yield show
 

@@ -34,7 +34,7 @@ def _over_input(found: Attribution, rgb: Float[np.ndarray, "rows columns 3"], ax
 
     image = enlarge(found.degraded, found.scale) / 255
     overlay = enlarge(rgb, found.cell * found.scale)[: image.shape[0], : image.shape[1]]
-    ax.imshow((1 - _INPUT_SHARE) * overlay + _INPUT_SHARE * image)
+    ax.imshow((1 - _INPUT_SHARE) * overlay + _INPUT_SHARE * image, origin="upper")
     outline(found.roi, ax, 1.5)
     ax.set_xticks([])
     ax.set_yticks([])

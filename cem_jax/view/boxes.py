@@ -132,7 +132,6 @@ def words(
     share: float = 1.0,
     weight: str = "normal",
     align: str = "left",
-    colour: str = "black",
     most: int = 4,
 ) -> Box:
     """A text.
@@ -143,7 +142,6 @@ def words(
         share: size of its font over the one that is set.
         weight: of the font.
         align: "left", "center" or "right".
-        colour: of the letters.
         most: lines; what goes beyond is left out.
     """
     size = points(share)
@@ -162,7 +160,7 @@ def words(
             middle = y + (number + 0.5) * step
             drawn = figure.text(
                 (x + across) / wide, 1 - middle / high, line, ha=align, va="center",
-                fontsize=size, weight=weight, color=colour,
+                fontsize=size, weight=weight,
             )  # fmt: skip
             as_written(drawn)
 

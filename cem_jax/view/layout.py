@@ -1,7 +1,6 @@
 """How the parts of a figure stand: one map with its input, maps of a scene, maps of many scenes."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 from cem_jax.map.difference import Difference
@@ -34,13 +33,15 @@ _TALLEST = 1.4
 """Height of a picture in a column over its width, at most."""
 _LEAST = 1.9
 """Inches of a column that small print needs."""
+LONGEST_SCENE = 64
+"""Characters of a photograph's name, a task's and an outcome's above a map."""
 _IN_A_ROW = 5
 """Columns, at most."""
 
 
 def heading_of(effect_map: EffectMap) -> str:
-    """A map's scene, no longer than fits."""
-    return textwrap.shorten(scene_name(effect_map), 120, placeholder="\u2026")
+    """A map's scene, each of its names no longer than fits, its region whole."""
+    return scene_name(effect_map, LONGEST_SCENE)
 
 
 def heading(shown: Shown) -> str:
@@ -136,7 +137,7 @@ def column(shown: Shown, look: Look) -> list[Box]:
     """One map of several scenes: its input above it."""
     height = _tallest([shown])
     return [
-        words(heading(shown), _COLUMN, share=SMALL, most=3),
+        words(heading(shown), _COLUMN, share=SMALL, most=5),
         input_panel(shown, _COLUMN, height),
         _map_title(shown, _COLUMN),
         map_panel(shown, look, _COLUMN, height),
@@ -184,7 +185,7 @@ def group(maps: Sequence[Shown], look: Look, heading: str) -> Box:
         for one in maps
     ]
     body = above(in_rows(columns), GAP)
-    return above([words(heading, body.width, most=3), body], 0.08)
+    return above([words(heading, body.width, most=5), body], 0.08)
 
 
 def with_signs(box: Box, shown: Sequence[Shown], look: Look, notes: list[str]) -> Box:

@@ -40,7 +40,7 @@ def plot_regions(image: Float32[np.ndarray, "h w c"], regions: Mapping[str, ROI]
     inches = _WIDTH / max(height, width)
     figure = Figure(figsize=(width * inches + 1, height * inches + 1), layout="constrained")
     ax = figure.add_subplot()
-    ax.imshow(in_colour(image), vmin=0, vmax=1)
+    ax.imshow(in_colour(image), vmin=0, vmax=1, origin="upper")
     ax.set_xticks(np.arange(0, width, step))
     ax.set_yticks(np.arange(0, height, step))
     ax.grid(color="white", alpha=0.5, linewidth=0.6)

@@ -13,6 +13,7 @@ from cem_jax.view.boxes import Box, above, beside, flow, picture, points, words
 from cem_jax.view.colours import Look, bend, colour_limit, find_colours, share_colours
 from cem_jax.view.layer import Layer, Part
 from cem_jax.view.parts import (
+    cross,
     draw_layer,
     frame,
     hatch,
@@ -119,15 +120,19 @@ def input_panel(shown: Shown, width: float, height: float) -> Box:
         height: most inches.
     """
     layer = shown.layer
+    size = fitted(layer.whole, width, height)
+    points_per_pixel = 72 * size[0] / layer.whole.width
 
     def draw(ax: "Axes") -> None:
         show_image(layer.image, layer.scale, ax)
-        for roi in layer.rois:
-            outline(roi, ax, 2.0)
         if shown.part != layer.whole:
+            cross(shown.part, layer.whole, ax)
             frame(shown.part, ax)
+        for roi in layer.rois:
+            across = min(roi.height, roi.width) * points_per_pixel
+            outline(roi, ax, float(np.clip(across / 6, 0.5, 2.0)))
 
-    return picture(*fitted(layer.whole, width, height), draw)
+    return picture(*size, draw)
 
 
 def map_panel(shown: Shown, look: Look, width: float, height: float) -> Box:
@@ -165,7 +170,7 @@ def region_panel(
         show_image(image, 1, ax)
         show_part(part, ax)
 
-    return above([words(caption, max(size[0], 1.0), share=SMALL), picture(*size, draw)], 0.03)
+    return above([words(caption, max(size[0], 1.0), share=SMALL), picture(*size, draw)], 0.08)
 
 
 def scale_panel(shown: Shown, look: Look, width: float) -> Box:

@@ -35,6 +35,8 @@ _ROI_COLOUR = (0.0, 0.75, 0.2)
 _ROI_EDGE = (0.0, 0.2, 0.05)
 _HATCH = (0.0, 0.0, 0.0, 0.55)
 _UNKNOWN = (0.6, 0.6, 0.6, 1.0)
+_HARD_TO_FIND = 0.08
+"""Share of a side of the image below which lines lead to its part."""
 _LONGEST_SIDE = 2048
 """Of an input that is drawn, in pixels; a figure shows no more."""
 
@@ -105,6 +107,29 @@ def frame(part: Part, ax: "Axes") -> None:
         )  # fmt: skip
 
 
+def cross(part: Part, whole: Part, ax: "Axes") -> None:
+    """Draws lines from the edges of an image to a part of it, where that is too small to be found.
+
+    Args:
+        part: of the image.
+        whole: all of it.
+        ax: where it is drawn, in output pixels.
+    """
+    from matplotlib.collections import LineCollection
+
+    if max(part.width / whole.width, part.height / whole.height) > _HARD_TO_FIND:
+        return
+    left, right = part.left - 0.5, part.left + part.width - 0.5
+    top, bottom = part.top - 0.5, part.top + part.height - 0.5
+    x, y = (left + right) / 2, (top + bottom) / 2
+    lines = [
+        [(x, -0.5), (x, top)], [(x, bottom), (x, whole.height - 0.5)],
+        [(-0.5, y), (left, y)], [(right, y), (whole.width - 0.5, y)],
+    ]  # fmt: skip
+    for colour, width in (("white", 1.8), ("black", 0.6)):
+        ax.add_collection(LineCollection(lines, colors=colour, linewidths=width), autolim=False)
+
+
 def show_image(image: UInt8[np.ndarray, "h w c"], scale: int, ax: "Axes") -> None:
     """Draws an image whose pixels are as many output pixels wide.
 
@@ -122,7 +147,7 @@ def show_image(image: UInt8[np.ndarray, "h w c"], scale: int, ax: "Axes") -> Non
         size = (-(-width // step), -(-height // step))
         shown = np.asarray(Image.fromarray(shown).resize(size, Image.Resampling.BOX))
     ax.imshow(
-        shown, interpolation="nearest" if step == 1 else "antialiased",
+        shown, interpolation="nearest" if step == 1 else "antialiased", origin="upper",
         extent=(-0.5, width * scale - 0.5, height * scale - 0.5, -0.5),
     )  # fmt: skip
     ax.set_xticks([])
@@ -161,7 +186,7 @@ def draw_layer(layer: Layer, ax: "Axes", limit: float, look: Look, part: Part) -
     else:
         painted[layer.inside, 3] = 0
     ax.imshow(
-        painted, interpolation="nearest",
+        painted, interpolation="nearest", origin="upper",
         extent=(-0.5, columns * layer.side - 0.5, rows * layer.side - 0.5, -0.5),
     )  # fmt: skip
     show_part(part, ax)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.plain_text import visible
+from cem_jax.plain_text import shortened, visible
 from cem_jax.plans.names import plan_text
 
 _TOLD = ("parameters", "plan", "pool", "seed", "rounded")
@@ -38,13 +38,19 @@ def photograph_name(effect_map: EffectMap) -> str:
     return ", ".join(visible(part) for part in (name, effect_map.task) if part)
 
 
-def scene_name(effect_map: EffectMap) -> str:
-    """The scene's own name, its task, region and outcome in a few words."""
+def scene_name(effect_map: EffectMap, most: int | None = None) -> str:
+    """The scene's own name, its task, region and outcome in a few words.
+
+    Args:
+        effect_map: the map.
+        most: characters of each name; None leaves them whole.
+    """
     roi, name = effect_map.roi, effect_map.provenance.get("scene_name")
     region = f"region {roi.height}\u00a0\u00d7\u00a0{roi.width} at y {roi.y}, x {roi.x}"
     outcome = "" if effect_map.outcome == "psnr" else effect_map.outcome
     parts = (str(name or ""), effect_map.task, region, outcome)
-    return ", ".join(visible(part) if part != region else part for part in parts if part)
+    told = [part if part == region else visible(part) for part in parts if part]
+    return ", ".join(told if most is None else [shortened(part, most) for part in told])
 
 
 def network_names(maps: Sequence[EffectMap]) -> list[str]:

@@ -190,3 +190,18 @@ def test_the_page_fits(visit, width, scheme):
     until(page, "done: ")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     keep_picture(page, f"{width}-{scheme}")
+
+
+def test_the_map_and_its_scale_are_in_sight_while_one_drags(visit):
+    page = visit()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    drag(page, small.ROI)
+    until(page, "done: ")
+    assert page.evaluate("window.scrollY") == 0
+    boxes = [page.locator(what).first.bounding_box() for what in ("#photo", ".field", "#legend")]
+    for box in boxes:
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 720
+    photo, field, _ = boxes
+    assert field["x"] > photo["x"] + photo["width"] and field["width"] > 300
+    card = page.locator(".card").first
+    assert card.evaluate("card => card.scrollWidth <= card.clientWidth")

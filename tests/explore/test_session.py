@@ -11,6 +11,8 @@ from command_line import status
 from PIL import Image
 
 import cem_jax as cem
+from cem_jax.effects.progress import State
+from cem_jax.explore import session as exploring
 from cem_jax.explore.asked import Photograph
 from cem_jax.explore.session import BusyError, Session, StoppedError, bundled
 
@@ -51,6 +53,24 @@ def test_a_map_firms_up_and_ends_as_python_makes_it(session, sent, expected):
     decided = drawn - int(expected.undecided.sum())
     assert rounds[-1]["told"].endswith(f"{decided} of {drawn} blocks decided")
     assert sent[-1]["restored"].startswith("data:image/png;base64,") and session.free
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, 200), (3.0, 19)])
+def test_a_sweep_does_not_wait_for_pictures_of_it(monkeypatch, seconds, most):
+    clock, sent = [100.0], []
+    monkeypatch.setattr(exploring.time, "monotonic", lambda: clock[0])
+
+    def send(state: State) -> None:
+        sent.append(state.done)
+        clock[0] += seconds
+
+    follower = exploring._Follower(send, threading.Event(), lambda: False)
+    with follower.follow("net") as show:
+        for done in range(1, 201):
+            clock[0] += 0.5  # the work between
+            show(State(1, done, 1000, clock[0] - 100, lambda: np.zeros((1, 1))))
+    assert 3 < len(sent) <= most and (seconds or len(sent) == 200)
+    assert seconds * len(sent) <= 0.6 * 100  # of the work
 
 
 def test_whole_images_are_kept_with_the_map(session, sent):

@@ -15,7 +15,7 @@ from report_maps import made_map
 from test_compare import drawn_alike
 
 import cem_jax as cem
-from cem_jax.effects import progress
+from cem_jax.effects import progress, request
 from cem_jax.view.panels import MAP_AXES
 
 matplotlib.use("Agg")
@@ -96,8 +96,9 @@ def test_progress_knows_notebooks_by_their_shell(name, monkeypatch):
     assert isinstance(progress.suiting(), progress.NotebookProgress)
 
 
-def test_progress_knows_the_map_so_far(clean, local, pool):
-    states = []
+def test_progress_knows_the_map_so_far(clean, local, pool, monkeypatch):
+    states, read, digest = [], [], request.digest_arrays
+    monkeypatch.setattr(request, "digest_arrays", lambda given: read.append(1) or digest(given))
 
     class Follower:
         def follow(self, name):
@@ -114,6 +115,7 @@ def test_progress_knows_the_map_so_far(clean, local, pool):
         local, scene, roi, pool=pool, plan=cem.CoarseToFine(2, 4), progress=Follower(), chunk=8
     )
     assert len(states) > 3 and {state.stage for state, _ in states} == {1, 2}
+    assert 0 < len(read) <= 4 < len(states)  # a large photograph is not read for every map
     drawn = [int((one.samples > 0).sum()) for _, one in states]
     assert drawn[0] < drawn[-1] and drawn == sorted(drawn)
     for name in ("effect", "standard_error", "samples", "undecided", "values"):

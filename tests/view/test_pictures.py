@@ -37,6 +37,7 @@ def of_size(height: int, width: int, roi: cem.ROI, **changes) -> cem.EffectMap:
 
 
 ROI = cem.ROI(96, 112, 32, 32)
+ROI_OF_64 = cem.ROI(24, 24, 16, 16)
 
 
 def nothing_decided() -> cem.EffectMap:
@@ -134,6 +135,54 @@ def test_maps_of_one_scene_stand_in_rows(many):
     drawn = [ax for ax in figure.axes if ax.get_label() == MAP_AXES]
     assert len(drawn) == many
     assert len({ax.get_xlim() + ax.get_ylim() for ax in drawn}) == 1  # all show the same part
+
+
+@pytest.mark.parametrize("name", ["DSC_" * 60, "a long name of words " * 12])
+def test_a_long_name_leaves_the_region_in_sight(name):
+    found = of_size(256, 256, ROI, provenance={"network": "net", "scene_name": name})
+    for figure in (cem.plot(found).figure, cem.plot_teaser([found, of_size(64, 64, ROI_OF_64)])):
+        check(figure)
+        told = " ".join(text for text, _ in texts_of(figure))
+        region = "region 32\u00a0\u00d7\u00a032 at y 96, x 112"
+        assert region in told and name[:9] in told and name.strip()[-4:] in told
+
+
+DARK = {"figure.facecolor": "black", "axes.facecolor": "black", "text.color": "white"}
+
+
+def test_texts_have_the_colour_that_is_set():
+    with matplotlib.rc_context(DARK):
+        figure = cem.plot(of_size(200, 320, ROI)).figure
+    shown = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    assert len(shown) > 5 and {text.get_color() for text in shown} == {"white"}
+
+
+def test_pictures_stand_upright_whatever_is_set():
+    def pixels() -> np.ndarray:
+        drawn = io.BytesIO()
+        cem.plot(of_size(200, 320, ROI)).figure.savefig(drawn, format="png")
+        return np.asarray(Image.open(drawn))
+
+    expected = pixels()
+    with matplotlib.rc_context({"image.origin": "lower"}):
+        np.testing.assert_array_equal(pixels(), expected)
+
+
+def test_lines_lead_to_a_part_that_is_hard_to_find():
+    def lines(found: cem.EffectMap) -> list[np.ndarray]:
+        ax = next(
+            ax for ax in cem.plot(found).figure.axes
+            if ax.images and ax.get_xlim()[1] == found.degraded.shape[1] - 0.5
+        )  # fmt: skip
+        return [line for one in ax.collections for line in one.get_segments()]
+
+    assert not lines(of_size(200, 320, ROI))
+    found = SHAPES["4K"]()
+    near = part_that_matters([layer_of(found)])
+    ends = np.concatenate(lines(found))
+    inside = (ends[:, 0] > near.left) & (ends[:, 0] < near.left + near.width - 1)
+    inside &= (ends[:, 1] > near.top) & (ends[:, 1] < near.top + near.height - 1)
+    assert len(ends) == 16 and not inside.any()  # none is drawn over the part itself
 
 
 def test_a_plain_savefig_cuts_nothing_off(tmp_path):

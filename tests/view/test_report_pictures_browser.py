@@ -255,3 +255,48 @@ def test_a_map_in_a_notebook_frame_opens(visit, tmp_path):
     frame.locator(".card .pictures canvas").first.wait_for()
     assert int(frame.locator("[data-count=positive]").inner_text()) == MAPS[0].counts.positive
     keep_picture(page, "notebook")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_maps_of_a_row_stand_at_one_height(visit, tmp_path, width):
+    names = ("first", "a checkpoint whose name is so long that it takes several lines")
+    maps = [made_map(name, (40, 50), seed=seed) for seed, name in enumerate(names)]
+    maps = [dataclasses.replace(one, provenance={**one.provenance, **ALIKE}) for one in maps]
+    cem.report(maps, tmp_path / "report.html")
+    page = visit((tmp_path / "report.html").as_uri(), width=width)
+    boxes = [one.bounding_box() for one in page.locator(".field").all()]
+    assert len(boxes) == 3
+    row = [box["y"] for box in boxes if box["x"] > boxes[0]["x"]]
+    assert row[0] == pytest.approx(boxes[0]["y"], abs=0.5)
+    if width == 1280:
+        assert row == pytest.approx([boxes[0]["y"]] * 2, abs=0.5)
+    for bar in page.locator(".bar").all():
+        for one in bar.locator("span").all():
+            sign = one.get_attribute("class")
+            count = bar.locator("xpath=following-sibling::p").locator(f"[data-count={sign}]")
+            seen = one.evaluate("part => part.clientWidth") >= 2
+            assert seen == (int(count.inner_text()) > 0), sign
+
+
+def test_a_saved_map_says_what_it_shows(visit):
+    page = visit()
+    page.evaluate(
+        """() => {
+          window.written = [];
+          const write = CanvasRenderingContext2D.prototype.fillText;
+          CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+            window.written.push([text, where[1], this.canvas.height]);
+            return write.call(this, text, ...where);
+          };
+        }"""
+    )
+    with page.expect_download():
+        page.locator("button", has_text="Save picture").first.click()
+    written = page.evaluate("window.written")
+    told = " ".join(text for text, *_ in written)
+    shown = page.locator(".panel").first
+    assert shown.locator(".baseline").inner_text() in told
+    assert shown.locator(".tally").text_content() in told
+    for part in ("sign uncertain, the 95 % interval holds 0", "green: the region", "out of reach"):
+        assert part in told
+    assert all(y < height - 5 for _, y, height in written)

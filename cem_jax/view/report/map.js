@@ -18,7 +18,7 @@ function mapView(scene, map, state, onMove, onPin) {
     element("h3", {}, map.name), element("p", { class: "baseline" }, told),
     field, readout, bar, tally,
     element("p", { class: "save" },
-      button("Save picture", () => savePicture(scene, map, state, canvas)),
+      button("Save picture", () => savePicture(scene, map, state, canvas, [told, tally.textContent])),
       button("Save numbers", () => saveNumbers(scene, map))));
 
   const cellAt = (event) => {
@@ -57,6 +57,7 @@ function mapView(scene, map, state, onMove, onPin) {
       bar.replaceChildren(...signs.map((sign) => {
         const part = element("span", { class: sign });
         part.style.flexGrow = counts[sign];
+        if (counts[sign]) part.style.minWidth = "3px"; // a sliver is seen
         return part;
       }));
       const count = (sign, word) =>

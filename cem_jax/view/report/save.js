@@ -32,10 +32,10 @@ function saveDraws(scene, map, cell) {
     table([["draw", "outcome", "fall"], ...changes]));
 }
 
-// The map as it is shown, with its name, its outcome and the scale of its colours.
-function savePicture(scene, map, state, canvas) {
-  const line = 22, edge = 16, ramp = 14, width = Math.max(canvas.width, 420);
-  const made = element("canvas", { width: width + 2 * edge, height: canvas.height + 7 * line });
+// The map as it is shown, with its name, its outcome, its counts, and what its colours and signs mean.
+function savePicture(scene, map, state, canvas, [outcome, counts]) {
+  const line = 22, edge = 16, ramp = 14, width = Math.max(canvas.width, 480);
+  const made = element("canvas", { width: width + 2 * edge, height: canvas.height + 11 * line });
   const context = made.getContext("2d");
   context.fillStyle = "#fff";
   context.fillRect(0, 0, made.width, made.height);
@@ -45,8 +45,9 @@ function savePicture(scene, map, state, canvas) {
   };
   write(map.name, edge, line, "left", "bold 16px sans-serif");
   write(scene.name, edge, 2 * line);
-  context.drawImage(canvas, edge, 2.6 * line);
-  let y = canvas.height + 3.2 * line;
+  write(outcome, edge, 3 * line);
+  context.drawImage(canvas, edge, 3.6 * line);
+  let y = canvas.height + 4.2 * line;
   for (let x = 0; x < width; x++) {
     context.fillStyle = `rgb(${colourOf(2 * x / (width - 1) - 1).join(" ")})`;
     context.fillRect(edge + x, y, 1, ramp);
@@ -58,6 +59,11 @@ function savePicture(scene, map, state, canvas) {
   write(withUnit(number(limit, scene), scene), edge + width, y, "right");
   write(map.difference ? "more in the second" : "harms", edge, y + line);
   write(map.difference ? "more in the first" : "helps", edge + width, y + line, "right");
+  write(counts, edge, y + 2 * line);
+  const tolerance = withUnit(String(state.tolerance), scene);
+  const unsure = state.hide ? "left out" : "hatched";
+  write(`green: the region; white: below ${tolerance}, or out of reach`, edge, y + 3 * line);
+  write(`${unsure}: sign uncertain, the 95 % interval holds 0`, edge, y + 4 * line);
   made.toBlob((blob) => save(fileName(map, "map.png"), blob));
 }
 
