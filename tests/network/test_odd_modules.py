@@ -1,6 +1,8 @@
 """Torch modules as people have them: weights that are computed or shared, results in containers."""
 
 import copy
+import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -79,14 +81,22 @@ class Contained(nn.Module):
         self.wrapped, self.on_host = wrapped, on_host
 
     def forward(self, x):
-        y = x + 0 * torch.linalg.svdvals(x)[..., :1, None] if self.on_host else x
+        y = x + 0 * torch.histc(x).sum() if self.on_host else x
         return self.wrapped(2 * y)
+
+
+@dataclasses.dataclass
+class Sample:
+    sample: object
+    strength: float = 1.0
 
 
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize(
-    "wrapped", [lambda y: [y], lambda y: {"image": y}, lambda y: (y, None), lambda y: [[y]]]
-)
+    "wrapped",
+    [lambda y: [y], lambda y: {"image": y}, lambda y: (y, None), lambda y: [[y]], Sample,
+     lambda y: (y, 0.5), lambda y: types.MappingProxyType({"image": Sample((y,))})],
+)  # fmt: skip
 def test_the_one_tensor_of_a_result_is_the_image(wrapped, on_host):
     network = cem.wrap_torch(Contained(wrapped, on_host))
     np.testing.assert_array_equal(network(IMAGE), 2 * IMAGE)
