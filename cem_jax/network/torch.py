@@ -68,7 +68,10 @@ def wrap_torch(
     except ImportError as error:
         raise ImportError("wrap_torch needs torch: pip install 'cem-jax[torch]'") from error
     if not isinstance(module, torch.nn.Module):
-        raise ValueError(f"module={type(module).__name__}: expected a torch.nn.Module")
+        text = f"module={type(module).__name__}: expected a torch.nn.Module"
+        if isinstance(module, torch.export.ExportedProgram):
+            text += "; call cem_jax.wrap_torch(program.module())"
+        raise ValueError(text)
     scale = whole_number("scale", scale, 1)
     if receptive_radius is not None:
         receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
