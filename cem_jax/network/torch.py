@@ -26,6 +26,9 @@ from cem_jax.network.torch_signature import refuse_more_than_image
 _SIDE = 64
 """Of the image that is tried when a network is asked what it is before it has seen one."""
 
+_CLASH = "got multiple values for argument 'mod'"
+"""Of modules that give a part an argument by this name, which torch.export keeps for itself."""
+
 _REWRITES = "update_params"
 """Method by which modules (SPAN's) write the kernel of their inference form at each call."""
 
@@ -252,8 +255,15 @@ class _Function:
             module, (device, dtype) = self.module, _kind(self.module)
             if device.type != "cpu":
                 module = copy.deepcopy(module).to("cpu")
-            with self._types, _image_alone(module):
-                program = export(module, shape, dtype)
+            try:
+                with self._types, _image_alone(module):
+                    program = export(module, shape, dtype)
+            except aten.NotNative as error:
+                if _CLASH not in str(error):
+                    raise
+                with self._types:
+                    graph, keys = self._written_out(size)
+                    program = export(graph, shape, dtype, keys)
         shapes = {
             key: jax.ShapeDtypeStruct(value.shape, value.dtype)
             for key, value in self.params().items()

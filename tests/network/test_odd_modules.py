@@ -61,7 +61,31 @@ def scripted() -> nn.Module:
     return torch.jit.script(nn.Conv2d(3, 3, 3, padding=1))
 
 
-MADE = [Casts, Shared, WithToken, weight_normalised, spectrally_normalised, scripted]
+class Modulated(nn.Module):
+    def forward(self, x, mod):
+        return x * mod
+
+
+class NamesItsArgument(nn.Module):
+    """The name of an argument is one that torch.export takes for its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.part = nn.Conv2d(3, 3, 3, padding=1), Modulated()
+
+    def forward(self, x):
+        return self.part(self.layer(x), mod=0.5 + x.mean((2, 3), keepdim=True))
+
+
+MADE = [
+    NamesItsArgument,
+    Casts,
+    Shared,
+    WithToken,
+    weight_normalised,
+    spectrally_normalised,
+    scripted,
+]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -159,3 +183,9 @@ def test_arguments_that_a_module_can_do_without_are_left_alone():
             return x * sigma
 
     np.testing.assert_allclose(cem.wrap_torch(Optional())(IMAGE), 0.5 * IMAGE)
+
+
+def test_a_module_whose_argument_torch_export_keeps_for_itself_is_native():
+    network = cem.wrap_torch(NamesItsArgument())
+    network(IMAGE)
+    assert not network.on_host and set(network.params) == {"layer.weight", "layer.bias"}
