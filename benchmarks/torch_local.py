@@ -7,8 +7,9 @@ only shapes exist, and the change of a few pixels is followed. Where the share o
 change stops falling as the images grow, an operation counts as global. Then it is asked whether it
 is. Its operands are filled with random numbers, and changed where the pixel can have changed them:
 it is global if its result changes along each axis over at least half of what was said to change. An
-operation that only moves values to known places is not. What counts as global is held, whatever it
-is, and the walk goes on behind it.
+operation that only moves values to known places is not. Where all that takes its result changes
+everywhere anyhow, as tokens in one line do when they are sorted, it costs nothing and is not told.
+What counts as global is held, whatever it is, and the walk goes on behind it.
 
 The last line counts the architectures without an operation that is local but counted as global.
 `--write` puts the table into a page, between the lines <!-- local --> and <!-- end of local -->.
@@ -43,8 +44,8 @@ from cem_jax.network.network import Network
 _SIDES = ((256, 512), (512, 1024), (1024, 2048))
 """Of both images, in pixels, until what is local has not reached all of the smaller one."""
 
-_FIXED = {"IPT": ((48, 96),), "GFPGAN": ((512, 512),)}
-"""Where a network says how large its images are."""
+_FIXED = {"IPT": ((96, 96),), "GFPGAN": ((512, 512),), "RestoreFormer": ((128, 256),)}
+"""Where a network says how large its images are, or attends among more tokens than fit."""
 
 _PLACES = np.array([3, 5]) / 8
 """Where the pixels lie, as shares of each side."""
@@ -149,9 +150,10 @@ def _compared(network: Network, sides: tuple[int, int], channels: int) -> Verdic
     for step, other, held in _steps(walks, math.log(sides[1] / sides[0])):
         if not held:
             largest = max(largest, float(step.after.max()))
-        elif _moves_only(step.eq, graphs[0]) or not (
-            spreads(step, graphs[0]) and (_is_large(other.eq) or spreads(other, graphs[1]))
-        ):
+        elif _moves_only(step.eq, graphs[0]):
+            if not _leads_everywhere(step, graphs[0]):
+                only.append(step.name)
+        elif not (spreads(step, graphs[0]) and (_is_large(other.eq) or spreads(other, graphs[1]))):
             only.append(step.name)
         else:
             true.append(step.eq.name)
@@ -186,6 +188,16 @@ def _moves_only(eq: Equation, graph: Graph) -> bool:
     """Whether every element of the result is one of an operand, at a place that is known."""
     index = eq.inputs[1] if eq.name == "gather" else None
     return not computes(eq) and not (isinstance(index, int) and graph.depends[index])
+
+
+def _leads_everywhere(step: Step, graph: Graph) -> bool:
+    """Whether all that takes a result changes everywhere, so that its strips cost nothing."""
+    number, box = step.eq.outputs[0], step.made[0]
+    for eq in (eq for eq in graph.equations if number in eq.inputs):
+        made = forward(eq, [box if i == number else None for i in eq.inputs])
+        if _shares(made, eq.out_shapes).min() < 1:
+            return False
+    return True
 
 
 def _is_large(eq: Equation) -> bool:

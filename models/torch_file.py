@@ -180,8 +180,9 @@ def _load_zip(file: BinaryIO, length: int) -> Any:
     archive = zipfile.ZipFile(file)
     if any(name.endswith("/constants.pkl") for name in archive.namelist()):
         raise ValueError(
-            "it is a TorchScript program; in torch: torch.save(torch.jit.load(FILE).state_dict(), "
-            "'weights.pth')"
+            "it is a TorchScript program; where you trust the file, "
+            "cem_jax.wrap_torch(torch.jit.load(FILE)) takes it whole; its weights alone, in torch: "
+            "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')"
         )
     members = _members(archive, length)
     pickles = [name for name in members if name.rpartition("/")[2] == "data.pkl"]

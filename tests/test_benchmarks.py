@@ -66,6 +66,26 @@ def test_what_is_truly_global_is_told_from_what_only_counts_so(benchmarks):
     assert not local.true and not local.only
 
 
+@pytest.mark.parametrize("afterwards", [True, False])
+def test_tokens_in_one_line_cost_nothing_where_they_are_sorted(benchmarks, afterwards):
+    torch = pytest.importorskip("torch")
+    from torch_local import looked_at
+
+    class Sorted(torch.nn.Module):
+        def forward(self, x):
+            tokens = x.flatten(2)
+            placed = tokens.argsort(dim=2, stable=True).reshape(x.shape) / 1e6
+            if afterwards:
+                return placed
+            turned = tokens.roll(1, 2)[:, :, : x.shape[2]].mean(
+                2
+            )  # a strip of them, read otherwise
+            return placed + turned[..., None, None] + tokens.roll(5, 2).reshape(x.shape)
+
+    found = looked_at("Sorted", cem.wrap_torch(Sorted()), 3)
+    assert "sort" in found.true and bool(found.only) != afterwards
+
+
 def test_mediated_maps_are_timed_beside_the_total_one(benchmarks, monkeypatch):
     import mediated
 

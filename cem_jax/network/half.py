@@ -1,11 +1,16 @@
 """Torch modules in half precision, widened: their weights as float32, which holds the same values.
 
-Half precision is how weights are kept and moved. An intervention changes some outcomes by less than
-half precision rounds, so that a map of such arithmetic would be one of its rounding.
+Half precision is how weights are kept and moved, and autocast is how time is saved. An intervention
+changes some outcomes by less than half precision rounds, so that a map of such arithmetic would be
+one of its rounding.
 """
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+"""That torch knows autocast for, of those that modules lie on."""
 
 
 def half_types(torch: Any, module: Any) -> list[str]:
@@ -16,8 +21,7 @@ def half_types(torch: Any, module: Any) -> list[str]:
         module: a `torch.nn.Module`.
     """
     halves = (torch.float16, torch.bfloat16)
-    return sorted({str(t.dtype).removeprefix("torch.") for t in _tensors(module, torch)
-                   if t.dtype in halves})  # fmt: skip
+    return sorted({_name(t.dtype) for t in _tensors(module, torch) if t.dtype in halves})
 
 
 def widen(torch: Any, module: Any) -> None:
@@ -42,7 +46,8 @@ def widen(torch: Any, module: Any) -> None:
 def in_float32(torch: Any) -> contextlib.AbstractContextManager[Any]:
     """Within it, this thread makes float32 where Python code asks torch for half precision.
 
-    So a widened module that casts its image to the type that its weights had is consistent.
+    So a widened module that casts its image to the type that its weights had is consistent. What
+    is asked for within `torch.autocast` is computed as if it were not.
 
     Args:
         torch: the package.
@@ -56,9 +61,67 @@ def in_float32(torch: Any) -> contextlib.AbstractContextManager[Any]:
     class Mode(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
             own = {key: widened(value) for key, value in (kwargs or {}).items()}
-            return casts.get(func, func)(*map(widened, args), **own)
+            with _without_autocast(torch):
+                return casts.get(func, func)(*map(widened, args), **own)
 
     return Mode()
+
+
+def seeing_autocast(torch: Any, seen: set[str]) -> contextlib.AbstractContextManager[Any]:
+    """Within it, this thread notes to which types `torch.autocast` would cast.
+
+    Args:
+        torch: the package.
+        seen: names of types, to which those are added.
+    """
+
+    class Mode(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):
+            seen.update(_name(torch.get_autocast_dtype(device)) for device in _casting(torch))
+            return func(*args, **(kwargs or {}))
+
+    return Mode()
+
+
+def without_autocast(torch: Any, graph: Any) -> list[str]:
+    """Switches autocast off in an exported graph.
+
+    Args:
+        torch: the package.
+        graph: a `torch.fx.GraphModule`, changed in place.
+
+    Returns:
+        Names of the types to which it would cast.
+    """
+    found: set[str] = set()
+    for part in graph.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            if getattr(node.target, "__name__", "") == "wrap_with_autocast" and node.args[2]:
+                device, dtype, _, *rest = node.args
+                found.add(_name(dtype or torch.get_autocast_dtype(device)))
+                node.args = (device, dtype, False, *rest)
+    return sorted(found)
+
+
+def _casting(torch: Any) -> list[str]:
+    """Devices for which autocast is on in this thread."""
+    return [device for device in _DEVICES if torch.is_autocast_enabled(device)]
+
+
+@contextlib.contextmanager
+def _without_autocast(torch: Any) -> Iterator[None]:
+    devices = _casting(torch)
+    for device in devices:
+        torch.set_autocast_enabled(device, False)
+    try:
+        yield
+    finally:
+        for device in devices:
+            torch.set_autocast_enabled(device, True)
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _tensors(module: Any, torch: Any) -> list[Any]:

@@ -33,6 +33,7 @@ class OnHost:
             that is sure to, and then a sweep is never resumed.
         sizes: what is known: input [h, w, c] -> output [h', w', c'].
         spent: number of images and their seconds of the latest calls.
+        also: what else the note of a network on the host says of it.
         apart: whether every image is given by itself; empty before that was tried.
     """
 
@@ -41,6 +42,7 @@ class OnHost:
     digest: str | Callable[[], str | None] | None = None
     sizes: dict[tuple[int, ...], tuple[int, ...]] = dataclasses.field(default_factory=dict)
     spent: list[tuple[int, float]] = dataclasses.field(default_factory=list)
+    also: Callable[[], str] = str
     apart: list[bool] = dataclasses.field(default_factory=list)
 
     @property
@@ -144,12 +146,10 @@ class Original:
     Args:
         host: the function.
         framework: whose it is, for the note.
-        also: what else the note says.
     """
 
     host: OnHost
     framework: str
-    also: str = ""
     on_host: bool = dataclasses.field(default=True, init=False)
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
@@ -165,7 +165,7 @@ class Original:
         """How it is evaluated, in words, with a reason, which is a clause."""
         return (
             f"{self.framework} runs on the host, without gradients, causal cones and JAX's "
-            f"devices, because {reason}; {self.host.pace}{self.also}"
+            f"devices, because {reason}; {self.host.pace}{self.host.also()}"
         )
 
 

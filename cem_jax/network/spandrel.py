@@ -40,9 +40,8 @@ def from_spandrel(state_dict: Mapping[str, np.ndarray], *, name: str | None = No
         with torch.random.fork_rng(devices=[]):  # it fills weights before it loads them
             found = spandrel.MAIN_REGISTRY.load(tensors)
     except Exception as error:  # each architecture fails on strange shapes in its own way
-        kind = type(error).__name__
-        text = " ".join(str(error).split())[:200]
-        raise ValueError(f"weights: not recognised by spandrel ({kind}: {text})") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")
+        raise ValueError(f"weights: not recognised by spandrel ({reason})") from error
     called = found.architecture.name
     if not isinstance(found, spandrel.ImageModelDescriptor):
         raise ValueError(f"weights: {called} needs a mask beside the image")

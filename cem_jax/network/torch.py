@@ -15,14 +15,19 @@ import numpy as np
 
 from cem_jax.arguments import whole_number
 from cem_jax.network import aten
-from cem_jax.network.half import half_types, in_float32, widen
+from cem_jax.network.half import half_types, in_float32, seeing_autocast, widen
 from cem_jax.network.host import OnHost, Original
 from cem_jax.network.host_digest import digest_module
 from cem_jax.network.network import Network, of_any_size
+from cem_jax.network.torch_result import image_of
+from cem_jax.network.torch_script import holds_script, widened_graph, written_out
 from cem_jax.network.torch_signature import refuse_more_than_image
 
 _SIDE = 64
 """Of the image that is tried when a network is asked what it is before it has seen one."""
+
+_CLASH = "got multiple values for argument 'mod'"
+"""Of modules that give a part an argument by this name, which torch.export keeps for itself."""
 
 _REWRITES = "update_params"
 """Method by which modules (SPAN's) write the kernel of their inference form at each call."""
@@ -41,7 +46,7 @@ def wrap_torch(
 
     The module is copied with its weights as they are, and the copy is put into evaluation mode.
     Weights in half precision become float32, which holds the same values, and so does all that is
-    computed from them.
+    computed from them, or within `torch.autocast`.
     For each size of image torch exports its operations once, and these are evaluated by JAX: with
     its devices, compiler, gradients and the causal cone. Where an operation has no counterpart,
     torch is called on the host instead, and `network.note` says so. Noise that a module draws is
@@ -66,7 +71,10 @@ def wrap_torch(
     except ImportError as error:
         raise ImportError("wrap_torch needs torch: pip install 'cem-jax[torch]'") from error
     if not isinstance(module, torch.nn.Module):
-        raise ValueError(f"module={type(module).__name__}: expected a torch.nn.Module")
+        text = f"module={type(module).__name__}: expected a torch.nn.Module"
+        if isinstance(module, torch.export.ExportedProgram):
+            text += "; call cem_jax.wrap_torch(program.module())"
+        raise ValueError(text)
     scale = whole_number("scale", scale, 1)
     if receptive_radius is not None:
         receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
@@ -75,9 +83,10 @@ def wrap_torch(
     called: str = name or type(module).__name__
     refuse_more_than_image(module, called)
     copied, halves = _copied(torch, module, called), half_types(torch, module)
-    if halves:
+    scripted = holds_script(torch, copied)
+    if halves and not scripted:  # a script's code names its types
         widen(torch, copied)
-    function = _Function(copied, called, max(minimum, multiple), tuple(halves))
+    function = _Function(copied, called, max(minimum, multiple), tuple(halves), scripted)
     apply = of_any_size(function, scale, multiple, minimum)
     return Network(
         called, apply, function.params(), scale, receptive_radius, anchor=multiple,
@@ -131,6 +140,10 @@ class _Function:
         name: for messages.
         least: side from which on it takes images.
         halves: types of half precision that its weights had before they were widened.
+        scripted: whether it holds TorchScript, which is written out for each size.
+        autocast: what `torch.autocast` would cast to where the module itself is called; empty
+            before that was tried.
+        graphs: what was written out, by size, and the module's keys of its weights.
         programs: by size [h, w, c]; None where the module is called on the host.
         reasons: why it is, by size.
         lock: JAX calls from one thread a device.
@@ -140,6 +153,11 @@ class _Function:
     name: str
     least: int
     halves: tuple[str, ...] = ()
+    scripted: bool = False
+    autocast: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
+    graphs: dict[tuple[int, ...], tuple[Any, dict[str, str]]] = dataclasses.field(
+        default_factory=dict
+    )
     programs: dict[tuple[int, ...], aten.ExportedModule | None] = dataclasses.field(
         default_factory=dict
     )
@@ -182,16 +200,19 @@ class _Function:
             text += (
                 "; torch.sort leaves the order of equal elements open, and here they keep theirs"
             )
-        return text + self._widened
+        return text + self._widened()
 
-    @property
     def _widened(self) -> str:
-        if not self.halves:
-            return ""
-        return (
-            f"; its weights of {' and '.join(self.halves)} are widened to float32, which changes "
-            "none of them, and all is computed in float32"
-        )
+        text = ""
+        if self.halves:
+            text = (
+                f"; its weights of {' and '.join(self.halves)} are widened to float32, which "
+                "changes none of them, and all is computed in float32"
+            )
+        exported = [program.autocast for program in self.programs.values() if program is not None]
+        if types := sorted({name for one in (*exported, *self.autocast) for name in one}):
+            text += f"; what torch.autocast would cast to {' and '.join(types)} stays float32"
+        return text
 
     def _probe(self) -> None:
         side = -(-max(_SIDE, self.least) // self.least) * self.least
@@ -226,11 +247,23 @@ class _Function:
         from cem_jax.network.aten.export import export
 
         height, width, channels = size
-        module, (device, dtype) = self.module, _kind(self.module)
-        if device.type != "cpu":
-            module = copy.deepcopy(module).to("cpu")
-        with self._types:
-            program = export(module, (1, channels, height, width), dtype)
+        shape = (1, channels, height, width)
+        if self.scripted:
+            graph, keys = self._written_out(size)
+            program = export(graph, shape, _kind(graph)[1], keys)
+        else:
+            module, (device, dtype) = self.module, _kind(self.module)
+            if device.type != "cpu":
+                module = copy.deepcopy(module).to("cpu")
+            try:
+                with self._types, _image_alone(module):
+                    program = export(module, shape, dtype)
+            except aten.NotNative as error:
+                if _CLASH not in str(error):
+                    raise
+                with self._types:
+                    graph, keys = self._written_out(size)
+                    program = export(graph, shape, dtype, keys)
         shapes = {
             key: jax.ShapeDtypeStruct(value.shape, value.dtype)
             for key, value in self.params().items()
@@ -246,30 +279,75 @@ class _Function:
         """Within which the module runs: a widened one knows no half precision."""
         import torch  # pyright: ignore[reportMissingImports]
 
-        return in_float32(torch) if self.halves else contextlib.nullcontext()
+        return in_float32(torch) if self.halves or any(self.autocast) else contextlib.nullcontext()
+
+    def _written_out(self, size: tuple[int, ...]) -> tuple[Any, dict[str, str]]:
+        """The operations of a module that holds TorchScript, and its keys of their weights.
+
+        Raises:
+            NotNative: torch cannot record them.
+        """
+        import torch  # pyright: ignore[reportMissingImports]
+
+        if size not in self.graphs:
+            module, (device, dtype) = self.module, _kind(self.module)
+            if device.type != "cpu":
+                module = copy.deepcopy(module).to("cpu")
+            height, width, channels = size
+            image = torch.zeros((1, channels, height, width), dtype=dtype)
+            try:
+                graph, keys = written_out(
+                    torch, module, lambda x: image_of(torch, module(x)), image
+                )
+            except Exception as error:  # whatever the script raises
+                text = (str(error).strip().splitlines() or [""])[-1][:200]
+                raise aten.NotNative(
+                    f"its TorchScript cannot be recorded ({type(error).__name__}: {text})"
+                ) from error
+            self.graphs[size] = (widened_graph(torch, graph) if self.halves else graph), keys
+        return self.graphs[size]
 
     @functools.cached_property
     def original(self) -> Original:
         """The module itself, called in batches."""
         digest = functools.partial(digest_module, self.module)
-        return Original(OnHost(self._forward, self.name, digest), "torch", self._widened)
+        return Original(OnHost(self._forward, self.name, digest, also=self._widened), "torch")
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         import torch  # pyright: ignore[reportMissingImports]
-        from torch.utils._pytree import tree_leaves  # pyright: ignore[reportMissingImports]
 
-        device, dtype = _kind(self.module)
         # In inference mode no module could take gradients of its own.
-        with self.lock, torch.no_grad(), _same_noise(torch), self._types:
-            y = self.module(torch.from_numpy(x).to(device, dtype))
-            held = [one for one in tree_leaves(y) if one is not None]
-            if len(held) != 1 or not isinstance(held[0], torch.Tensor):
-                kinds = ", ".join(type(one).__name__ for one in held) or "nothing"
-                raise ValueError(
-                    f"it returned a {type(y).__name__} of {kinds}; expected one tensor: wrap a "
-                    "module that returns the restored image alone"
-                )
-            return held[0].detach().to("cpu", torch.float32).numpy()
+        with self.lock, torch.no_grad(), _same_noise(torch):
+            if not self.autocast:
+                seen: set[str] = set()
+                with seeing_autocast(torch, seen), contextlib.suppress(Exception):
+                    self._called(x)  # what it cannot take, it says when it is called
+                self.autocast.append(tuple(sorted(seen)))
+            with self._types:
+                return self._called(x).detach().to("cpu", torch.float32).numpy()
+
+    def _called(self, x: np.ndarray) -> Any:
+        """What the module itself makes of images [n, c, h, w]."""
+        import torch  # pyright: ignore[reportMissingImports]
+
+        if self.scripted and self.halves:  # itself it would round
+            with contextlib.suppress(aten.NotNative):
+                graph, _ = self._written_out((*x.shape[2:], x.shape[1]))
+                image = torch.from_numpy(x).to(*_kind(graph))
+                return torch.cat([graph(one) for one in image.split(1)])
+        return image_of(torch, self.module(torch.from_numpy(x).to(*_kind(self.module))))
+
+
+@contextlib.contextmanager
+def _image_alone(module: Any) -> Iterator[None]:
+    """Within it, a module returns the image that its result holds."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    hook = module.register_forward_hook(lambda _, __, result: image_of(torch, result))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _kind(module: Any) -> tuple[Any, Any]:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -46,6 +47,21 @@ def _is_of(value: Any, package: str) -> bool:
     return (package, "Module") in kinds
 
 
+def _instead_of_data(value: Any) -> str | None:
+    """What to call with what holds a network, but cannot be called; None for all else."""
+    if isinstance(value, str | os.PathLike):
+        call = "wrap_onnx" if str(value).lower().endswith(".onnx") else "load"
+        return f"a file; call cem_jax.{call}(path)"
+    package, kind = type(value).__module__.partition(".")[0], type(value).__name__
+    if (package, kind) == ("torch", "ExportedProgram"):
+        return "a program of torch.export; call cem_jax.wrap_torch(program.module())"
+    if (package, kind) == ("onnx", "ModelProto"):
+        return "a model of ONNX; write it to a file, and call cem_jax.wrap_onnx(path)"
+    if isinstance(value, Mapping) and not callable(value):
+        return "weights without a network; write them to a file, and call cem_jax.load(path)"
+    return None
+
+
 def _refuse_others(fn: Any) -> None:
     """Names the right call for what `wrap` does not take."""
     if isinstance(fn, type):
@@ -55,6 +71,8 @@ def _refuse_others(fn: Any) -> None:
             f"fn={type(owner).__name__}: a torch module; call cem_jax.wrap_torch(module)"
         )
     named = type(fn).__name__
+    if call := _instead_of_data(fn):
+        raise ValueError(f"fn={quoted(fn)}: {call}")
     if _is_of(fn, "flax") and not isinstance(fn, nnx.Module):
         raise ValueError(
             f"fn={named}: a Linen module; call cem_jax.wrap(module.apply, params=variables)"

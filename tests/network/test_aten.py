@@ -43,6 +43,8 @@ INDEX = np.asarray([3, 0, 0, 2])
 ROWS, COLUMNS = np.asarray([[0], [2], [5]]), np.asarray([[7, 0, 3, 3]])
 GRID = small(2, 5, 7, 2) * np.float32(1.3)
 
+MATRICES = normal(2, 4, 7) @ normal(2, 4, 7).transpose(0, 2, 1) + np.eye(4, dtype=np.float32)
+
 ONE = (
     "abs", "atan", "asinh", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "floor",
     "isinf", "isnan", "logical_not", "neg", "relu", "relu6", "round", "sigmoid", "sign", "silu",
@@ -163,6 +165,8 @@ CASES: list[tuple[str, tuple, dict]] = [
     ("pixel_unshuffle", (IMAGE, 2), {}),
     ("channel_shuffle", (normal(2, 12, 3, 5), 3), {}),
     ("slice_scatter", (IMAGE, normal(2, 4, 3, 8), 2, 1, 4), {}),
+    ("slice_scatter", (IMAGE[:1], normal(1, 4, 6, 8), 0, 0, 1), {}),
+    ("reflection_pad2d", (IMAGE[:, :, :1, :1].repeat(3, 2).repeat(4, 3)[:1, :1], [1, 1, 1, 1]), {}),
     ("slice_scatter", (IMAGE, normal(2, 4, 3, 8), 2, 0, 6, 2), {}),
     ("select_scatter", (IMAGE, normal(2, 6, 8), 1, 2), {}),
     ("unfold", (IMAGE, 3, 3, 2), {}),
@@ -311,11 +315,52 @@ CASES: list[tuple[str, tuple, dict]] = [
     ("_fft_c2r", (complex_(4, 6, 5), [2], 1, 9), {}),
     ("_fft_c2c", (complex_(4, 6, 5), [0, 2], 0, True), {}),
     ("_fft_c2c", (complex_(4, 6, 5), [1], 2, False), {}),
+    *(("grid_sampler_3d", (normal(2, 3, 4, 5, 6), small(2, 3, 4, 5, 3) * np.float32(1.3), mode,
+                           padding, aligned), {})
+      for mode in (0, 1) for padding in (0, 1, 2) for aligned in (False, True)),
+    ("digamma", (positive(4, 6),), {}),
+    ("lgamma", (positive(4, 6),), {}),
+    ("i0", (IMAGE,), {}),
+    ("dist", (IMAGE, normal(4, 6, 8)), {}),
+    ("dist", (IMAGE, VECTOR[:, None, None], 1), {}),
+    ("searchsorted", (np.sort(VECTOR), IMAGE), {"right": True}),
+    ("searchsorted", (np.sort(VECTOR), IMAGE), {}),
+    ("rrelu_with_noise_functional", (IMAGE, IMAGE, 0.1, 0.4, False), {}),
+    ("fake_quantize_per_tensor_affine_cachemask", (IMAGE, 0.03, 3, 0, 50), {}),
+    ("fake_quantize_per_channel_affine_cachemask",
+     (IMAGE, positive(4), np.asarray([0, 3, 1, 2], np.float32), 1, 0, 50), {}),
+    ("_trilinear", (normal(5, 3), normal(2, 3, 4), normal(5, 4), [1, 3], [0], [1, 2], [2, 3]), {}),
+    ("convolution_backward", (IMAGE, normal(2, 3, 6, 8), normal(4, 3, 3, 3), [4], [1, 1], [1, 1],
+                              [1, 1], False, [0, 0], 1, [True, True, True]), {}),
+    ("convolution_backward", (normal(2, 4, 12, 16), IMAGE, normal(4, 2, 2, 2), None, [2, 2],
+                              [0, 0], [1, 1], True, [0, 0], 2, [True, True, False]), {}),
+    ("_convolution", (IMAGE, normal(6, 4, 3, 3), normal(6), [1, 1], [1, 1], [1, 1], False, [0, 0],
+                      1, False, False, True, True), {}),
+    ("_scaled_dot_product_flash_attention_for_cpu",
+     (normal(2, 3, 5, 4), normal(2, 3, 5, 4), normal(2, 3, 5, 4), 0.0, True), {}),
+    ("_linalg_det", (MATRICES,), {}),
+    ("_linalg_slogdet", (MATRICES,), {}),
+    ("_linalg_eigh", (MATRICES, "L", False), {}),
+    ("_linalg_svd", (normal(2, 6, 4), False, False), {}),
+    ("_linalg_solve_ex", (MATRICES, normal(2, 4, 3)), {}),
+    ("_linalg_solve_ex", (MATRICES, normal(2, 4)), {}),
+    ("_linalg_solve_ex", (MATRICES, normal(3, 4)), {"left": False}),
+    ("linalg_cholesky_ex", (MATRICES,), {}),
+    ("linalg_cholesky_ex", (MATRICES,), {"upper": True}),
+    ("linalg_householder_product", (normal(2, 6, 4), normal(2, 4)), {}),
+    ("linalg_inv_ex", (MATRICES,), {}),
+    ("linalg_matrix_exp", (normal(2, 4, 4),), {}),
+    ("linalg_qr", (normal(2, 6, 4),), {}),
+    ("linalg_solve_triangular", (MATRICES, normal(4, 3)), {"upper": True}),
+    ("linalg_solve_triangular", (MATRICES, normal(3, 4)), {"upper": False, "left": False}),
     ("view_as_complex", (normal(3, 4, 2),), {}),
     ("view_as_real", (complex_(3, 4),), {}),
 ]  # fmt: skip
-NOT_OF_TORCH = {"as_strided_copy", "_local_scalar_dense"}
-"""The first is as_strided; the second makes a number of a tensor, which has no value to compare."""
+NOT_OF_TORCH = {"as_strided_copy", "_local_scalar_dense", "torchvision.deform_conv2d"}
+"""The first is as_strided; the second makes a number of a tensor, which has no value to compare.
+
+The third is not torch's own, and is compared in `test_rare_operations.py`.
+"""
 
 
 def lie(value, rng):
@@ -348,6 +393,7 @@ def test_every_operation_is_torchs(name, args, options):
     several = isinstance(wanted, tuple | list)
     wanted = wanted if several else (wanted,)
     found = found if several else (found,)
+    found = [one() if callable(one) else one for one in found]
     compared = 0
     for ours, torchs in zip(found, wanted, strict=False):
         if ours is None:

@@ -27,7 +27,7 @@ class OnHost(Native):
     """Is called by way of the host."""
 
     def forward(self, x):
-        return super().forward(x) + 0 * torch.linalg.qr(x)[1]
+        return super().forward(x) + 0 * torch.histc(x).sum()
 
 
 def made(network, clean, directory):

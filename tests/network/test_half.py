@@ -36,7 +36,7 @@ class Casting(Plain):
 
 class OnHost(Plain):
     def forward(self, x):
-        return super().forward(x) + 0 * torch.linalg.svdvals(x.float())[..., :1, None].to(x.dtype)
+        return super().forward(x) + 0 * torch.histc(x.float()).sum()
 
 
 def mixed() -> nn.Module:
@@ -108,6 +108,46 @@ def test_rounding_that_a_module_of_float32_does_itself_is_kept():
     network = cem.wrap_torch(Rounds())
     np.testing.assert_array_equal(network(IMAGE), IMAGE.astype(np.float16).astype(np.float32))
     assert "widened" not in network.note
+
+
+class Autocast(Plain):
+    """Its code casts to what autocast casts to, as it may within."""
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = self.second(self.norm(self.first(x.bfloat16())))
+        return y.float()
+
+
+class AutocastOnHost(Autocast):
+    def forward(self, x):
+        return super().forward(x) + 0 * torch.histc(x).sum()
+
+
+@pytest.mark.parametrize("kind", [Autocast, AutocastOnHost])
+def test_what_autocast_would_cast_stays_float32(kind):
+    torch.manual_seed(0)
+    module, whole = kind(), Plain()
+    whole.load_state_dict(module.state_dict())
+    network = cem.wrap_torch(module)
+    found = np.asarray(network(IMAGE))
+    assert network.on_host == (kind is AutocastOnHost)
+    assert "what torch.autocast would cast to bfloat16 stays float32" in network.note
+    np.testing.assert_allclose(found, widened(whole, IMAGE), atol=1e-6)
+    np.testing.assert_allclose(network.original()(IMAGE), widened(whole, IMAGE), atol=1e-6)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # elsewhere torch is what it was
+        assert nn.Conv2d(3, 3, 1)(torch.zeros(1, 3, 2, 2)).dtype == torch.bfloat16
+
+
+def test_where_autocast_is_off_nothing_is_told():
+    class Off(Plain):
+        def forward(self, x):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x)
+
+    network = cem.wrap_torch(Off())
+    network(IMAGE)
+    assert not network.on_host and "autocast" not in network.note
 
 
 def test_a_map_tells_that_weights_were_widened():

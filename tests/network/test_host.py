@@ -13,7 +13,7 @@ class OnHost(nn.Module):
     """Has an operation without a counterpart in JAX."""
 
     def forward(self, x):
-        return self.restored(x) + 0 * torch.linalg.svdvals(x)[..., :1, None]
+        return self.restored(x) + 0 * torch.histc(x).sum()
 
 
 class Noise(OnHost):

@@ -1,6 +1,8 @@
 """Torch modules as people have them: weights that are computed or shared, results in containers."""
 
 import copy
+import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -59,7 +61,31 @@ def scripted() -> nn.Module:
     return torch.jit.script(nn.Conv2d(3, 3, 3, padding=1))
 
 
-MADE = [Casts, Shared, WithToken, weight_normalised, spectrally_normalised, scripted]
+class Modulated(nn.Module):
+    def forward(self, x, mod):
+        return x * mod
+
+
+class NamesItsArgument(nn.Module):
+    """The name of an argument is one that torch.export takes for its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.part = nn.Conv2d(3, 3, 3, padding=1), Modulated()
+
+    def forward(self, x):
+        return self.part(self.layer(x), mod=0.5 + x.mean((2, 3), keepdim=True))
+
+
+MADE = [
+    NamesItsArgument,
+    Casts,
+    Shared,
+    WithToken,
+    weight_normalised,
+    spectrally_normalised,
+    scripted,
+]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -79,14 +105,22 @@ class Contained(nn.Module):
         self.wrapped, self.on_host = wrapped, on_host
 
     def forward(self, x):
-        y = x + 0 * torch.linalg.svdvals(x)[..., :1, None] if self.on_host else x
+        y = x + 0 * torch.histc(x).sum() if self.on_host else x
         return self.wrapped(2 * y)
+
+
+@dataclasses.dataclass
+class Sample:
+    sample: object
+    strength: float = 1.0
 
 
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize(
-    "wrapped", [lambda y: [y], lambda y: {"image": y}, lambda y: (y, None), lambda y: [[y]]]
-)
+    "wrapped",
+    [lambda y: [y], lambda y: {"image": y}, lambda y: (y, None), lambda y: [[y]], Sample,
+     lambda y: (y, 0.5), lambda y: types.MappingProxyType({"image": Sample((y,))})],
+)  # fmt: skip
 def test_the_one_tensor_of_a_result_is_the_image(wrapped, on_host):
     network = cem.wrap_torch(Contained(wrapped, on_host))
     np.testing.assert_array_equal(network(IMAGE), 2 * IMAGE)
@@ -149,3 +183,9 @@ def test_arguments_that_a_module_can_do_without_are_left_alone():
             return x * sigma
 
     np.testing.assert_allclose(cem.wrap_torch(Optional())(IMAGE), 0.5 * IMAGE)
+
+
+def test_a_module_whose_argument_torch_export_keeps_for_itself_is_native():
+    network = cem.wrap_torch(NamesItsArgument())
+    network(IMAGE)
+    assert not network.on_host and set(network.params) == {"layer.weight", "layer.bias"}

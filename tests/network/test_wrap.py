@@ -1,5 +1,7 @@
 """Functions as networks: images of any size, crops on the function's own grid, bad arguments."""
 
+import pathlib
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -131,3 +133,27 @@ def test_modules_in_training_mode_are_refused_by_the_layer():
     module.eval()
     x = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
     np.testing.assert_allclose(cem.wrap(module)(x), x / np.sqrt(1 + 1e-5), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("value", "call"),
+    [("mine.pth", r"fn='mine.pth': a file; call cem_jax.load\(path"),
+     (pathlib.Path("mine.ONNX"), r"a file; call cem_jax.wrap_onnx\(path"),
+     ({"conv.weight": np.zeros(3)}, r"weights without a network.*call cem_jax.load\(path")],
+)  # fmt: skip
+def test_what_holds_a_network_but_is_none_is_told_what_to_call(value, call):
+    with pytest.raises(ValueError, match=call):
+        cem.wrap(value)
+
+
+def test_programs_and_models_of_other_frameworks_are_told_what_to_call():
+    torch, onnx = pytest.importorskip("torch"), pytest.importorskip("onnx")
+    program = torch.export.export(torch.nn.ReLU(), (torch.zeros(1, 3, 8, 8),))
+    for wrap in (cem.wrap, cem.wrap_torch):
+        with pytest.raises(ValueError, match=r"call cem_jax.wrap_torch\(program.module\(\)"):
+            wrap(program)
+    network = cem.wrap_torch(program.module())
+    np.testing.assert_array_equal(network(np.ones((2, 8, 8, 3), np.float32)), 1)
+    assert not network.on_host
+    with pytest.raises(ValueError, match=r"a model of ONNX.*wrap_onnx\(path"):
+        cem.wrap(onnx.ModelProto())

@@ -172,8 +172,25 @@ def _conv(
     return convolution(x, weight, bias, stride, padding, dilation, groups=groups)
 
 
+def _backward(
+    slope: Laid, x: Laid, weight: Laid, bias: Any, *geometry: Any
+) -> tuple[Laid | None, ...]:
+    """What torch's gradients of a convolution are, as networks take that descend within."""
+    *options, wanted = geometry
+
+    def forward(image: jax.Array, kernel: jax.Array) -> jax.Array:
+        return convolution(Laid.of(image), Laid.of(kernel), None, *options).plain()
+
+    _, pull = jax.vjp(forward, x.plain(), weight.plain())
+    slopes = slope.plain()
+    found = *pull(slopes), jnp.sum(slopes, axis=(0, *range(2, slopes.ndim)))
+    return tuple(Laid.of(one) if want else None for one, want in zip(found, wanted, strict=True))
+
+
 OPERATIONS: dict[str, Operation] = {
+    "_convolution": lambda *args: convolution(*args[:9]),  # the rest is of backends
     "conv1d": _conv,
     "conv2d": _conv,
     "convolution": convolution,
+    "convolution_backward": _backward,
 }

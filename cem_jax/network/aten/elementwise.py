@@ -64,6 +64,43 @@ def _bucketize(x: Laid, bounds: Laid, *, right: bool = False, **_: Any) -> Laid:
     return x.like(found)
 
 
+def _searchsorted(
+    bounds: Laid,
+    x: Laid,
+    *,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+    **_: Any,
+) -> Laid:
+    if bounds.ndim != 1 or sorter is not None or not isinstance(x, Laid):
+        raise NotImplementedError("bounds of more than one line")
+    return _bucketize(x, bounds, right=right or side == "right")
+
+
+def _randomised_leaky(
+    x: Laid, noise: Laid, low: float = 1 / 8, high: float = 1 / 3, training: bool = False, **_: Any
+) -> tuple[Laid, Laid]:
+    """Out of training its slope is the middle one."""
+    if training:
+        raise NotImplementedError("a leaky ReLU of random slopes")
+    return x.like(jnp.where(x.array > 0, x.array, x.array * ((low + high) / 2))), noise
+
+
+def _quantized(x: Any, scale: Any, zero: Any, low: int, high: int) -> Any:
+    """Rounded to whole numbers of steps, as integers would hold them."""
+    steps = jnp.round(x * (1 / scale)) + zero
+    return (jnp.clip(steps, low, high) - zero) * scale
+
+
+def _quantized_by_channel(
+    x: Laid, scale: Laid, zero: Laid, axis: int, low: int, high: int
+) -> tuple[Laid, None]:
+    behind = (x.ndim - 1 - axis % x.ndim) * ((),)
+    own = [Laid(value.array, (*value.axes, *behind)) for value in (scale, zero)]
+    return elementwise(_quantized)(x, *own, low, high), None
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "__lshift__": jnp.left_shift,
     "__rshift__": jnp.right_shift,
@@ -95,6 +132,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "copysign": jnp.copysign,
     "cos": jnp.cos,
     "cosh": jnp.cosh,
+    "digamma": jax.scipy.special.digamma,
     "div": _divide,
     "elu": _elu,
     "eq": jnp.equal,
@@ -116,12 +154,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hardswish": lambda x: x * jnp.clip(x + 3, 0, 6) / 6,
     "hardtanh": lambda x, low=-1, high=1: jnp.clip(x, low, high),
     "hypot": jnp.hypot,
+    "i0": jax.scipy.special.i0,
     "imag": jnp.imag,
     "isinf": jnp.isinf,
     "isnan": jnp.isnan,
     "le": jnp.less_equal,
     "leaky_relu": lambda x, slope=0.01: jnp.where(x > 0, x, x * slope),
     "lerp": lambda a, b, weight: a + weight * (b - a),
+    "lgamma": lax.lgamma,
     "log": jnp.log,
     "log10": jnp.log10,
     "log1p": jnp.log1p,
@@ -174,11 +214,18 @@ OPERATIONS: dict[str, Operation] = {
     "contiguous": _as,
     "copy": lambda old, new, **_: elementwise(lambda a, b: jnp.broadcast_to(b, a.shape))(old, new),
     "detach": _as,
+    "fake_quantize_per_channel_affine_cachemask": _quantized_by_channel,
+    "fake_quantize_per_tensor_affine_cachemask": lambda x, *args: (
+        elementwise(_quantized)(x, *args),
+        None,
+    ),
     "fill": _filled,
     "full_like": _filled,
     "lift_fresh_copy": _as,
     "masked_fill": elementwise(lambda x, mask, value: jnp.where(mask, value, x), chooses=1),
     "ones_like": lambda like, **_: _filled(like, 1),
+    "rrelu_with_noise_functional": _randomised_leaky,
+    "searchsorted": _searchsorted,
     "where": elementwise(jnp.where, chooses=0),
     "zeros_like": lambda like, **_: _filled(like, 0),
 }

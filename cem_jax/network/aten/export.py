@@ -1,12 +1,15 @@
 """A torch module as a program, by torch's own export."""
 
 import contextlib
+import dataclasses
 import io
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from cem_jax.network.half import in_float32, without_autocast
 
 from .program import SEED, ExportedModule, NotNative, Ref, Step, without_counterpart
 from .table import TABLE
@@ -32,7 +35,7 @@ _LIKE = ("bernoulli", "exponential", "normal_functional", "rand_like", "randint_
          "randn_like", "uniform")  # fmt: skip
 """Operations that draw random numbers of the shape of their first argument."""
 
-_NOTHING = ("_assert_scalar", "_assert_async", "sym_constrain_range",
+_NOTHING = ("_linalg_check_errors", "_assert_scalar", "_assert_async", "sym_constrain_range",
             "sym_constrain_range_for_size", "_assert_tensor_metadata")  # fmt: skip
 """Operations that only check what torch knows of a shape."""
 
@@ -40,13 +43,16 @@ _IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "
 """Options that say nothing about values: what type a result has is known."""
 
 
-def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
-    """What a module does with one image.
+def export(
+    module: Any, shape: Sequence[int], dtype: Any, keys: Mapping[str, str] | None = None
+) -> ExportedModule:
+    """What a module does with one image. What it does within `torch.autocast` is not cast.
 
     Args:
         module: a `torch.nn.Module` in evaluation mode, on the CPU.
         shape: of the image, [1, c, h, w].
         dtype: torch's type of the image.
+        keys: of the program's parameters by the module's; they are the same if it is left out.
 
     Returns:
         The program, whose every operation is in the table.
@@ -63,6 +69,11 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
         try:
             image = torch.zeros(tuple(shape), dtype=dtype)
             exported = torch.export.export(module, (image,), strict=False)
+            autocast = without_autocast(torch, exported.graph_module)
+            if autocast:  # types that its code casts to then are to go too
+                with in_float32(torch):
+                    exported = torch.export.export(module, (image,), strict=False)
+                without_autocast(torch, exported.graph_module)
             table = torch.export.default_decompositions()
             for key in list(table):
                 if _name(key) in _WHOLE:
@@ -73,13 +84,15 @@ def export(module: Any, shape: Sequence[int], dtype: Any) -> ExportedModule:
             raise NotNative(f"torch.export refuses it ({type(error).__name__}: {text})") from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            reader = _Reader(torch, exported, _first_keys(module))
-            return reader.program(str(dtype).removeprefix("torch."))
+            reader = _Reader(torch, exported, keys or _first_keys(module))
+            program = reader.program(str(dtype).removeprefix("torch."))
+            return dataclasses.replace(program, autocast=tuple(autocast))
 
 
 def _name(target: Any) -> str:
-    """aten.add.Tensor -> add."""
-    return str(target).removeprefix("aten.").split(".")[0]
+    """aten.add.Tensor -> add; of another package, torchvision.nms.default -> torchvision.nms."""
+    package, *rest = str(target).split(".")
+    return rest[0] if package == "aten" and rest else ".".join([package, *rest[:1]])
 
 
 def _first_keys(module: Any) -> dict[str, str]:
@@ -128,7 +141,9 @@ class _Reader:
                 inputs.append(exported.constants[target])
             elif target in exported.state_dict:
                 inputs.append(exported.state_dict[target])
-            else:  # a token that keeps operations with effects in order
+            elif kind == "TOKEN":  # keeps checks in order
+                inputs.append(None)
+            else:
                 raise NotNative(f"torch.export gives its program a {kind.lower()} beside the image")
         outputs = self.graph(exported.graph_module, inputs)
         wanted = [
@@ -157,7 +172,7 @@ class _Reader:
         self.params = {n: key for n, key in self.params.items() if n in needed}
         missing = sorted({step.name for step in kept} - set(TABLE) - {"getitem"})
         if missing:
-            raise without_counterpart([f"aten.{name}" for name in missing])
+            raise without_counterpart([n if "." in n else f"aten.{n}" for n in missing])
         return kept[::-1]
 
     def is_tensor(self, value: Any) -> bool:
@@ -207,6 +222,12 @@ class _Reader:
         args, options = self.mapped(node.args, env), self.mapped(node.kwargs, env)
         name, target = _name(node.target), node.target
         inner = [k for k, value in enumerate(args) if isinstance(value, self.torch.fx.GraphModule)]
+        if name == "cond":
+            return self.chosen(*args)
+        if name == "with_effects":  # a token, an operation that only checks, what it checks
+            if _name(args[1]) not in _NOTHING:
+                raise without_counterpart([f"torch's {args[1]}"])
+            return [None, None]
         if inner:  # a context such as torch.no_grad() around a part of the network
             if not str(target).startswith("wrap_with"):
                 raise without_counterpart([f"torch's {target}"])
@@ -240,6 +261,20 @@ class _Reader:
         path = _path(node)
         self.steps.append(Step(name, tuple(own), named, result.number, shape, dtype, path))
         return result
+
+    def chosen(self, which: Any, first: Any, second: Any, operands: Sequence[Any]) -> list[Any]:
+        """The results of one of two graphs: both are computed."""
+        results = [self.graph(graph, operands) for graph in (first, second)]
+        if not isinstance(which, Ref):
+            return results[0 if which else 1]
+        found = []
+        for pair in zip(*results, strict=True):
+            ref = self.new()
+            self.steps.append(
+                Step("where", (which, *map(self.known, pair)), {}, ref.number, None, None)
+            )
+            found.append(ref)
+        return found
 
     def known(self, value: Any) -> Any:
         """Arguments without anything of torch."""

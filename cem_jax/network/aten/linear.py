@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from .elementwise import OPERATIONS as ELEMENTWISE
 from .layout import Laid, aligned
 from .operation import Operation, elementwise
-from .reduction import places
+from .reduction import places, reduced
 
 
 def contracted(a: Laid, b: Laid, batch: int, over: tuple[int, int]) -> Laid:
@@ -177,8 +178,10 @@ def _attention(
 ) -> Laid:  # fmt: skip
     """Scaled dot-product attention: [..., i, d], [..., j, d], [..., j, e] -> [..., i, e]."""
     mask = attn_mask if mask is None else mask
-    if dropout or causal:
-        raise NotImplementedError("attention with dropout or a causal mask")
+    if dropout:
+        raise NotImplementedError("attention with dropout")
+    if causal:
+        mask = Laid.of(np.tri(q.shape[-2], k.shape[-2], dtype=bool))
     last = q.ndim - 1
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     score = contracted(q.like(q.array * factor), k, last - 1, (last, last))
@@ -188,6 +191,18 @@ def _attention(
         biased = jnp.where(known, arrays[0], -jnp.inf) if known.dtype == bool else sum(arrays)
         score = Laid(biased, axes)
     return contracted(softmax(score, last), v, last - 1, (last, last - 1))
+
+
+def _trilinear(
+    a: Laid, b: Laid, c: Laid, first: Sequence[int], second: Sequence[int], third: Sequence[int],
+    over: Sequence[int], *_: Any,
+) -> Laid:  # fmt: skip
+    """The product of three arrays, each with further axes, summed over some."""
+    for value, added in ((a, first), (b, second), (c, third)):
+        for axis in added:
+            value = value.inserted(axis)
+        a = value if added is first else ELEMENTWISE["mul"](a, value)
+    return reduced(a, jnp.sum(a.array, axis=places(a, list(over))), list(over), False)
 
 
 def _first(operation: Operation) -> Operation:
@@ -207,6 +222,7 @@ OPERATIONS: dict[str, Operation] = {
         )
     ),
     "_softmax": softmax,
+    "_trilinear": _trilinear,
     "addmm": lambda x, a, b, beta=1, alpha=1: _plus(x, mm(a, b), beta, alpha),
     "baddbmm": lambda x, a, b, beta=1, alpha=1: _plus(x, bmm(a, b), beta, alpha),
     "bmm": bmm,

@@ -47,12 +47,10 @@ def _top_k(attributes: Attributes, x: Laid, k: Any) -> tuple[Laid, Laid]:
 
 def _grid_sample(attributes: Attributes, x: Any, grid: Any) -> Laid:
     x, grid = lifted(x), lifted(grid)
-    if x.ndim != 4:
-        raise NotImplementedError("volumes")
     mode = _MODES[_text(attributes, "mode", "bilinear")]
     padding = _PADDINGS[_text(attributes, "padding_mode", "zeros")]
     aligned = bool(attributes.get("align_corners", 0))
-    return TABLE["grid_sampler_2d"](x, grid, mode, padding, aligned)
+    return TABLE[f"grid_sampler_{x.ndim - 2}d"](x, grid, mode, padding, aligned)
 
 
 def _from_front(index: Any, length: int) -> Laid:

@@ -1,5 +1,7 @@
 """Pooling, as windowed reductions or slices so that its locality shows."""
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +33,8 @@ def _around(
 def _max_pool(
     x: Laid, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1,
     ceil: bool = False,
-) -> tuple[Laid, None]:  # fmt: skip
+) -> tuple[Laid, Callable[[], Laid]]:  # fmt: skip
+    """Also where the largest ones lie in their plane, which is computed when it is asked for."""
     count = x.ndim - 2
     kernel, padding, dilation = (pair(v, count) for v in (kernel, padding, dilation))
     stride = pair(stride, count) if stride else kernel
@@ -41,7 +44,31 @@ def _max_pool(
         image, -jnp.inf, lax.max, (1, *kernel, 1), (1, *stride, 1),
         ((0, 0), *around, (0, 0)), window_dilation=(1, *dilation, 1),
     )  # fmt: skip
-    return images(y), None
+    geometry = kernel, stride, dilation, around
+    return images(y), functools.partial(_where_largest, image, y.shape[1:-1], *geometry)
+
+
+def _where_largest(
+    image: jax.Array, sides: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
+    dilation: Sequence[int], around: Sequence[tuple[int, int]],
+) -> Laid:  # fmt: skip
+    """Indices of the first largest element of each window, in the row-major plane."""
+    space, rank = image.shape[1:-1], image.ndim
+    plane = np.arange(np.prod(space), dtype=np.int32).reshape((1, *space, 1))
+    wide = [(0, 0, 0), *[(low, high, 0) for low, high in around], (0, 0, 0)]
+    places = np.pad(plane, [(low, high) for low, high, _ in wide])
+    values = lax.pad(image, jnp.asarray(-jnp.inf, image.dtype), wide)
+    found: list[tuple[jax.Array, np.ndarray]] = []
+    for tap in itertools.product(*map(range, kernel)):
+        cut = [slice(None)] * rank
+        for axis, (k, d, s, n) in enumerate(zip(tap, dilation, stride, sides, strict=True), 1):
+            cut[axis] = slice(k * d, k * d + (n - 1) * s + 1, s)
+        found.append((values[tuple(cut)], places[tuple(cut)]))
+    largest, place = found[0][0], jnp.broadcast_to(found[0][1], found[0][0].shape)
+    for value, own in found[1:]:
+        place = jnp.where(value > largest, own, place)
+        largest = jnp.maximum(value, largest)
+    return images(place)
 
 
 def _avg_pool(

@@ -69,6 +69,7 @@ class ExportedModule:
         constants: what depends on neither, by number.
         output: number of the result.
         dtype: the type in which the network computes.
+        autocast: types to which `torch.autocast` would cast parts of it; these are left out.
     """
 
     steps: tuple[Step, ...]
@@ -77,6 +78,7 @@ class ExportedModule:
     constants: Mapping[int, np.ndarray]
     output: int
     dtype: str
+    autocast: tuple[str, ...] = ()
 
     @property
     def has_open_order(self) -> bool:

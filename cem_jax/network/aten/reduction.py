@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from .layout import Laid
-from .operation import Operation, plain
+from .operation import Operation, elementwise, plain
 
 
 def places(x: Laid, axes: Any) -> tuple[int, ...]:
@@ -166,6 +166,10 @@ def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tr
     return jnp.moveaxis(values, -1, dim), jnp.moveaxis(index, -1, dim)
 
 
+def _distance(a: Laid, b: Laid, order: Any = 2) -> Laid:
+    return _norm(elementwise(jnp.subtract)(a, b), order)
+
+
 OPERATIONS: dict[str, Operation] = {
     "all": _reduction(jnp.all),
     "amax": _reduction(jnp.max),
@@ -178,6 +182,7 @@ OPERATIONS: dict[str, Operation] = {
     "cummin": _running(lax.cummin),
     "cumprod": _cumulative(jnp.cumprod),
     "cumsum": _cumulative(jnp.cumsum),
+    "dist": _distance,
     "kthvalue": plain(_kth),
     "linalg_vector_norm": _norm,
     "logsumexp": _reduction(jax.nn.logsumexp),

@@ -239,76 +239,6 @@ def _nearest_of(exact: bool) -> Operation:
     return operation
 
 
-def _grid_sample(
-    x: Laid, grid: Laid, mode: int = 0, padding: int = 0, aligned: bool = False
-) -> Laid:
-    """Values at given places, which are counted from -1 to 1."""
-    image = channels_last(x)
-    place = jnp.asarray(grid.plain())
-    n, h, w, _ = image.shape
-    at = []
-    for coordinate, length in ((place[..., 0], w), (place[..., 1], h)):
-        if aligned:
-            position = (coordinate + 1) / 2 * (length - 1)
-        else:
-            position = ((coordinate + 1) * length - 1) / 2
-        if mode != 2:  # the cubic kernel's taps are moved inside one by one
-            position = _inside(position, length, padding, aligned)
-        at.append(position)
-    first = jnp.arange(n)[:, None, None]
-
-    def pick(column: Any, row: Any) -> jax.Array:
-        column, row = _inside(column, w, padding, aligned), _inside(row, h, padding, aligned)
-        values = image[
-            first,
-            jnp.clip(row, 0, h - 1).astype(jnp.int32),
-            jnp.clip(column, 0, w - 1).astype(jnp.int32),
-        ]
-        inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
-        return jnp.where(inside[..., None], values, 0)
-
-    if mode == 1:
-        return images(pick(jnp.round(at[0]), jnp.round(at[1])))
-    low = [jnp.floor(position) for position in at]
-    if mode == 0:
-        offsets = range(2)
-        weights = [[1 - (p - q), p - q] for p, q in zip(at, low, strict=True)]
-    else:
-        offsets = range(-1, 3)
-        weights = [[_keys(p - q - o) for o in offsets] for p, q in zip(at, low, strict=True)]
-    terms = [
-        pick(low[0] + dx, low[1] + dy) * (weights[0][i] * weights[1][j])[..., None]
-        for j, dy in enumerate(offsets)
-        for i, dx in enumerate(offsets)
-    ]
-    return images(functools.reduce(operator.add, terms))
-
-
-def _inside(position: jax.Array, length: int, padding: int, aligned: bool) -> jax.Array:
-    """Positions moved into the image: 1 to its border, 2 by reflection, 0 not at all."""
-    if padding == 1:
-        return jnp.clip(position, 0, length - 1)
-    return _reflected(position, length, aligned) if padding == 2 else position
-
-
-def _keys(offset: jax.Array) -> jax.Array:
-    """The cubic convolution kernel."""
-    d, a = jnp.abs(offset), _CUBIC
-    near = ((a + 2) * d - (a + 3)) * d**2 + 1
-    return jnp.where(d <= 1, near, ((a * d - 5 * a) * d + 8 * a) * d - 4 * a)
-
-
-def _reflected(position: jax.Array, length: int, aligned: bool) -> jax.Array:
-    low, high = (0, length - 1) if aligned else (-0.5, length - 0.5)
-    span = high - low
-    if span <= 0:
-        return jnp.zeros_like(position)
-    away = jnp.abs(position - low)
-    turned = away % (2 * span)
-    back = jnp.where(turned > span, 2 * span - turned, turned) + low
-    return jnp.clip(back, 0, length - 1)
-
-
 _ANTIALIASED_CUBIC = functools.partial(_antialiased, cubic=True)
 _ANTIALIASED_LINEAR = functools.partial(_antialiased, cubic=False)
 
@@ -317,7 +247,6 @@ OPERATIONS: dict[str, Operation] = {
     "_upsample_bilinear2d_aa": _interpolation(_ANTIALIASED_LINEAR),
     "_upsample_nearest_exact1d": _nearest_of(True),
     "_upsample_nearest_exact2d": _nearest_of(True),
-    "grid_sampler_2d": _grid_sample,
     "upsample_bicubic2d": _interpolation(_cubic),
     "upsample_bilinear2d": _interpolation(_linear),
     "upsample_linear1d": _interpolation(_linear),

@@ -46,7 +46,8 @@ def run(program: ExportedModule, params: Mapping[str, Any], x: jax.Array) -> jax
     for step in program.steps:
         args, options = _filled((step.args, step.options), values)
         if step.name == "getitem":
-            values[step.result] = args[0][args[1]]
+            found = args[0][args[1]]
+            values[step.result] = found() if callable(found) else found
             continue
         try:
             with jax.named_scope(step.path) if step.path else contextlib.nullcontext():

@@ -80,7 +80,7 @@ def cat(parts: Sequence[Laid], axis: int = 0) -> Laid:
                 part = part.conformed(other, leader.sizes(other))
         perm = [part.axes[i][n] for i, n in (labels[k] for k in range(leader.array.ndim))]
         arrays.append(part.array.transpose(perm))
-    return Laid(jnp.concatenate(arrays, leader.axes[axis][0]), leader.axes)
+    return settled(jnp.concatenate(arrays, leader.axes[axis][0]), leader.axes)
 
 
 def _with_axis(x: Laid, axis: int) -> Laid:

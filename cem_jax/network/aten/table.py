@@ -6,9 +6,11 @@ from . import (
     fourier,
     indexing,
     linear,
+    matrices,
     pooling,
     reduction,
     resampling,
+    sampling,
     shape,
 )
 from .operation import Operation
@@ -16,8 +18,11 @@ from .operation import Operation
 TABLE: dict[str, Operation] = {
     name: operation
     for module in (
-        convolution, elementwise, fourier, indexing, linear, pooling, reduction, resampling, shape
+        convolution, elementwise, fourier, indexing, linear, matrices, pooling, reduction,
+        resampling, sampling, shape,
     )
     for name, operation in module.OPERATIONS.items()
 }  # fmt: skip
-"""By torch's name without overload: `add` for `aten.add.Tensor`; the arguments tell overloads."""
+"""By torch's name without overload: `add` for `aten.add.Tensor`; the arguments tell overloads.
+
+Those of other packages are told apart by it: `torchvision.deform_conv2d`."""
