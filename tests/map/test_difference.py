@@ -120,3 +120,9 @@ def test_plans_that_differ_unseen_are_told_in_full_and_the_order_of_a_record_is_
     untold = dataclasses.replace(first, provenance={"plan": plan})
     with pytest.raises(ValueError, match="scene null and null"):
         cem.difference(untold, untold)
+
+
+def test_a_difference_is_written_without_the_maps_that_it_is_of(two):
+    text = repr(cem.difference(*two))
+    assert text.startswith("Difference(") and "effect=" in text
+    assert "first=" not in text and "second=" not in text and "EffectMap" not in text
