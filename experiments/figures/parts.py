@@ -37,6 +37,7 @@ class Parts:
     @property
     def settings(self) -> str:
         """A fingerprint of preset and photographs: parts of others are not put together."""
+        # How many networks a gallery shows says nothing of a part.
         facts = repr((dataclasses.replace(self.preset, most=0), cem.example_names()))
         return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
