@@ -37,8 +37,8 @@ def written_out(torch: Any, module: Any, call: Any, image: Any) -> tuple[Any, di
     Raises:
         ValueError: the image's values decide what is done.
     """
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils._pytree import tree_leaves
+    TorchDispatchMode = torch.utils._python_dispatch.TorchDispatchMode
+    tree_leaves = torch.utils._pytree.tree_leaves
 
     graph, root = torch.fx.Graph(), torch.nn.Module()
     weights = {id(weight): key for key, weight in module.named_parameters()}
