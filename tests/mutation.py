@@ -3,29 +3,29 @@
     python tests/mutation.py plans --sample 40        # or statistics, store, cone, sweep
 
 Each mutant changes one operator, comparison, constant, argument of `axis` or condition of a module
-and runs the tests that belong to it, quickest first, until one fails. What survives is printed with
-its line: a test is missing there, or the change means nothing; then `mutation_explained.py` says
-why, and the mutant is not tried again. Mutants are made in memory; no file is touched. Needs a
-system that can fork.
+and runs the tests that belong to it until one fails; those that call the changed function come
+first. What survives is printed with its line: a test is missing there, or the change means nothing;
+then `mutation_explained.py` says why, and the mutant is not tried again. Mutants are made in
+memory; no file is touched. Needs a system that can fork.
 """
 
 import argparse
 import ast
+import importlib
 import io
-import json
 import os
 import random
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from mutation_explained import EXPLAINED
+from mutation_plugins import First, Imported, Recorded
 
 ROOT = Path(__file__).parents[1]
 
@@ -165,52 +165,19 @@ def put(path: Path, tree: ast.Module) -> None:
     loader.get_data, loader.path_stats = get_data, path_stats  # type: ignore[method-assign]
 
 
-class Quickest:
-    """A plugin of pytest: tests that took least come first, by a file of their seconds.
-
-    Those that share what is made once for a module count as one. Where the file does not exist, it
-    is written.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-        self.taken: dict[str, float] = {}
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        together: Counter[str] = Counter()
-        for item in items:
-            together[_shares(item)] += self.known.get(item.nodeid, 0.0)
-
-        def place(item: Any) -> tuple[float, str, float]:
-            own, module = self.known.get(item.nodeid, 0.0), _shares(item)
-            return (together[module] if module else own), module, own
-
-        items.sort(key=place)
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.taken[report.nodeid] = self.taken.get(report.nodeid, 0.0) + report.duration
-
-    def pytest_sessionfinish(self) -> None:
-        if not self.file.exists():
-            self.file.write_text(json.dumps(self.taken))
-
-
-def _shares(item: Any) -> str:
-    """The module of a test that shares a fixture with others; empty of others."""
-    fixtures = [one for found in item._fixtureinfo.name2fixturedefs.values() for one in found]
-    return "" if all(one.scope == "function" for one in fixtures) else item.nodeid.split("::")[0]
-
-
 def notices(
     path: Path,
     tree: ast.Module | None,
     tests: Sequence[str],
     select: str,
     limit: float,
-    seconds: Path,
+    plugin: object,
+    *more: str,
 ) -> bool | None:
-    """Whether a test fails with a module changed, in a child process; None: none did in time."""
+    """Whether a test fails with a module changed, in a child process; None: none did in time.
+
+    The plugin and further arguments are for pytest.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -219,9 +186,11 @@ def notices(
                 put(path, tree)
             import pytest
 
-            options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "", "-k", select]
+            options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "", "-k", select, *more]
+            options.append("--assert=plain")  # nobody reads why a test fails
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins of others
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                code = int(pytest.main([*options, *tests], plugins=[Quickest(seconds)]))
+                code = int(pytest.main([*options, *tests], plugins=[plugin]))
         finally:
             os._exit(code)
     end = time.monotonic() + limit
@@ -249,15 +218,17 @@ def main() -> None:
     args = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT / "tests"))
-    # What takes long to import, before the fork; nothing of the package itself.
-    import jax  # noqa: F401
-    import matplotlib.pyplot  # noqa: F401
-    import pytest  # noqa: F401
-    import scipy.stats  # noqa: F401
-
     paths, tests = GROUPS[args.group]
     with tempfile.TemporaryDirectory() as folder:
         run(paths, tests, args, Path(folder) / "seconds.json")
+
+
+def import_of_others(tests: Sequence[str], select: str, file: Path) -> None:
+    """Imports all that tests import, but nothing of the package: before the fork, it costs once."""
+    notices(ROOT, None, tests, select, 36_000, Imported(file, ROOT), "--collect-only")
+    for module in file.read_text().splitlines():
+        with suppress(Exception):
+            importlib.import_module(module)
 
 
 def run(
@@ -268,18 +239,22 @@ def run(
     todo = [one for one in todo if args.only in f"{one[0]}:{one[1]}"]
     if args.sample is not None and args.sample < len(todo):
         todo = sorted(random.Random(args.seed).sample(todo, args.sample), key=lambda one: one[:2])
+    files = [ROOT / path for path in sorted({path for path, *_ in todo})]
+    import_of_others(tests, args.select, seconds.with_name("modules.txt"))
     begun = time.monotonic()
-    if notices(ROOT, None, tests, args.select, 36_000, seconds) is not False:
+    recorded = Recorded(seconds, files)
+    if notices(ROOT, None, tests, args.select, 36_000, recorded) is not False:
         sys.exit(f"the tests fail without a change: {' '.join(tests)}")
     limit = args.limit or 60 + 5 * (time.monotonic() - begun)
     wrong = ast.parse("raise AssertionError('no test imports this module')")
-    for path in sorted({path for path, *_ in todo}):
-        if not notices(ROOT / path, wrong, tests, args.select, limit, seconds):
-            sys.exit(f"no test of {' '.join(tests)} imports {path}")
+    for path in files:
+        if not notices(path, wrong, tests, args.select, limit, First(seconds, path, 0)):
+            sys.exit(f"no test of {' '.join(tests)} imports {path.relative_to(ROOT)}")
     survived = {False: 0, None: 0}
     for number, (path, line, change, tree) in enumerate(todo):
         print(f"{number} of {len(todo)}", end="\r", file=sys.stderr, flush=True)
-        noticed = notices(ROOT / path, tree, tests, args.select, limit, seconds)
+        first = First(seconds, ROOT / path, line)
+        noticed = notices(ROOT / path, tree, tests, args.select, limit, first)
         if not noticed:
             survived[noticed] += 1
             late = "" if noticed is False else f" (no test failed within {limit:.0f} s)"
