@@ -60,8 +60,12 @@ def figures_command(
         bool, typer.Option("--check", help="Repeat a random part of the published numbers.")
     ] = False,
     published: Annotated[
-        Path, typer.Option(help="For --check: folder of the published results.")
-    ] = Path("docs/results"),
+        Path | None,
+        typer.Option(
+            help="Folder of published results, docs/results if --check is given alone. With "
+            "--redraw they are drawn, and only the maps that are shown are made again."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For --check: seed of the random part.", min=0)] = 0,
     minutes: Annotated[
         float, typer.Option(help="For --check: minutes after which no map is begun.", min=0)
@@ -72,15 +76,18 @@ def figures_command(
     check_place("--weights", weights)
     check_place("--add-to", add_to)
     check_folder("--out", out)
-    if check:
-        check_place("--published", published)
+    if published is not None and not (check or redraw):
+        raise ValueError(f"--published {visible(str(published))}: only with --check or --redraw")
+    if check and published is None:
+        published = Path("docs/results")
+    check_place("--published", published)
     if not math.isfinite(minutes):
         raise ValueError(f"--minutes {minutes}: expected a number, at least 0")
     from cem_jax.experiments import figures
     from cem_jax.experiments.figures.names import check_name
 
     wanted = list(figures.NAMES) if all else [check_name(name) for name in names or ()]
-    if check:
+    if check and published is not None:
         start_jax(context)
         _check(wanted or list(figures.NAMES), published, weights, seed, minutes, json)
         return
@@ -89,14 +96,16 @@ def figures_command(
         records = [{"name": name, "claim": claim} for name, claim in claims.items()]
         show(records, "\n".join(f"{name:18} {claim}" for name, claim in claims.items()), json)
         return
-    if redraw:
+    if redraw and published is not None:
+        start_jax(context)
+        made = figures.draw_anew(wanted, published, out, weights, colour_map=colour_map, tell=_tell)
+    elif redraw:
         made = figures.redraw(wanted, out, preset, colour_map=colour_map)
     else:
         start_jax(context)
         made = figures.make(
-            wanted, out, preset, weights, colour_map=colour_map, add_to=add_to,
-            tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
-        )  # fmt: skip
+            wanted, out, preset, weights, colour_map=colour_map, add_to=add_to, tell=_tell
+        )
     records = []
     for one in made:
         records.append(dataclasses.asdict(one) | {"files": [str(file) for file in one.files]})
@@ -110,6 +119,11 @@ def figures_command(
         show(records, "", json)
     if any(record["problem"] for record in records):
         raise typer.Exit(2)
+
+
+def _tell(line: str) -> None:
+    """A line of its own on the terminal's other stream."""
+    typer.echo(f"cem-jax: {line}", err=True)
 
 
 def _check(
@@ -126,7 +140,7 @@ def _check(
     found = []
     for one in figures.check(
         published, weights, names=names, seed=seed, seconds=60 * minutes,
-        tell=lambda line: typer.echo(f"cem-jax: {line}", err=True),
+        tell=_tell,
     ):  # fmt: skip
         found.append(one)
         if not one.agrees or one.problem:

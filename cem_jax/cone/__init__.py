@@ -18,3 +18,4 @@ from .transform import plan as plan
 from .transform import restricted as restricted
 from .two_windows import two_windows as two_windows
 from .windows import WindowProgram as WindowProgram
+from .worth import evaluations_worth_compiling as evaluations_worth_compiling

@@ -7,16 +7,9 @@ import numpy as np
 from jaxtyping import Float64, Integer, Real
 
 from .analyse import footprints, intersections, misunderstood, spreading
-from .counts import ELEMENT, multiply_adds, of_both_cones
+from .counts import ELEMENT, multiply_adds, of_both_cones, to_compile
 from .graph import Graph
 from .regions import Boxes
-from .rules import rule_for
-
-_CLASS = 0.35e9
-"""Multiply-adds that a further program must save for each of its convolutions and matrix products.
-
-One is compiled in the time of six times as many; later maps and runs find it compiled.
-"""
 
 LEAST_GAIN = 1.5
 """Gain below which windows are not worth their copies."""
@@ -45,8 +38,7 @@ class Costs:
             varies = (sizes != sizes[:1]).any(axis=0)
             one = np.where(varies, 1, sizes.max(axis=0))
             factor = float(multiply_adds(eq, one, ELEMENT))
-            rule = rule_for(eq)
-            self.compile += _CLASS * (0.1 + (rule is None or rule.multiply_adds(eq) > 0))
+            self.compile += to_compile(eq)
             axes = np.flatnonzero(varies)
             for_two = np.ones((len(sizes), max(2, len(axes))), np.int64)
             for_two[:, : len(axes)] = sizes[:, axes]

@@ -14,6 +14,12 @@ from .jaxpr import called, misread, within
 from .regions import Boxes
 from .rules import RULES, rule_for
 
+COMPILE = 0.35e9
+"""Multiply-adds that a further program must save for each of its convolutions and matrix products.
+
+One is compiled in the time of six times as many; later maps and runs find it compiled.
+"""
+
 ELEMENT = 8.0
 """Multiply-adds in whose time an element of any operation is read and written (on a CPU)."""
 
@@ -55,6 +61,12 @@ def of_whole(graph: Graph) -> float:
     """Multiply-adds of the function on a whole image."""
     used = [eq for eq in graph.equations if eq.depends]
     return float(sum(multiply_adds(eq, np.asarray(eq.out_shapes[0], np.int64)) for eq in used))
+
+
+def to_compile(eq: Equation) -> float:
+    """Multiply-adds that a further program must save for an operation; see `COMPILE`."""
+    rule = rule_for(eq)
+    return COMPILE * (0.1 + (rule is None or rule.multiply_adds(eq) > 0))
 
 
 def of_both_cones(

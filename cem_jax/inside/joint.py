@@ -119,7 +119,8 @@ class Joint:
             groups.setdefault(self._square(cells), []).append(number)
         for square, members in groups.items():
             chosen = [sets[number] for number in members]
-            values = None if square is None else self._by_cones(chosen, square)
+            cone = square is not None and self.samples * len(chosen) > self._least
+            values = self._by_cones(chosen, square) if cone else None
             found[members] = self._whole(chosen) if values is None else values
         if not np.isfinite(found).all():
             bad = sets[int(np.argwhere(~np.isfinite(found))[0][0])]
@@ -129,6 +130,13 @@ class Joint:
                 f"interventions at blocks {named}"
             )
         return found
+
+    @functools.cached_property
+    def _least(self) -> float:
+        """Evaluations below which a cone is not worth its compiling."""
+        network, shape = self.request.network, self.request.scene.degraded[None].shape
+        call = _with_params(network.apply, network.params)
+        return cones.evaluations_worth_compiling(call, shape, network.params)
 
     def _hull(self, cells: Sequence[int]) -> tuple[Int[np.ndarray, "2"], Int[np.ndarray, "2"]]:
         """First row and column of all that is written, and those behind it."""
@@ -197,37 +205,31 @@ class Joint:
 
     def _whole(self, sets: Sequence[tuple[int, ...]]) -> Float64[np.ndarray, "sets samples"]:
         """The changes by the network on every changed image."""
-        request = self.request
-        image, network = request.scene.degraded, request.network
-        score, target = self._scoring
-
-        def values(images: Float32[np.ndarray, "n h w c"]) -> Float64[np.ndarray, " n"]:
-            found = []
-            for start in range(0, len(images), _TOGETHER):
-                index = np.minimum(np.arange(start, start + _TOGETHER), len(images) - 1)
-                regions = jitted(_region, (0, 1))(
-                    network.apply, self.roi, network.params, jnp.asarray(images[index])
-                )
-                found.append(np.asarray(_scored(score, regions, target), np.float64))
-            return np.concatenate(found)[: len(images)]
-
-        start = values(image[None])[0]
+        image, network = self.request.scene.degraded, self.request.network
+        start = self._outcomes(image[None])[0]
         if np.isfinite(start) and not has_known_facts(network):
             beside = self._pasted(sets[0], np.zeros(2, int), image.shape[:2])
-            both = values(np.concatenate([image[None], beside[: _TOGETHER - 1]]))
+            both = self._outcomes(np.concatenate([image[None], beside[: _TOGETHER - 1]]))
             check_alone(network, start[None], both[:1])
-        return np.stack(
-            [start - values(self._pasted(s, np.zeros(2, int), image.shape[:2])) for s in sets]
-        )
+        pasted = (self._pasted(one, np.zeros(2, int), image.shape[:2]) for one in sets)
+        return np.stack([start - self._outcomes(images) for images in pasted])
 
-    @property
+    def _outcomes(self, images: Float32[np.ndarray, "n h w c"]) -> Float64[np.ndarray, " n"]:
+        """Of whole images, some of them at once; compiled once for all regions of one size."""
+        network, (score, target), found = self.request.network, self._scoring, []
+        corner, size = (self.roi.y, self.roi.x), (self.roi.height, self.roi.width)
+        for start in range(0, len(images), _TOGETHER):
+            index = np.minimum(np.arange(start, start + _TOGETHER), len(images) - 1)
+            regions = jitted(_region, (0, 1))(
+                network.apply, size, network.params, jnp.asarray(images[index]), jnp.array(corner)
+            )
+            found.append(np.asarray(_scored(score, regions, target), np.float64))
+        return np.concatenate(found)[: len(images)]
+
+    @functools.cached_property
     def baseline(self) -> float:
         """The outcome without an intervention."""
-        request, (score, target) = self.request, self._scoring
-        network = request.network
-        image = jnp.asarray(request.scene.degraded)[None]
-        regions = jitted(_region, (0, 1))(network.apply, self.roi, network.params, image)
-        return float(_scored(score, regions, target)[0])
+        return float(self._outcomes(self.request.scene.degraded[None])[0])
 
     @functools.cached_property
     def _scoring(self) -> tuple[Score, Target]:
@@ -255,10 +257,15 @@ def _with_params(apply: Apply, params: Any) -> Any:
 
 
 def _region(
-    apply: Apply, roi: ROI, params: Any, images: Float[jax.Array, "n h w c"]
+    apply: Apply,
+    size: tuple[int, int],
+    params: Any,
+    images: Float[jax.Array, "n h w c"],
+    corner: Int[jax.Array, "2"],
 ) -> Float[jax.Array, "n H W C"]:
     restored = apply(params, images)
-    return restored[:, roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
+    start = (0, corner[0], corner[1], 0)
+    return jax.lax.dynamic_slice(restored, start, (len(images), *size, restored.shape[3]))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "names": ["NAMES"],
         "preset": ["PRESETS", "Preset"],
         "repeat": ["Repeated", "check", "summary"],
-        "run": ["Made", "claim", "find", "make", "redraw"],
+        "run": ["Made", "claim", "draw_anew", "find", "make", "redraw"],
         "store": ["Store"],
     },
 )

@@ -6,6 +6,7 @@ from cem_jax.experiments.figures.repeat import check as check
 from cem_jax.experiments.figures.repeat import summary as summary
 from cem_jax.experiments.figures.run import Made as Made
 from cem_jax.experiments.figures.run import claim as claim
+from cem_jax.experiments.figures.run import draw_anew as draw_anew
 from cem_jax.experiments.figures.run import find as find
 from cem_jax.experiments.figures.run import make as make
 from cem_jax.experiments.figures.run import redraw as redraw

@@ -19,7 +19,7 @@ from cem_jax.experiments.attribution import rank_correlation
 from cem_jax.experiments.figures import galleries
 from cem_jax.experiments.figures.panels import WIDTH, common_limit, note
 from cem_jax.experiments.figures.store import Store
-from cem_jax.experiments.figures.study import Study, load
+from cem_jax.experiments.figures.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,12 +33,8 @@ def compute(study: Study) -> dict[str, Any]:
     place, columns = study.shown("SR")[0], []
     for subject in study.subjects(NETWORKS, 3).values():
         key = study.map(subject, "SR", place)
-        file = study.store.directory(key) / "lam.npz"
-        network, scene = load(subject), study.scene(subject, "SR", place)
-        with study.clock.making(f"{key}/lam"):
-            if not file.exists():
-                cem.local_attribution_map(network, scene, place.roi).save(file)
-        effect_map, found = study.store.map(key), study.store.attribution(key)
+        effect_map = study.store.map(key)
+        found = study.attribution(subject, "SR", place, key)
         outside = ~effect_map.inside_roi
         effect = effect_map.effect[outside]
         blocks = found.in_blocks(effect_map.block)[outside]

@@ -23,6 +23,7 @@ from cem_jax.experiments.figures.panels import (
     foot,
     input_cell,
     map_cell,
+    part_that_matters,
 )
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
@@ -102,10 +103,11 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     def corner(row: int, column: int) -> tuple[float, float]:
         return begin + column * (side + gap), height - 0.25 - row * each - title - tall
 
-    limits = {}
+    limits, parts = {}, {}
     for task in rows:
         kept = [found.get(task, {}).values() for found in results["families"].values()]
-        limits[task] = common_limit([store.map(one["map"]) for kinds in kept for one in kinds])
+        maps = [store.map(one["map"]) for kinds in kept for one in kinds]
+        limits[task], parts[task] = common_limit(maps), part_that_matters(maps)
     first = 1
     for family, kinds in families.items():
         found = results["families"][family]
@@ -117,7 +119,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
                 if one is not None:
                     effects = store.map(one["map"])
                     place = corner(row, column)
-                    map_cell(figure, place, side, effects, kind, colour_map, limits[task])
+                    shared = limits[task], parts[task]
+                    map_cell(figure, place, side, effects, kind, colour_map, *shared)
         first += len(kinds)
     for row, task in enumerate(rows):
         keys = [  # of several tasks first: their input in SR is as large as the map
@@ -127,8 +130,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         ]
         if keys:
             label = f"{task}\ninput and region"
-            input_cell(figure, corner(row, 0), side, store.map(keys[0]), label)
-    foot(figure, colour_map)
+            input_cell(figure, corner(row, 0), side, store.map(keys[0]), label, parts[task])
+    foot(figure, colour_map, any(part is not None for part in parts.values()))
     return figure
 
 

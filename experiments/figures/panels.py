@@ -28,12 +28,16 @@ _TITLE = 0.27
 _UNDER = 0.5
 _FOOT = 0.5
 _ROI = (0.0, 0.75, 0.2)
+_FRAME = (("white", "solid"), ("black", (0, (3, 2))))
+"""Colours and lines, one over the other, so that it is seen on any photograph."""
 _TALLEST = 1.4
 """Height of a cell over its width, at most."""
 _MOST_MAPS = 5
 """Beside one input; a longer row is broken into equal ones."""
 _LETTERS = 23
 """In an inch of the small print at the lower end."""
+_PAYS = 0.7
+"""Share of an image's sides below which the part that matters is shown alone."""
 
 
 def cell_height(width: float, effect_map: cem.EffectMap) -> float:
@@ -47,6 +51,42 @@ def cell_height(width: float, effect_map: cem.EffectMap) -> float:
     return width * min(rows / columns, _TALLEST)
 
 
+def part_that_matters(maps: Sequence[cem.EffectMap]) -> cem.ROI | None:
+    """The part of one scene that its maps are drawn of, with the image's proportions.
+
+    It holds the region and all blocks that have an effect in one of the maps, and a block around.
+
+    Args:
+        maps: of one scene and region.
+
+    Returns:
+        The part, in output pixels; None where the whole image is shown, since it is not much more.
+    """
+    height, width = (side * maps[0].scale for side in maps[0].degraded.shape[:2])
+    ends = np.array([_ends(one) for one in maps])
+    top, left = ends[:, :2].min(axis=0)
+    bottom, right = np.minimum(ends[:, 2:].max(axis=0), (height, width))
+    share = max((bottom - top) / height, (right - left) / width)
+    if share > _PAYS:
+        return None
+    rows, columns = math.ceil(share * height), math.ceil(share * width)
+    y, x = (top + bottom - rows) // 2, (left + right - columns) // 2
+    y, x = np.clip((y, x), 0, (height - rows, width - columns)).tolist()
+    return cem.ROI(y, x, rows, columns)
+
+
+def _ends(effect_map: cem.EffectMap) -> tuple[int, int, int, int]:
+    """First and last rows and columns of what matters, a block around it included, in pixels."""
+    with np.errstate(invalid="ignore"):
+        effects = np.abs(effect_map.effect) >= effect_map.tolerance
+    shown = effect_map.inside_roi | effects
+    rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
+    side = effect_map.block * effect_map.scale
+    top, left = (max(int(one[0]) - 1, 0) * side for one in (rows, columns))
+    bottom, right = ((int(one[-1]) + 2) * side for one in (rows, columns))
+    return top, left, bottom, right
+
+
 def map_cell(
     figure: "Figure",
     corner: tuple[float, float],
@@ -55,6 +95,7 @@ def map_cell(
     title: str,
     colour_map: str,
     limit: float,
+    part: cem.ROI | None = None,
 ) -> None:
     """Draws a map, what is uncertain hatched; under it shares and range, in numbers too.
 
@@ -66,10 +107,14 @@ def map_cell(
         title: above it; the region's PSNR follows.
         colour_map: diverging colours by name.
         limit: effect at which the colours end, in dB.
+        part: of the image that is drawn, see `part_that_matters`; None: all of it.
     """
     x, y = corner
     ax = _axes(figure, x, y, width, cell_height(width, effect_map))
     cem.plot(effect_map, ax, limit, colour_map)
+    if part is not None:
+        ax.set_xlim(part.x - 0.5, part.x + part.width - 0.5)
+        ax.set_ylim(part.y + part.height - 0.5, part.y - 0.5)
     ax.set_title(f"{title}\n{effect_map.baseline:.2f} dB", pad=3)
     pie = 0.36
     below = _axes(figure, x, y - 0.06 - pie, pie, pie)
@@ -98,8 +143,9 @@ def input_cell(
     width: float,
     effect_map: cem.EffectMap,
     title: str,
+    part: cem.ROI | None = None,
 ) -> None:
-    """Draws the input of a map with the region.
+    """Draws the input of a map with the region, and a frame around the part that maps show.
 
     Args:
         figure: to draw in.
@@ -107,9 +153,17 @@ def input_cell(
         width: of the input, in inches; its height follows the photograph.
         effect_map: the map.
         title: above it.
+        part: of the image that the maps show; None: all of it.
     """
+    from matplotlib.patches import Rectangle
+
     ax = _axes(figure, *corner, width, cell_height(width, effect_map))
     cem.plot_input(effect_map, ax).set_title(title, pad=3)
+    if part is not None:
+        place = (part.x - 0.5, part.y - 0.5)
+        for colour, style in _FRAME:
+            look = {"edgecolor": colour, "linestyle": style, "linewidth": 1.0, "clip_on": False}
+            ax.add_patch(Rectangle(place, part.width, part.height, fill=False, **look))
 
 
 def _axes(figure: "Figure", x: float, y: float, width: float, height: float) -> "Axes":
@@ -133,7 +187,7 @@ def common_limit(maps: Sequence[cem.EffectMap]) -> float:
 def gallery(
     rows: Sequence[tuple[str, Sequence[tuple[str, cem.EffectMap]]]], colour_map: str
 ) -> "Figure":
-    """Rows of maps, each after the input that they share, on one scale a row.
+    """Rows of maps, each after the input that they share, on one scale and of one part a row.
 
     Args:
         rows: what stands above the row's input, and its maps with their titles.
@@ -146,18 +200,22 @@ def gallery(
     columns = math.ceil(longest / math.ceil(longest / _MOST_MAPS))
     side = min((WIDTH - _GAP) / (columns + 1) - _GAP, 1.7)
     width = (columns + 1) * (side + _GAP) + _GAP
+    shared = [
+        (common_limit(maps), part_that_matters(maps))
+        for maps in ([one for _, one in maps] for _, maps in rows)
+    ]
     lines = [
-        (label, maps[first : first + columns], first, common_limit([one for _, one in maps]))
-        for label, maps in rows
+        (label, maps[first : first + columns], first, *of_row)
+        for (label, maps), of_row in zip(rows, shared, strict=True)
         for first in range(0, len(maps), columns)
     ]
     heights = [_TITLE + cell_height(side, maps[0][1]) + _UNDER + _GAP for _, maps, *_ in lines]
     height = sum(heights) + _FOOT
     figure = plt.figure(figsize=(width, height))
-    for number, (label, maps, first, limit) in enumerate(lines):
+    for number, (label, maps, first, limit, part) in enumerate(lines):
         y = height - sum(heights[: number + 1]) + _UNDER + _GAP
         if first == 0:
-            input_cell(figure, (_GAP, y), side, maps[0][1], f"{label}\ninput and region")
+            input_cell(figure, (_GAP, y), side, maps[0][1], f"{label}\ninput and region", part)
             text = f"colours end at\n\u00b1{limit:.2f} dB in all\nmaps of this scene"
             figure.text(
                 (_GAP + side / 2) / width, (y - 0.06) / height, text, ha="center", va="top",
@@ -165,17 +223,18 @@ def gallery(
             )  # fmt: skip
         for column, (title, effect_map) in enumerate(maps, 1):
             corner = (_GAP + column * (side + _GAP), y)
-            map_cell(figure, corner, side, effect_map, title, colour_map, limit)
-    foot(figure, colour_map)
+            map_cell(figure, corner, side, effect_map, title, colour_map, limit, part)
+    foot(figure, colour_map, any(part is not None for _, part in shared))
     return figure
 
 
-def foot(figure: "Figure", colour_map: str) -> None:
+def foot(figure: "Figure", colour_map: str, framed: bool = False) -> None:
     """Draws what colours, pies and bars mean at the lower end of a figure of maps.
 
     Args:
         figure: of maps.
         colour_map: diverging colours by name.
+        framed: some maps show a part of the image.
     """
     from matplotlib import colormaps
     from matplotlib.patches import Patch
@@ -190,6 +249,9 @@ def foot(figure: "Figure", colour_map: str) -> None:
     hatched = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.4, "hatch": "/" * 6}
     patches.append(Patch(**hatched, label="sign uncertain"))
     patches.append(Patch(facecolor="none", edgecolor=_ROI, linewidth=1.5, label="region"))
+    if framed:
+        frame = {"edgecolor": "black", "linewidth": 1.0, "linestyle": _FRAME[1][1]}
+        patches.append(Patch(facecolor="none", **frame, label="part that the maps show"))
     below = _words(
         figure,
         "Above a map: PSNR of the region. Bar: smallest and largest effect in dB. Pie and numbers: "

@@ -3,21 +3,20 @@
 import dataclasses
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import cem_jax as cem
 from cem_jax.experiments.figures import galleries
 from cem_jax.experiments.figures.clock import Clock
+from cem_jax.experiments.figures.keys import made_again, subjects_here
 from cem_jax.experiments.figures.measures import measure
 from cem_jax.experiments.figures.preset import PRESETS, Preset
 from cem_jax.experiments.figures.store import Store
-from cem_jax.experiments.figures.study import Place, Study, load
-from cem_jax.experiments.figures.subjects import Missing, Subject, of_all_series
+from cem_jax.experiments.figures.study import Study
+from cem_jax.experiments.figures.subjects import Missing, Subject
 
 TOLERANCES = {
     "psnr": 0.005, "low": 0.02, "high": 0.02, "positive": 2.0, "negative": 2.0, "involved": 2.0,
@@ -48,7 +47,12 @@ class Repeated:
     @property
     def agrees(self) -> bool:
         """Whether every number differs by no more than its tolerance."""
-        return all(abs(one) <= TOLERANCES[name] for name, one in self.differences.items())
+        return within_tolerances(self.differences)
+
+
+def within_tolerances(differences: Mapping[str, float]) -> bool:
+    """Whether differences from published numbers are no more than `TOLERANCES`, by number."""
+    return all(abs(one) <= TOLERANCES[name] for name, one in differences.items())
 
 
 def published(results: Any) -> Iterator[dict[str, Any]]:
@@ -96,8 +100,8 @@ def check(
     keys = sorted(maps)
     order = [keys[k] for k in np.random.default_rng(seed).permutation(len(keys))]
     with tempfile.TemporaryDirectory() as temporary:
-        known = _subjects(weights, Store(Path(temporary)), tell)
-        there = [key for key in order if _identity(key) in known]
+        known = subjects_here(weights, Store(Path(temporary)), tell)
+        there = [key for key in order if key.partition("/")[0] in known]
         if len(there) < len(order):
             tell(
                 f"{len(order) - len(there)} of {len(order)} published maps are left out: their "
@@ -114,49 +118,15 @@ def check(
                 return
 
 
-def _identity(key: str) -> str:
-    """Network and fingerprint of its weights, as a key begins with them."""
-    return key.partition("/")[0]
+def differences(study: Study, key: str, row: dict[str, Any]) -> dict[str, float]:
+    """What a map's numbers are less those of a record, by number.
 
-
-def _subjects(
-    weights: Path | None, store: Store, tell: Callable[[str], None]
-) -> dict[str, Subject]:
-    """All networks that are here, by name and fingerprint.
-
-    Those of which there is one file alone are found by their names too: older records have no
-    fingerprints.
+    Args:
+        study: with the map in its store.
+        key: of the map there.
+        row: of the record.
     """
-    found = [Subject(name) for name in cem.models.names() if cem.models.describe(name).bundled]
-    if weights is not None:
-        from cem_jax.experiments.figures.checkpoints import official
-
-        for task in ("SR", "DN", "DR"):
-            found += official(task, weights, store, tell)
-    count = Counter(one.name for one in found)
-    without = {one.name: one for one in found if count[one.name] == 1}
-    return without | {f"{one.name}-{one.digest}": one for one in [*found, *of_all_series()]}
-
-
-def _again(
-    key: str, row: dict[str, Any], preset: Preset, known: dict[str, Subject], folder: Path
-) -> dict[str, float]:
-    """Differences of a map's numbers, made again, from the published ones."""
-    identity, task, where, how, region = key.split("/")
-    name, _, side = where.rpartition("-")
-    block, pool, plan = how.split("-", 2)
-    y, x, size = (part.lstrip("yx") for part in region.split("-", 2))
-    height, width = (int(number) for number in size.split("x"))
-    place = Place(name, int(side), cem.ROI(int(y), int(x), height, width))
-    store = Store(folder)
-    study = Study(preset, store, Clock(store.times), None, lambda line: None, progress=False)
-    load(known[identity])
-    made = study.map(
-        known[identity], task, place, plan=_plan(plan), block=int(block.removeprefix("block")),
-        pool=pool,
-    )  # fmt: skip
-    effect_map = store.map(made)
-    numbers = measure(effect_map) if "strength" in row else galleries.numbers(study, made)
+    numbers = measure(study.store.map(key)) if "strength" in row else galleries.numbers(study, key)
     return {
         number: float(numbers[number] - row[number])
         for number in TOLERANCES
@@ -164,22 +134,13 @@ def _again(
     }
 
 
-def _plan(slug: str) -> cem.Plan:
-    """A plan by the end of a key: its name and its arguments.
-
-    Raises:
-        ValueError: this plan is not known to the check.
-    """
-    name, *parts = slug.split("-")
-    kinds = {one.__name__: one for one in (cem.Fixed, cem.CoarseToFine, cem.Adaptive)}
-    if name not in kinds or len(parts) % 2:
-        raise ValueError(f"plan {slug!r}: expected one of {', '.join(kinds)} and its arguments")
-    arguments: dict[str, Any] = {}
-    for argument, value in zip(parts[::2], parts[1::2], strict=True):
-        number = None if value == "None" else float(value)
-        whole = number is not None and number.is_integer() and "." not in value
-        arguments[argument] = int(number) if whole and number is not None else number
-    return kinds[name](**arguments)
+def _again(
+    key: str, row: dict[str, Any], preset: Preset, known: dict[str, Subject], folder: Path
+) -> dict[str, float]:
+    """Differences of a map's numbers, made again, from the published ones."""
+    store = Store(folder)
+    study = Study(preset, store, Clock(store.times), None, lambda line: None, progress=False)
+    return differences(study, made_again(study, key, known), row)
 
 
 def summary(found: Sequence[Repeated]) -> str:

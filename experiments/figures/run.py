@@ -14,6 +14,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 import cem_jax as cem
+from cem_jax.experiments.figures.anew import Remade
 from cem_jax.experiments.figures.clock import Clock
 from cem_jax.experiments.figures.commit import commit
 from cem_jax.experiments.figures.names import check_name
@@ -153,10 +154,49 @@ def redraw(
         if record is None:
             yield Made(name, problem=f"{store.folder} holds no results of this figure")
             continue
-        try:
-            yield _draw(store, record, module, colour_map)
-        except ValueError as error:
-            yield Made(name, problem=" ".join(str(error).split()))
+        yield _drawn(store, record, module, colour_map)
+
+
+def draw_anew(
+    wanted: Sequence[str], published: Path, out: Path, weights: Path | None = None, *,
+    colour_map: str = "RdBu_r", tell: Callable[[str], None] = lambda line: None,
+    progress: bool = True,
+) -> Iterator[Made]:  # fmt: skip
+    """Draws figures from published records; of the maps only those that are shown are made again.
+
+    Args:
+        wanted: names of figures.
+        published: folder with the records, NAME.json.
+        out: folder for records, pictures and maps, as `make` writes them.
+        weights: folder with official checkpoints under their published names.
+        colour_map: diverging colours by their name in matplotlib.
+        tell: receives a line for each file in `weights` that is no network of the zoo.
+        progress: show each map's progress on a terminal.
+
+    Yields:
+        What became of each figure; a problem where a map does not repeat its published numbers.
+    """
+    for name in wanted:
+        module, record = find(name), Store(published).read(name)
+        if record is None:
+            yield Made(name, problem=f"{published} holds no results of this figure")
+            continue
+        store = Store(out / record["preset"])
+        if store.read(name) not in (None, record):
+            yield Made(name, problem=f"{store.folder} holds other results of this figure")
+            continue
+        study = Study(PRESETS[record["preset"]], store, Clock(store.times), weights, tell, progress)
+        made = _drawn(Remade.of(study, record), record, module, colour_map)
+        if not made.problem:
+            store.write(name, record)
+        yield made
+
+
+def _drawn(store: Store, record: dict[str, Any], module: ModuleType, colour_map: str) -> Made:
+    try:
+        return _draw(store, record, module, colour_map)
+    except ValueError as error:
+        return Made(record["figure"], problem=" ".join(str(error).split()))
 
 
 def _draw(store: Store, record: dict[str, Any], module: ModuleType, colour_map: str) -> Made:

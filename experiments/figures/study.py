@@ -261,6 +261,22 @@ class Study:
             keys += [f"{image}/{place.roi.label}" for place in places]
         return keys
 
+    def attribution(self, subject: Subject, task: str, place: Place, key: str) -> cem.Attribution:
+        """Makes a local attribution map, unless it is there.
+
+        Args:
+            subject: the network.
+            task: as `scenes.make` takes it.
+            place: photograph and region.
+            key: of the map that it is kept beside.
+        """
+        file = self.store.directory(key) / "lam.npz"
+        with self.clock.making(f"{key}/lam"):
+            if not file.exists():
+                network, scene = load(subject), self.scene(subject, task, place)
+                cem.local_attribution_map(network, scene, place.roi).save(file)
+        return self.store.attribution(key)
+
     def mediated(
         self, subject: Subject, task: str, place: Place, through: str,
         plan: cem.Plan, *, block: int, pool: str = "default",

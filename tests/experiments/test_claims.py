@@ -20,6 +20,7 @@ from cem_jax.experiments.figures import (
     repeat,
     statistics,
 )
+from cem_jax.experiments.figures.keys import Asked
 from cem_jax.experiments.figures.preset import PRESETS
 from cem_jax.experiments.figures.study import _slug
 
@@ -266,7 +267,8 @@ def test_the_official_networks_of_a_folder_appear_by_themselves(tmp_path, monkey
 def test_the_check_reads_every_plan_off_a_key(name):
     preset = PRESETS[name]
     for plan in (preset.plan, figures_plan(preset.draws), figures_plan(preset.chosen_draws)):
-        assert repeat._plan(_slug(plan)) == plan
+        key = f"EDSR-0/SR/cabin-64/block8-default-{_slug(plan)}/y8-x16-8x8"
+        assert Asked.of(key).plan == plan
 
 
 def figures_plan(draws):

@@ -89,6 +89,31 @@ def test_figures_are_made_kept_and_drawn_again(tiny, tmp_path, monkeypatch):
     assert [one.problem for one in drawn] == [""] * 3
 
 
+def test_published_figures_are_drawn_from_the_maps_that_they_show(tiny, tmp_path, monkeypatch):
+    published, out = tmp_path / "first" / "tiny", tmp_path / "second"
+    for name in ("pool", "lam"):
+        monkeypatch.setattr(figures.find(name), "NETWORKS", ("EDSR",))
+    (pool, lam) = figures.make(("pool", "lam"), tmp_path / "first", "tiny", progress=False)
+    for name in ("pool", "lam"):
+        monkeypatch.setattr(figures.find(name), "compute", None)
+    drawn = list(figures.draw_anew(("pool", "lam"), published, out, progress=False))
+    assert [one.expected for one in drawn] == [pool.expected, lam.expected]
+    for name in ("pool", "lam"):
+        first, second = (folder / f"{name}.png" for folder in (published, out / "tiny"))
+        assert first.read_bytes() == second.read_bytes()
+        assert figures.Store(out / "tiny").read(name) == figures.Store(published).read(name)
+    record = figures.Store(published).read("pool")
+    record["results"]["networks"][0]["cells"][1]["psnr"] += 0.1
+    figures.Store(published).write("pool", record)
+    (other,) = figures.draw_anew(("pool",), published, out, progress=False)
+    assert "holds other results" in other.problem
+    (differs,) = figures.draw_anew(("pool",), published, tmp_path / "third", progress=False)
+    assert "differs from the published numbers" in differs.problem
+    assert not (tmp_path / "third" / "tiny" / "pool.json").exists()
+    (missing,) = figures.draw_anew(("dn",), published, out, progress=False)
+    assert "holds no results" in missing.problem
+
+
 def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
     """With stand-ins: the same network on both sides of a comparison differs by nothing."""
     attention, tasks = figures.find("channel-attention"), figures.find("multi-task")

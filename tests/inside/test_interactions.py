@@ -9,6 +9,7 @@ import pytest
 from conftest import blur, unchanged
 
 import cem_jax as cem
+from cem_jax import cone as cones
 
 ROI = cem.ROI(16, 16, 16, 16)
 FIRST, SECOND = (0, 1), (5, 3)
@@ -87,6 +88,31 @@ def curved(x: jax.Array) -> jax.Array:
     return x
 
 
+def test_a_cone_is_compiled_only_for_many_evaluations(scene, few, monkeypatch):
+    """For few, the network runs on whole images, which is compiled once for regions of one size."""
+
+    def restore(kernel, x):
+        x = jax.lax.conv(x.transpose(0, 3, 1, 2), kernel, (1, 1), "SAME")
+        return x.transpose(0, 2, 3, 1)
+
+    kernel = jnp.ones((3, 3, 3, 3))
+    few_pixels = cones.evaluations_worth_compiling(restore, (1, 48, 48, 3), kernel)
+    many_pixels = cones.evaluations_worth_compiling(restore, (1, 384, 384, 3), kernel)
+    assert few_pixels == pytest.approx(64 * many_pixels) and many_pixels > 1
+    monkeypatch.setattr(cones, "plan", None)
+    traced = []
+
+    def told(x):
+        traced.append(x.shape)
+        return curved(x)
+
+    network = cem.wrap(told)
+    for place in (ROI, cem.ROI(0, 8, 16, 16)):
+        cem.interactions(network, scene, place, [(4, 4), (5, 3)], pool=few, samples=3)
+    compiled = [shape for shape in traced if shape[0] > 1]
+    assert len(compiled) <= 1
+
+
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_is_rounding_of_a_pair_is_zero_beside_pairs_that_interact(whole):
     def restore(x: jax.Array) -> jax.Array:
@@ -103,10 +129,15 @@ def test_what_is_rounding_of_a_pair_is_zero_beside_pairs_that_interact(whole):
     assert not found.own[2:5].any() and not found.own_error[2:5].any()
 
 
-def test_pairs_by_cones_are_pairs_by_whole_images(scene, few):
+@pytest.mark.parametrize("least", [0, 1e9])
+def test_pairs_by_cones_are_pairs_by_whole_images(scene, few, least, monkeypatch):
+    monkeypatch.setattr(cones, "evaluations_worth_compiling", lambda *_: least)
+    planned, plan = [], cones.plan
+    monkeypatch.setattr(cones, "plan", lambda *a, **k: planned.append(plan(*a, **k)) or planned[-1])
     blocks = [(1, 2), (1, 3), (2, 4), (4, 4), (0, 5)]
     options = {"pool": few, "samples": 3}
     found = cem.interactions(cem.wrap(curved), scene, ROI, blocks, **options)
+    assert any(not one.dense for one in planned) == (least == 0)
     image = np.asarray(scene.degraded)
     draws = cem.causal_effect_map(
         cem.wrap(curved), scene, ROI, plan=cem.Fixed(3), pool=few, progress=False
