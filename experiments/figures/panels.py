@@ -54,7 +54,8 @@ def cell_height(width: float, effect_map: cem.EffectMap) -> float:
 def part_that_matters(maps: Sequence[cem.EffectMap]) -> cem.ROI | None:
     """The part of one scene that its maps are drawn of, with the image's proportions.
 
-    It holds the region and all blocks that have an effect in one of the maps, and a block around.
+    It holds the region, all blocks that have an effect in one of the maps, and around them as much
+    as the side of the smallest block.
 
     Args:
         maps: of one scene and region.
@@ -63,9 +64,9 @@ def part_that_matters(maps: Sequence[cem.EffectMap]) -> cem.ROI | None:
         The part, in output pixels; None where the whole image is shown, since it is not much more.
     """
     height, width = (side * maps[0].scale for side in maps[0].degraded.shape[:2])
-    ends = np.array([_ends(one) for one in maps])
-    top, left = ends[:, :2].min(axis=0)
-    bottom, right = np.minimum(ends[:, 2:].max(axis=0), (height, width))
+    ends, around = np.array([_ends(one) for one in maps]), min(map(_side, maps))
+    top, left = np.maximum(ends[:, :2].min(axis=0) - around, 0)
+    bottom, right = np.minimum(ends[:, 2:].max(axis=0) + around, (height, width))
     share = max((bottom - top) / height, (right - left) / width)
     if share > _PAYS:
         return None
@@ -75,15 +76,19 @@ def part_that_matters(maps: Sequence[cem.EffectMap]) -> cem.ROI | None:
     return cem.ROI(y, x, rows, columns)
 
 
+def _side(effect_map: cem.EffectMap) -> int:
+    """Of a block, in output pixels."""
+    return effect_map.block * effect_map.scale
+
+
 def _ends(effect_map: cem.EffectMap) -> tuple[int, int, int, int]:
-    """First and last rows and columns of what matters, a block around it included, in pixels."""
+    """First row and column of the region and the blocks with an effect, and those behind them."""
     with np.errstate(invalid="ignore"):
         effects = np.abs(effect_map.effect) >= effect_map.tolerance
-    shown = effect_map.inside_roi | effects
+    shown, side = effect_map.inside_roi | effects, _side(effect_map)
     rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
-    side = effect_map.block * effect_map.scale
-    top, left = (max(int(one[0]) - 1, 0) * side for one in (rows, columns))
-    bottom, right = ((int(one[-1]) + 2) * side for one in (rows, columns))
+    top, left = (int(one[0]) * side for one in (rows, columns))
+    bottom, right = ((int(one[-1]) + 1) * side for one in (rows, columns))
     return top, left, bottom, right
 
 

@@ -1,5 +1,7 @@
 """Galleries show the part of a scene that matters, on one scale and with a frame in the input."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -48,6 +50,15 @@ def test_the_part_holds_all_effects_and_has_the_images_proportions(roi):
         assert blocks.any() and held[blocks].all()
         # A block around: whatever touches an effect is seen as well.
         assert held[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width].all()
+
+
+def test_of_large_and_small_blocks_the_small_ones_say_how_much_is_around():
+    small = near(2.0)
+    blocks = np.flatnonzero((np.nan_to_num(np.abs(small.effect)) >= small.tolerance).any(axis=1))
+    part = part_that_matters([small])
+    assert part.y <= 8 * blocks[0] - 8 and part.y + part.height >= 8 * blocks[-1] + 16
+    quarter = dataclasses.replace(small, block=4)  # the same effects in the upper left quarter
+    assert part_that_matters([quarter, small]).y < part.y
 
 
 def test_where_effects_are_everywhere_the_whole_image_is_shown():
