@@ -186,9 +186,10 @@ def notices(
                 put(path, tree)
             import pytest
 
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take a second to load
             options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "", "-k", select, *more]
+            options += ["-o", "addopts=--strict-markers"]  # others are for those plugins
             options.append("--assert=plain")  # nobody reads why a test fails
-            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins of others
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 code = int(pytest.main([*options, *tests], plugins=[plugin]))
         finally:
