@@ -16,13 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import cem_jax as cem
 from cem_jax.experiments.figures.counted import by_scene, mean
+from cem_jax.experiments.figures.intervals import ANYTHING, apart, surround, upright
 from cem_jax.experiments.figures.measures import measure
 from cem_jax.experiments.figures.panels import WIDTH
-from cem_jax.experiments.figures.statistics import between, joined, of_differences, written
+from cem_jax.experiments.figures.statistics import (
+    between,
+    from_their_mean,
+    joined,
+    of_differences,
+    over_scenes,
+    written,
+)
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study, load
 from cem_jax.experiments.figures.subjects import of_series
@@ -41,9 +50,24 @@ CLAIMS = {
 }  # fmt: skip
 """By the names of the claims: what grows, what is measured, and the sign under which it is said."""
 _OTHER = {"depth": "width", "width": "depth"}
-_SHADES = ("#9ecae1", "#4292c6", "#08306b")
+_SHADES = ("#74b4da", "#2f7fbc", "#08306b")
 _MARKERS = "ovs"
 """Of depths, the deepest darkest."""
+_APART = 0.02
+"""Between networks of one width and neighbouring depths, in powers of ten of the parameters."""
+_BOUND: dict[str, Any] = {"color": "#b2182b", "linewidth": 0.6, "linestyle": "--"}
+_PANELS = {
+    "psnr": ("PSNR less mean (dB)", "PSNR"), "reach": ("reach (px)", "reach"),
+    "positive": ("blocks (%)", "blocks that help"), "negative": ("blocks (%)", "blocks that harm"),
+}  # fmt: skip
+"""Of a series: what is measured, the label of its axis and its title."""
+_SHARES = ("positive", "negative")
+_NOTE = (
+    "Upright lines: 95 % intervals, the scene is the unit. PSNR is that of the region, less the "
+    "mean of the series' networks in the same scene, since scenes differ by more than networks "
+    "do; its axis is another in each series. Reach and shares have one axis each. Networks of one "
+    "width stand slightly apart."
+)
 
 
 def files() -> list[Path]:
@@ -125,31 +149,28 @@ def numbers(results: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     """PSNR, reach and shares against parameters, a row for each series; under them the claims."""
-    from matplotlib import colormaps
-
-    del store
-    colours = colormaps[colour_map](0.85), colormaps[colour_map](0.15)
+    del store, colour_map
     series = results["series"]
-    figure = plt.figure(figsize=(WIDTH, 1.9 * (len(series) + 1)), layout="constrained")
-    grid = figure.add_gridspec(len(series) + 1, 6)
+    figure = plt.figure(figsize=(WIDTH, 1.65 * (len(series) + 1) + 0.6), layout="constrained")
+    grid = figure.add_gridspec(len(series) + 1, 2 * len(_PANELS))
+    first: list[Axes] = []
     for row, (architecture, networks) in enumerate(series.items()):
-        axes = [figure.add_subplot(grid[row, 2 * k : 2 * k + 2]) for k in range(3)]
-        _lines(axes[0], networks, "psnr")
-        _lines(axes[1], networks, "reach")
-        _shares(axes[2], networks, colours)
-        axes[0].set(ylabel="PSNR of the region (dB)", title=f"{architecture}: PSNR")
-        axes[1].set(ylabel="reach (px)", title=f"{architecture}: reach")
-        axes[2].set(ylabel="blocks (%)", title=f"{architecture}: shares of blocks")
-        for ax in axes:
-            ax.set_xscale("log")
+        axes = [
+            figure.add_subplot(grid[row, 2 * k : 2 * k + 2], sharey=shared)
+            for k, shared in enumerate([None, *(first or [None] * len(_PANELS))[1:]])
+        ]
+        first = first or axes
+        for ax, (number, (label, title)) in zip(axes, _PANELS.items(), strict=True):
+            _lines(ax, networks, number)
+            ax.set(ylabel=label, title=f"{architecture}: {title}", xscale="log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_xlabel("parameters")
-        axes[0].margins(y=0.35)  # room for the legend
-        axes[0].legend(frameon=False, loc="lower right")
-        axes[2].margins(y=0.3)
-        axes[2].set_ylim(bottom=0)
-        axes[2].legend(frameon=False, loc="upper left")
-    of_psnr, of_reach = figure.add_subplot(grid[-1, :3]), figure.add_subplot(grid[-1, 3:])
+            ax.margins(x=0.08)
+        axes[0].axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    half = len(_PANELS)
+    of_psnr, of_reach = figure.add_subplot(grid[-1, :half]), figure.add_subplot(grid[-1, half:])
     bounds = {line.number: line.bound for line in families()["capacity"].lines}
     _claims(of_psnr, results, "psnr", bounds["depth_psnr"])
     _claims(of_reach, results, "reach", bounds["depth_reach"])
@@ -160,6 +181,8 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         ylabel="reach, difference (px)",
         title="the same; claimed above it by depth, below it by width",
     )
+    handles = [*_depth_handles(series), Line2D([], [], label="bound of the claims", **_BOUND)]
+    surround(figure, handles, len(handles), _sees(series) + _NOTE)
     return figure
 
 
@@ -171,25 +194,49 @@ def _depths(networks: Sequence[dict[str, Any]]) -> dict[int, list[dict[str, Any]
     return found
 
 
+def _depth_handles(series: dict[str, Any]) -> list[Line2D]:
+    """Of the legend: each depth."""
+    depths = sorted({one["depth"] for networks in series.values() for one in networks})
+    return [
+        Line2D([], [], color=colour, marker=marker, markersize=3, label=f"depth {depth}")
+        for colour, marker, depth in zip(_SHADES, _MARKERS, depths, strict=False)
+    ]
+
+
+def _sees(series: dict[str, Any]) -> str:
+    """How far networks see by their depth, in words."""
+    told = []
+    for architecture, networks in series.items():
+        depths = [(depth, found[0]["sees"]) for depth, found in _depths(networks).items()]
+        each = ", ".join(f"{sees} px" for _, sees in depths)
+        told.append(f"{architecture} of depth {', '.join(str(d) for d, _ in depths)} sees {each}")
+    return "; ".join(told) + ". "
+
+
+def shown(networks: Sequence[dict[str, Any]], number: str) -> list[dict[str, Any]]:
+    """What a panel shows of each network: a mean with its interval over scenes.
+
+    Args:
+        networks: of one series.
+        number: "psnr", which is taken less the networks' mean in the same scene; or another.
+    """
+    values = [by_scene(one["rows"], number) for one in networks]
+    return [over_scenes(one) for one in (from_their_mean(values) if number == "psnr" else values)]
+
+
 def _lines(ax: "Axes", networks: Sequence[dict[str, Any]], number: str) -> None:
     """A mean over scenes against parameters; lines join networks of one depth."""
-    looks = zip(_SHADES, _MARKERS, _depths(networks).items(), strict=False)
-    for colour, marker, (depth, found) in looks:
-        x = [one["parameters"] for one in found]
-        label = f"depth {depth}, sees {found[0]['sees']} px"
-        y = [_value(one, number) for one in found]
-        ax.plot(x, y, f"{marker}-", color=colour, markersize=3, label=label)
-
-
-def _shares(ax: "Axes", networks: Sequence[dict[str, Any]], colours: tuple[Any, Any]) -> None:
-    """Shares that help and that harm against parameters; markers tell depths."""
-    for marker, found in zip(_MARKERS, _depths(networks).values(), strict=False):
-        x = [one["parameters"] for one in found]
-        sides = zip(("positive", "negative"), colours, ("help", "harm"), strict=True)
-        for share, colour, word in sides:
-            y = [_value(one, share) for one in found]
-            label = word if marker == _MARKERS[0] else None
-            ax.plot(x, y, f"{marker}-", color=colour, markersize=3, linewidth=0.8, label=label)
+    found = dict(zip((one["network"] for one in networks), shown(networks, number), strict=True))
+    depths = list(_depths(networks).values())
+    bounds = (0.0, 100.0) if number in _SHARES else ANYTHING
+    looks = zip(_SHADES, _MARKERS, apart(len(depths), _APART), depths, strict=False)
+    for colour, marker, shift, members in looks:
+        x = [one["parameters"] * 10**shift for one in members]
+        means = [found[one["network"]] for one in members]
+        y = [float("nan") if one["mean"] is None else one["mean"] for one in means]
+        ax.plot(x, y, f"{marker}-", color=colour, markersize=3, linewidth=0.8)
+        for place, one in zip(x, means, strict=True):
+            upright(ax, place, one, colour, bounds)
 
 
 def _claims(ax: "Axes", results: dict[str, Any], number: str, bound: float) -> None:
@@ -203,14 +250,12 @@ def _claims(ax: "Axes", results: dict[str, Any], number: str, bound: float) -> N
             names.append(f"{architecture}\n{along} {sizes[0]} to {sizes[-1]}")
             if found["mean"] is None:
                 continue
-            ax.plot(x, found["mean"], "o", color="0.1", markersize=4)
-            if found["low"] is not None:
-                ax.plot((x, x), (found["low"], found["high"]), color="0.1", linewidth=1.2)
-    ax.axhline(0, color="0.7", linewidth=0.6)
-    ax.axhline(bound, color="#b2182b", linewidth=0.6, linestyle="--", label="bound")
+            ax.plot(x, found["mean"], "o", color="0.1", markersize=2)
+            upright(ax, x, found, "0.1")
+    ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    ax.axhline(bound, zorder=0, **_BOUND)
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_xticks(range(len(names)), names)
-    ax.legend(frameon=False)
 
 
 def _value(network: dict[str, Any], number: str) -> float:

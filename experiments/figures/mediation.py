@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Float64
+from matplotlib.lines import Line2D
 
 import cem_jax as cem
 from cem_jax.experiments.figures import scenes, statistics
 from cem_jax.experiments.figures.counted import LARGE, by_scene
+from cem_jax.experiments.figures.counted import mean as counted_mean
+from cem_jax.experiments.figures.intervals import apart, surround, upright
 from cem_jax.experiments.figures.measures import distance, halves
 from cem_jax.experiments.figures.panels import WIDTH
 from cem_jax.experiments.figures.store import Store
@@ -49,10 +53,21 @@ SIDE = 7 * LARGE
 """Of the scenes, in output pixels: blocks stand around the one in the middle."""
 DRAWS = 2
 """For each block: two halves, whose errors are independent. Scenes are the unit, not draws."""
-SHOWN = (-60, 120)
-"""Shares that the picture shows, in %; means beyond them are arrows with their number."""
+SHOWN = (-220, 100)
+"""Shares that the picture shows, in %; what lies beyond them are arrows, of a mean with its
+number."""
 NEAR = (0, 16, 32)
 """Where classes of distance begin, from a block's centre to the region, in output pixels."""
+
+_RIM = 5.0
+"""Of the arrows of scenes from the end of what is shown, in %."""
+_LOOKS: dict[str, dict[str, Any]] = {
+    "total": {"color": "0.2", "marker": "D", "markersize": 2.8},
+    "indirect": {"color": "#d55e00", "marker": "s", "markersize": 2.8},
+}
+"""Of effects; what passes the attention has one colour everywhere."""
+_SCENE: dict[str, Any] = {"color": "0.6", "marker": "o", "markersize": 1.8, "markeredgewidth": 0}
+_SHARE = "through attention,\n% of the sum"
 
 
 def places(study: Study) -> list[Place]:
@@ -123,55 +138,111 @@ def in_percent(rows: list[dict[str, Any]], part: str) -> dict[str, list[float]]:
 
 
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
-    """Shares of all networks, and under them how total and indirect effects fall with distance."""
+    """A column for each network: its share, and under it its mean effects by distance."""
     del store, colour_map
     tasks = results["tasks"]
-    figure = plt.figure(figsize=(WIDTH, 2.3 + 1.7), layout="constrained")
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.3, 1.7))[:, 0]
-    widths = [len(found) for found in tasks.values()]
-    shares = above.subplots(1, len(tasks), sharey=True, squeeze=False, width_ratios=widths)[0]
-    for ax, (task, found) in zip(shares, tasks.items(), strict=True):
-        _shares(ax, task, found)
-    shares[0].set_ylabel("through attention, % of the sum")
-    firsts = [(f"{task}, {v}", one) for task, found in tasks.items() for v, one in found.items()]
-    chosen = [one for one in firsts if one[0].endswith((", CA", "IMDN", "Restormer"))] or firsts
-    curves = below.subplots(1, len(chosen), squeeze=False)[0]
-    for ax, (title, one) in zip(curves, chosen, strict=True):
-        _distances(ax, title, one["rows"])
-    curves[0].set_ylabel("mean effect (dB)")
+    figure = plt.figure(figsize=(WIDTH, 5.6), layout="constrained")
+    heights, widths = (2.4, *[1.0] * len(NEAR)), [len(found) for found in tasks.values()]
+    grid = figure.add_gridspec(
+        len(heights), len(widths), height_ratios=heights, width_ratios=widths
+    )
+    scale: dict[int, Axes] = {}  # of each row; far classes share theirs
+    for column, (task, found) in enumerate(tasks.items()):
+        for row in range(len(heights)):
+            kept = min(row, 2)
+            ax = figure.add_subplot(grid[row, column], sharey=scale.get(kept))
+            scale.setdefault(kept, ax)
+            ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+            if row == 0:
+                _shares(ax, found)
+                ax.set(title=task)
+            else:
+                _effects(ax, found, row - 1)
+            ax.set_xlim(-0.5, len(found) - 0.5)
+            ax.set_xticks(range(len(found)), list(found))
+            ax.tick_params(labelleft=column == 0, labelbottom=row == len(NEAR))
+            if column == 0:
+                ax.set_ylabel(_SHARE if row == 0 else f"{_between(row - 1)}\neffect (dB)")
+    handles = [
+        Line2D([], [], linestyle="none", label=label, **look)
+        for label, look in (
+            ("share of all scenes", {**_LOOKS["indirect"], "marker": "o"}),
+            ("share of a scene", _SCENE),
+            ("mean effect of blocks, total", _LOOKS["total"]),
+            ("mean effect through the attention", _LOOKS["indirect"]),
+        )
+    ]
+    surround(figure, handles, len(handles), _note(results))
     return figure
 
 
-def _shares(ax: "Axes", task: str, found: dict[str, Any]) -> None:
+def _between(k: int) -> str:
+    """A class of distance in words."""
+    if k + 1 < len(NEAR):
+        return f"{NEAR[k]} to {NEAR[k + 1]} px:"
+    return f"over {NEAR[k]} px:"
+
+
+def _note(results: dict[str, Any]) -> str:
+    return (
+        f"Upright lines: 95 % intervals of {results['scenes']} scenes, the unit. Arrows at the rim "
+        "of the upper panels: shares beyond it. Below: mean effects of the blocks whose centre is "
+        "so far from the region; the two rows of far blocks have one axis, which is not that of "
+        "the near ones, and the points of a network stand slightly apart."
+    )
+
+
+def _shares(ax: "Axes", found: dict[str, Any]) -> None:
+    """Each network's share with its interval, and the shares of single scenes."""
+    low, high = SHOWN
     for x, one in enumerate(found.values()):
         each = [100 * row["indirect"] / row["total"] for row in one["rows"] if row["total"] != 0]
-        ax.plot(x + np.linspace(-0.2, 0.2, len(each)), each, ".", color="0.6", markersize=3)
-        mean, colour = share(one["rows"]), "C0" if task == "SR" else "C1"
-        if SHOWN[0] < mean["mean"] < SHOWN[1]:
-            ax.plot(x, mean["mean"], "o", color=colour, markersize=4)
+        for place, value in zip(x + _beside(len(each)), each, strict=True):
+            inside = low < value < high
+            at = float(np.clip(value, low + _RIM, high - _RIM))
+            look = {} if inside else {"marker": "^" if value > 0 else "v", "markersize": 3}
+            ax.plot(place, value if inside else at, **{**_SCENE, **look})
+        mean, colour = share(one["rows"]), _LOOKS["indirect"]["color"]
+        if low < mean["mean"] < high:
+            upright(ax, x, mean, colour, SHOWN)
+            ax.plot(x, mean["mean"], "o", color=colour, markersize=3.5, zorder=3)
         else:  # an arrow that says where it would be
-            end, past = (SHOWN[1], "^") if mean["mean"] > 0 else (SHOWN[0], "v")
+            end, past = (high, "^") if mean["mean"] > 0 else (low, "v")
             ax.plot(x, end, past, color=colour, markersize=5, clip_on=False, zorder=3)
-            below = "bottom" if end == SHOWN[0] else "top"
-            at, text = (x + 0.12, end), f"{mean['mean']:.0f}"
-            ax.annotate(text, at, (0, 2 if below == "bottom" else -2), va=below, fontsize="small",
-                        textcoords="offset points")  # fmt: skip
-        if mean["low"] is not None:
-            ax.plot([x, x], [mean["low"], mean["high"]], color="0.1", linewidth=1.2)
-    ax.axhline(0, color="0.7", linewidth=0.6)
-    ax.set(title=task, xticks=range(len(found)), xlim=(-0.5, len(found) - 0.5), ylim=SHOWN)
-    ax.set_xticklabels(list(found), rotation=30, ha="right")
+            below = "bottom" if end == low else "top"
+            ax.annotate(statistics.written(mean, "%", 0), (x, end), (0, 5 if end == low else -5),
+                        va=below, ha="center", fontsize=6, textcoords="offset points",
+                        color=colour)  # fmt: skip
+    ax.set_ylim(SHOWN)
 
 
-def _distances(ax: "Axes", title: str, rows: list[dict[str, Any]]) -> None:
-    for name, style in (("total", "o-"), ("indirect", "s--")):
-        means = np.array([row["by_distance"][name] for row in rows])
-        ax.plot(range(len(NEAR)), means.mean(axis=0), style, markersize=3, label=name)
-    ax.axhline(0, color="0.7", linewidth=0.6)
-    ax.set(title=title, xlabel="distance (px)", xticks=range(len(NEAR)))
-    ax.set_yscale("symlog", linthresh=1e-3)
-    ax.set_xticklabels([f"{start}+" for start in NEAR])
-    ax.legend(frameon=False)
+def _beside(count: int) -> Float64[np.ndarray, " count"]:
+    """Places of scenes on both sides of their mean, which covers none of them."""
+    places = np.linspace(-0.25, 0.25, count)
+    return places + np.where(places < 0, -0.09, 0.09)
+
+
+def by_distance(rows: list[dict[str, Any]], name: str, k: int) -> dict[str, Any]:
+    """The mean effect of the blocks of one class of distance, with its interval over scenes.
+
+    Args:
+        rows: of one network.
+        name: "total" or "indirect".
+        k: number of the class in `NEAR`.
+    """
+    found = [{"scene": row["scene"], name: row["by_distance"][name][k]} for row in rows]
+    return counted_mean(found, name)
+
+
+def _effects(ax: "Axes", found: dict[str, Any], k: int) -> None:
+    """Mean effects of each network in one class of distance, total and indirect side by side."""
+    for x, one in enumerate(found.values()):
+        for shift, (name, look) in zip(apart(len(_LOOKS), 0.2), _LOOKS.items(), strict=True):
+            mean = by_distance(one["rows"], name, k)
+            if mean["mean"] is None:
+                continue
+            ax.plot(x + shift, mean["mean"], **look)
+            upright(ax, x + shift, mean, look["color"])
 
 
 def expected(results: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Claim: a few draws for all blocks and many for those that moved the outcome give the map of many
 draws at a fraction of the cost (Hu et al., the acceleration); plans that stop when a block is
 decided need fewer still. Errors are against other draws, whose own error is taken off; a point that
-it hides is left out.
+it hides is an arrow.
 
     cem-jax figures sampling
 
@@ -11,21 +11,26 @@ Numbers: docs/results/sampling.json (preset compact, 754 s on 1 cpu).
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Bool, Float
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 import cem_jax as cem
+from cem_jax.experiments.figures.counted import by_scene
+from cem_jax.experiments.figures.intervals import apart, surround, upright
 from cem_jax.experiments.figures.panels import WIDTH
 from cem_jax.experiments.figures.replay import replay
+from cem_jax.experiments.figures.statistics import share
 from cem_jax.experiments.figures.store import Store
 from cem_jax.experiments.figures.study import Study
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 NETWORKS = {
@@ -34,13 +39,28 @@ NETWORKS = {
     "DR": ("SRResNet_DR", "PReNet"),
 }
 """For each task the first one that is there."""
-_LINES = {
-    "Fixed": ("#666666", "o"),
-    "CoarseToFine": ("#d55e00", "s"),
-    "Adaptive": ("#0072b2", "D"),
-    "Stratified": ("#009e73", "^"),
+_LINES: dict[str, dict[str, Any]] = {
+    "Fixed": {"color": "#666666", "marker": "o", "markersize": 3},
+    "CoarseToFine": {"color": "#d55e00", "marker": "s", "markersize": 2.8},
+    "Adaptive": {"color": "#0072b2", "marker": "D", "markersize": 2.8},
+    "Stratified": {"color": "#009e73", "marker": "^", "markersize": 3.2},
 }
-"""Colour and marker; of the colours that Okabe and Ito chose for every eye."""
+"""Of the colours that Okabe and Ito chose for every eye."""
+_TOLD: dict[str, Callable[[list[str]], str]] = {
+    "Fixed": lambda labels: f"{', '.join(labels)} draws",
+    "CoarseToFine": lambda labels: (
+        f"3 draws, then {', '.join(label[len('3, ') :] for label in labels)} where they moved"
+    ),
+    "Adaptive": lambda labels: (
+        f"tolerance {', '.join(label.removesuffix(' dB') for label in labels)} dB"
+    ),
+    "Stratified": lambda labels: f"{', '.join(labels)} draws",
+}
+"""Of a kind of plan: what the labels of its points say, in words."""
+_APART = 0.012
+"""Between points of two kinds of plans of one cost, in powers of ten of the evaluations."""
+_LEAST = 0.6
+"""Part of the smallest error at which the axis of errors ends, which has no 0."""
 _SCENES = 4
 """At most, with their region of most structure."""
 
@@ -114,18 +134,37 @@ class _Judged(NamedTuple):
     wrong: Bool[np.ndarray, " sure"]
 
 
-def _point(label: str, judged: Sequence[_Judged]) -> dict[str, Any]:
-    """A plan over all places: mean cost, root mean squared error in dB, wrong signs in %.
+def _point(label: str, judged: Mapping[str, _Judged]) -> dict[str, Any]:
+    """A plan over all scenes, and in each of them.
 
-    An error of zero is one that the truth's own error hides.
+    Args:
+        label: of the plan.
+        judged: by scene.
+
+    Returns:
+        "plan"; "evaluations": mean cost; "error": root mean squared error of all blocks, in dB,
+        zero where the truth's own error hides it; "wrong_sign": share of the clear effects, in %;
+        "rows": of each scene "evaluations", "squared" (sum of the squared errors, in dB squared,
+        less that of the truth) of its "blocks", and how many signs are "wrong" of the "clear" ones.
     """
-    squared = np.concatenate([one.squared for one in judged])
-    wrong = np.concatenate([one.wrong for one in judged])
+    squared = np.concatenate([one.squared for one in judged.values()])
+    wrong = np.concatenate([one.wrong for one in judged.values()])
     return {
         "plan": label,
-        "evaluations": round(float(np.mean([one.evaluations for one in judged]))),
+        "evaluations": round(float(np.mean([one.evaluations for one in judged.values()]))),
         "error": float(np.sqrt(max(squared.mean(), 0.0))),
         "wrong_sign": float(100 * wrong.mean()) if len(wrong) else None,
+        "rows": [
+            {
+                "scene": scene,
+                "evaluations": one.evaluations,
+                "squared": float(one.squared.sum()),
+                "blocks": len(one.squared),
+                "wrong": int(one.wrong.sum()),
+                "clear": len(one.wrong),
+            }
+            for scene, one in judged.items()
+        ],
     }
 
 
@@ -136,70 +175,151 @@ def compute(study: Study) -> dict[str, Any]:
     tasks = {}
     for task, names in NETWORKS.items():
         subject = study.first(names)
-        judged: dict[str, dict[str, list[_Judged]]] = {}
+        judged: dict[str, dict[str, dict[str, _Judged]]] = {}
         for place in places:
             recorded = study.store.map(study.map(subject, task, place, plan=cem.Fixed(2 * most)))
             truth = _Truth.of(recorded, most)
             for kind, plans in random_plans(most).items():
                 for label, plan in plans:
                     one = truth.judge(*replay(plan, recorded))
-                    judged.setdefault(kind, {}).setdefault(label, []).append(one)
+                    judged.setdefault(kind, {}).setdefault(label, {})[place.name] = one
             for kind, plans in choosing_plans(most).items():
                 for label, plan in plans:
                     found = study.store.map(study.map(subject, task, place, plan=plan))
                     one = truth.judge(np.nan_to_num(found.effect), found.evaluations)
-                    judged.setdefault(kind, {}).setdefault(label, []).append(one)
+                    judged.setdefault(kind, {}).setdefault(label, {})[place.name] = one
         points = {
-            kind: [_point(label, several) for label, several in plans.items()]
+            kind: [_point(label, scenes) for label, scenes in plans.items()]
             for kind, plans in judged.items()
         }
         tasks[task] = {"network": subject.label, "points": points, "most": most}
     return {"scenes": [place.name for place in places], "tasks": tasks}
 
 
+def error(point: dict[str, Any]) -> dict[str, Any]:
+    """A plan's root mean squared error in dB, with its interval over scenes.
+
+    Args:
+        point: a plan; without "rows", as of earlier versions, its interval is not known.
+    """
+    if "rows" not in point:
+        return {"mean": point["error"], "low": None, "high": None}
+    found = share(by_scene(point["rows"], "squared"), by_scene(point["rows"], "blocks"))
+    return {
+        end: None if found[end] is None else max(found[end], 0.0) ** 0.5
+        for end in ("mean", "low", "high")
+    }
+
+
+def wrong_sign(point: dict[str, Any]) -> dict[str, Any]:
+    """Wrong signs among clear effects in %, with their interval over scenes.
+
+    Args:
+        point: a plan; without "rows", as of earlier versions, its interval is not known.
+    """
+    if "rows" not in point or point["wrong_sign"] is None:
+        return {"mean": point["wrong_sign"], "low": None, "high": None}
+    wrong = {
+        scene: [100 * count for count in each]
+        for scene, each in by_scene(point["rows"], "wrong").items()
+    }
+    return share(wrong, by_scene(point["rows"], "clear"))
+
+
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     """Errors against evaluations, a panel for each task; wrong signs below."""
+    del store, colour_map
     tasks = results["tasks"]
     figure, axes = plt.subplots(
-        2, len(tasks), figsize=(WIDTH, 3.8), layout="constrained", squeeze=False, sharex="col"
-    )
-    rows = (
-        ("error", "error (dB)", "log"),
-        ("wrong_sign", "wrong signs of clear effects (%)", "linear"),
-    )
+        2, len(tasks), figsize=(WIDTH, 4.6), layout="constrained", squeeze=False, sharex="col",
+        sharey="row", height_ratios=(3, 2),
+    )  # fmt: skip
+    points = [one for found in tasks.values() for kind in found["points"].values() for one in kind]
+    least = _LEAST * min((one["error"] for one in points if one["error"] > 0), default=1.0)
     for column, (task, found) in enumerate(tasks.items()):
-        for ax, (number, label, scale) in zip(axes[:, column], rows, strict=True):
-            for kind, points in found["points"].items():
-                known = [
-                    point
-                    for point in points
-                    if point[number] is not None and (point[number] > 0 or scale == "linear")
-                ]
-                ax.plot(
-                    [point["evaluations"] for point in known],
-                    [point[number] for point in known],
-                    color=_LINES[kind][0], marker=_LINES[kind][1], markersize=3, label=kind,
-                )  # fmt: skip
-                if number == "error" and known:
-                    ends = {"right": known[0], "left": known[-1]}
-                    for side, point in list(ends.items())[: len(known)]:
-                        at = (point["evaluations"], point["error"])
-                        ax.annotate(
-                            point["plan"], at, fontsize=4.5, color=_LINES[kind][0], ha=side,
-                            va="top" if kind == "Adaptive" else "bottom",
-                            textcoords="offset points", xytext=(2 if side == "left" else -2, 0),
-                        )  # fmt: skip
-            ax.set(xscale="log", yscale=scale, ylabel=label if column == 0 else None)
-            ax.margins(0.12)
-            for axis in (ax.xaxis, ax.yaxis) if scale == "log" else (ax.xaxis,):
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axis.set_major_formatter("{x:g}")
-                axis.set_minor_formatter(NullFormatter())
-        axes[1, column].set_ylim(-2, 52)  # chance alone: 50
+        _errors(axes[0, column], found["points"], least)
+        _wrong_signs(axes[1, column], found["points"])
         axes[0, column].set_title(f"{task}, {found['network']}")
         axes[1, column].set_xlabel("evaluations")
-    axes[1, 0].legend(frameon=False, loc="upper right")
+        for ax in axes[:, column]:
+            ax.set_xscale("log")
+            ax.margins(x=0.1)
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_formatter(NullFormatter())
+    axes[0, 0].set_ylabel("error (dB)")
+    axes[1, 0].set_ylabel("wrong signs of\nclear effects (%)")
+    axes[0, 0].set_ylim(bottom=0.95 * least)
+    known = [wrong for wrong in map(wrong_sign, points) if wrong["mean"] is not None]
+    highest = max((max(wrong["mean"], wrong["high"] or 0) for wrong in known), default=1.0)
+    axes[1, 0].set_ylim(-0.06 * max(highest, 1), 1.1 * max(min(highest, 100), 1))
+    surround(figure, _handles(tasks), 2, _note(results["scenes"], points))
     return figure
+
+
+def _found(
+    plans: dict[str, list[dict[str, Any]]], number: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], list[tuple[float, dict[str, Any]]]]]:
+    """Of each kind of plan its look, and of its points the place and a number that is known."""
+    for (kind, look), shift in zip(_LINES.items(), apart(len(_LINES), _APART), strict=True):
+        numbers = [(one["evaluations"] * 10**shift, number(one)) for one in plans.get(kind, [])]
+        yield look, [(x, found) for x, found in numbers if found["mean"] is not None]
+
+
+def _errors(ax: "Axes", plans: dict[str, list[dict[str, Any]]], least: float) -> None:
+    """Errors, on an axis of powers from the least; an arrow where the truth's own hides one."""
+    ax.set_yscale("log")
+    for look, found in _found(plans, error):
+        seen = [(x, one) for x, one in found if one["mean"] > 0]
+        ax.plot([x for x, _ in seen], [one["mean"] for _, one in seen], linewidth=0.8, **look)
+        for x, one in seen:
+            upright(ax, x, one, look["color"], (least, np.inf))
+        for x in (x for x, one in found if one["mean"] == 0):
+            ax.plot(x, 0.04, "v", color=look["color"], markersize=3, fillstyle="none",
+                    transform=ax.get_xaxis_transform())  # fmt: skip
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.margins(y=0.1)
+
+
+def _wrong_signs(ax: "Axes", plans: dict[str, list[dict[str, Any]]]) -> None:
+    for look, found in _found(plans, wrong_sign):
+        ax.plot([x for x, _ in found], [one["mean"] for _, one in found], linewidth=0.8, **look)
+        for x, one in found:
+            upright(ax, x, one, look["color"], (0.0, 100.0))
+    ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+
+
+def _handles(tasks: dict[str, Any]) -> list[Line2D]:
+    """Of the legend: each kind of plan, and what its points are."""
+    plans: dict[str, list[str]] = {}
+    for found in tasks.values():
+        for kind, points in found["points"].items():
+            labels = [point["plan"] for point in points]
+            plans[kind] = max(plans.get(kind, []), labels, key=len)
+    return [
+        Line2D([], [], linewidth=0.8, label=f"{kind}: {_TOLD[kind](labels)}", **_LINES[kind])
+        for kind, labels in plans.items()
+    ]
+
+
+def _note(scenes: list[str], points: list[dict[str, Any]]) -> str:
+    if all("rows" in point for point in points):
+        unit = f"{len(scenes)} scenes, the unit" if len(scenes) > 1 else "one scene: none"
+        text = f"Upright lines: 95 % intervals of {unit}; an arrow where one goes on."
+    else:
+        text = (
+            f"Errors of {len(scenes)} scenes together. These results hold no numbers of single "
+            "scenes: how far points would lie elsewhere in other scenes is not known, and no "
+            "intervals are drawn."
+        )
+    return (
+        f"{text} Points of a plan from left to right as the legend names them, those of several "
+        "plans slightly apart. An empty arrow at the lower end of errors: the truth's own error "
+        "hides that of the plan. Chance alone would have 50 % of the signs wrong. A row has one "
+        "axis."
+    )
 
 
 def expected(results: dict[str, Any]) -> str:

@@ -60,6 +60,21 @@ def joined(several: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, list[f
     return {scene: [v for values in several for v in values[scene]] for scene in several[0]}
 
 
+def from_their_mean(
+    several: Sequence[Mapping[str, Sequence[float]]],
+) -> list[dict[str, list[float]]]:
+    """What each of several networks has more than their mean, region by region.
+
+    Args:
+        several: of the same scenes and regions.
+    """
+    middle = {
+        scene: np.mean([values[scene] for values in several], axis=0).tolist()
+        for scene in several[0]
+    }
+    return [between(values, middle) for values in several]
+
+
 def of_differences(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """The mean of paired differences, with its interval over scenes.
 

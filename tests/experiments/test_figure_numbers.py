@@ -83,6 +83,12 @@ def test_means_are_written_with_their_interval():
     assert statistics.written({"mean": None}, "dB") == "-"
 
 
+def test_networks_are_compared_with_their_mean_region_by_region():
+    one, other = {"a": [1.0, 5.0], "b": [2.0]}, {"a": [3.0, 5.0], "b": [8.0]}
+    found = statistics.from_their_mean((one, other))
+    assert found == [{"a": [-1, 0], "b": [-3]}, {"a": [1, 0], "b": [3]}]
+
+
 def test_scenes_with_other_regions_make_no_pairs():
     with pytest.raises(ValueError, match="shorter"):
         statistics.between({"a": [1.0, 2.0]}, {"a": [1.0]})

@@ -114,6 +114,23 @@ def test_published_figures_are_drawn_from_the_maps_that_they_show(tiny, tmp_path
     assert "holds no results" in missing.problem
 
 
+def test_points_of_sampling_hold_what_each_scene_adds_to_them(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures.find("sampling"), "NETWORKS", {"SR": ("SRCNN",)})
+    (made,) = figures.make(("sampling",), tmp_path, "tiny", progress=False)
+    assert made.problem == ""
+    results = figures.Store(tmp_path / "tiny").read("sampling")["results"]
+    points = [one for kind in results["tasks"]["SR"]["points"].values() for one in kind]
+    assert len(points) > 5 and any(point["error"] > 0 for point in points)
+    for point in points:
+        rows = point["rows"]
+        assert [row["scene"] for row in rows] == results["scenes"]
+        summed = {key: sum(row[key] for row in rows) for key in rows[0] if key != "scene"}
+        assert point["evaluations"] == round(summed["evaluations"] / len(rows))
+        squared = summed["squared"] / summed["blocks"]
+        assert point["error"] == pytest.approx(max(squared, 0) ** 0.5)
+        assert point["wrong_sign"] == pytest.approx(100 * summed["wrong"] / summed["clear"])
+
+
 def test_siblings_are_compared_region_by_region(tiny, tmp_path, monkeypatch):
     """With stand-ins: the same network on both sides of a comparison differs by nothing."""
     attention, tasks = figures.find("channel-attention"), figures.find("multi-task")
