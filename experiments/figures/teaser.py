@@ -46,7 +46,7 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     """A column for each task: input, map, pie and range."""
     maps = [store.map(cell["map"]) for cell in results["columns"]]
     with matplotlib.rc_context(_STYLE):
-        return cem.plot_teaser(maps, colour_map=colour_map, look="paper")
+        return cem.plot_teaser(maps, colour_map=colour_map)
 
 
 def expected(results: dict[str, Any]) -> str:
