@@ -163,7 +163,7 @@ class TerminalProgress:
         Returns:
             See `Progress.follow`.
         """
-        console = Console(stderr=True)
+        console = Console(stderr=True, force_jupyter=False)
         if not console.is_terminal:
             yield lambda state: None
             return
@@ -231,7 +231,8 @@ class NotebookProgress:
 
 
 def _html(line: str, picture: Text) -> str:
-    console = Console(file=io.StringIO(), record=True, width=10_000)
+    # In a notebook rich would show by itself, beside what is asked for, all that is printed here.
+    console = Console(file=io.StringIO(), record=True, width=10_000, force_jupyter=False)
     console.print(Text(line), picture, sep="\n")
     return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

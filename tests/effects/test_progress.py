@@ -121,10 +121,15 @@ def test_a_notebook_gets_line_and_map_in_place(monkeypatch):
     module.get_ipython, module.display = (lambda: shell), display
     monkeypatch.setitem(sys.modules, "IPython", module)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
+    # What rich shows by itself in a notebook stays there, a picture below the other.
+    by_rich: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *shown: by_rich.append(shown))
     chosen = cem.Compute().progress
     assert chosen == cem.NotebookProgress()
     with chosen.follow("<b>net</b>") as show:
         show(state())
+    assert not by_rich
     first, last = handle.shown
     assert "stage 2: 50 of 200" in first and "&lt;b&gt;net" in first and "\u2580" in first
     assert last == ""
