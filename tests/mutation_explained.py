@@ -5,6 +5,13 @@ from collections.abc import Mapping
 EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
     "cem_jax/plans/adaptive.py": {
         ("_DOUBLINGS = 16", "16  ->  17"): "further ahead than any block has draws",
+        ("_SMALL = 100", "100  ->  101"): "a hundredth, or a little less",
+        ("if not more.any():", "not more.any()  ->  not not more.any()"): "it never ends",
+        (
+            "return more & (samples > 0) & (samples < self.most)",
+            "more & (samples > 0) & (samples < self.most)  ->  "
+            "more & (samples > 0) | (samples < self.most)",
+        ): "it never ends",
         (
             "size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() "
             "else 0.0",
@@ -25,7 +32,20 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "1  ->  2",
         ): "another stream of random numbers",
     },
+    "cem_jax/map/difference.py": {
+        (
+            "values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
+    },
     "cem_jax/map/noise.py": {
+        ("yield counted & first", "counted & first  ->  counted | first"): (
+            "those that do not count come last"
+        ),
+        (
+            "for own, which in zip(change[chosen], counted[chosen], strict=True):",
+            "True  ->  False",
+        ): ("both have one length, always"),
         ("_SPLITS = 32", "32  ->  33"): "one more of many random halves",
         ("random = np.random.default_rng(0)", "0  ->  1"): "another stream of random numbers",
     },
