@@ -193,8 +193,9 @@ def interactions(
     """Interactions of pairs of blocks.
 
     All four outcomes of a pair come from the same draws, which are also those of a map with this
-    seed: draw k of the pair puts the k-th patches of both blocks. Where the network is local, both
-    are computed by the cone of a square around them.
+    seed: draw k of the pair puts the k-th patches of both blocks. Where the network is local, and
+    there is enough to compute that a program for it is worth compiling, both are computed by the
+    cone of a square around them.
 
     Args:
         network: the network.
