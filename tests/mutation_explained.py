@@ -13,6 +13,15 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "more & (samples > 0) | (samples < self.most)",
         ): "it never ends",
         (
+            "return more & (samples > 0) & (samples < self.most)",
+            "samples > 0  ->  samples >= 0",
+        ): "it never ends",
+        ("drawn = means.samples > 0", "0  ->  1"): "no block has a single draw",
+        (
+            "random = np.nanvar(values[samples > 0], axis=1, ddof=1, dtype=np.float64)",
+            "0  ->  1",
+        ): "no block has a single draw",
+        (
             "size = self.threshold or np.sqrt(np.nanmean(np.square(change))) if drawn.any() "
             "else 0.0",
             "0.0  ->  1.0",
@@ -39,6 +48,13 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ): "to numpy all negative sides of an array are the one that is found",
     },
     "cem_jax/map/noise.py": {
+        ("outside = ~effect_map.inside_roi.reshape(-1)", "1  ->  2"): (
+            "to numpy all negative sides of an array are the one that is found"
+        ),
+        (
+            "n, errors = counted.sum(axis=1), effect_map.standard_error.reshape(-1)",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
         ("yield counted & first", "counted & first  ->  counted | first"): (
             "those that do not count come last"
         ),
