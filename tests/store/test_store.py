@@ -238,9 +238,10 @@ def test_a_sweep_that_fails_leaves_the_outcomes_of_all_processes(tmp_path, proce
 
 
 def test_a_sweep_of_two_processes_that_fails_at_once_leaves_nothing(tmp_path):
-    with contextlib.suppress(ArithmeticError), open_store(tmp_path, {"a": 1}):
-        with open_store(tmp_path, {"a": 1}, process=1):
-            raise ArithmeticError
+    first = open_store(tmp_path, {"a": 1})
+    second = open_store(tmp_path, {"a": 1}, process=1)
+    with contextlib.suppress(ArithmeticError), first, second:
+        raise ArithmeticError
     assert not any(path.stat().st_size for path in tmp_path.iterdir())
     open_store(tmp_path, {"a": 2}).close()
 
