@@ -1,4 +1,4 @@
-"""Factories as users write them: names of every form, code that prints, ends, moves or imports late."""
+"""Factories as users write them: names of all forms, code that ends, moves or imports late."""
 
 import os
 import sys
@@ -105,7 +105,7 @@ def test_a_late_import_of_what_lies_in_two_folders_is_refused(file, tmp_path):
         (folder / "odd_and_twice.py").write_text("GAIN = 2\n")
     made_by(f"{file}:moves")
     network = made_by(f"{other}/odd.py:late")
-    with pytest.raises(ImportError, match="odd_and_twice is in .* and also in .*two processes"):
+    with pytest.raises(ImportError, match=r"odd_and_twice is in .* and also in .*two processes"):
         network(IMAGE)
 
 
@@ -128,7 +128,7 @@ def test_a_missing_package_is_told_with_where_it_was_looked_for(file):
     with pytest.raises(ValueError, match=r"No module named 'no_such'; looked for in .*installed"):
         made_by("no_such.package:make")
     (file.parent / "needs.py").write_text("import no_such\n")
-    with pytest.raises(ValueError, match="No module named 'no_such'$"):
+    with pytest.raises(ValueError, match=r"No module named 'no_such'$"):
         made_by("needs.py:make")
 
 

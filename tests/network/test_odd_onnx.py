@@ -91,7 +91,7 @@ def test_a_grey_network_says_its_channels(tmp_path):
     assert network.channels == 1
     clean = np.full((16, 16, 3), 0.5, np.float32)
     scene = cem.Scene.custom(clean, clean, lambda patch, y, x, key: patch)
-    with pytest.raises(ValueError, match="takes images of 1 channels.*cem.to_grey"):
+    with pytest.raises(ValueError, match=r"takes images of 1 channels.*cem.to_grey"):
         cem.causal_effect_map(network, scene, cem.ROI(0, 0, 8, 8), progress=False)
 
 
