@@ -1,19 +1,42 @@
-"""Python files of the user, imported by their paths: `folder/file.py`."""
+"""Python code of the user, by where it is: `package.module:name` or `folder/file.py:name`."""
 
 import contextlib
 import hashlib
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 _SHARED = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")]
 """Where modules lie that belong to no folder of the user."""
 _BROUGHT: set[str] = set()
 """Names of modules that were imported because they lie beside a file."""
+
+
+def split_code(text: str) -> tuple[str, str]:
+    """Where code is, and the name of what is wanted of it, which may have dots.
+
+    Args:
+        text: `package.module:name` or `folder/file.py:name`.
+
+    Raises:
+        ValueError: another form; the message says which are accepted.
+    """
+    where, _, name = text.rpartition(":")
+    dotted = all(part.isidentifier() for part in where.split("."))
+    if not (dotted or where.endswith(".py")) or not all(map(str.isidentifier, name.split("."))):
+        raise ValueError("expected package.module:function, file.py:function or file.onnx")
+    return where, name
+
+
+def is_onnx(text: str) -> bool:
+    """Whether a text names an ONNX file, which is a network without code."""
+    return text.lower().endswith(".onnx")
 
 
 def import_file(path: Path) -> Any:
@@ -69,8 +92,7 @@ def beside(folder: Path) -> Iterator[None]:
         ValueError: at the end, where a module was imported whose name another folder's has too.
     """
     folder = folder.resolve()
-    own = {path.stem for path in folder.glob("*.py")}
-    own |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    own = _modules_in(folder)
     aside = {name: sys.modules.pop(name) for name in own & _BROUGHT if _is_another(name, folder)}
     before = set(sys.modules)
     sys.path.append(str(folder))
@@ -85,9 +107,47 @@ def beside(folder: Path) -> Iterator[None]:
                     "of them another name, or use them in two processes"
                 )
         _BROUGHT.update(new)
+        keep_for_later(folder)
     finally:
         sys.path.remove(str(folder))
         sys.modules.update(aside)
+
+
+class _Later(importlib.abc.MetaPathFinder):
+    """Finds what lies in folders of the user and nowhere else, and in one of them alone."""
+
+    folders: ClassVar[list[Path]] = []
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        """As Python's import asks for it."""
+        there = [] if path else [one for one in self.folders if fullname in _modules_in(one)]
+        if not there:
+            return None
+        if len(there) > 1:
+            raise ImportError(
+                f"{fullname} is in {there[0]} and also in {there[1]}; give one of them another "
+                "name, or use them in two processes"
+            )
+        _BROUGHT.add(fullname)
+        return importlib.machinery.PathFinder.find_spec(fullname, [str(there[0])], target)
+
+
+def keep_for_later(folder: Path) -> None:
+    """The modules of a folder can be imported by code that does so when it is called.
+
+    Args:
+        folder: of the user.
+    """
+    if not any(isinstance(one, _Later) for one in sys.meta_path):
+        sys.meta_path.append(_Later())  # the last one, so that whatever else finds it goes before
+    if folder.resolve() not in _Later.folders:
+        _Later.folders.append(folder.resolve())
+
+
+def _modules_in(folder: Path) -> set[str]:
+    """The names of modules and packages that lie in a folder."""
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return packages | {path.stem for path in folder.glob("*.py")}
 
 
 def _place(module: ModuleType) -> Path | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cem_jax.arguments import several
+from cem_jax.plain_text import visible
 
 
 def _decimals(share: float) -> int:
@@ -36,7 +37,7 @@ def markdown_table(rows: Sequence[Mapping[str, float | int | str]]) -> str:
 
     def cell(key: str, value: float | int | str) -> str:
         if not isinstance(value, float):
-            return str(value)
+            return visible(str(value)).replace("|", r"\|")  # names may hold anything
         if math.isnan(value):
             return "unknown"
         if key in ("positive", "negative", "zero"):

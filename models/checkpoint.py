@@ -82,15 +82,16 @@ def _read(path: Path, part: str | None) -> Mapping[Any, Any]:
         return _choose(read_orbax(path), part)
     if not path.is_file():
         raise ValueError("it is not a file, nor an orbax directory")
-    if path.suffix == ".safetensors":
+    ending = path.suffix.lower()
+    if ending == ".safetensors":
         try:
             return _choose(load_file(path), part)
         except (SafetensorError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"it is damaged, or holds an unknown type ({error})") from error
-    if path.suffix in TORCH_FILES:
+    if ending in TORCH_FILES:
         return read_torch_file(path, lambda saved: _choose(saved, part))
     expected = f"expected {listed(TORCH_FILES)}, .safetensors or an orbax directory"
-    elsewhere = _ELSEWHERE.get(path.suffix.lower())
+    elsewhere = _ELSEWHERE.get(ending)
     raise ValueError(f"{expected}; {elsewhere}" if elsewhere else expected)
 
 

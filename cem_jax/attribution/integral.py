@@ -17,7 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float, Float64
 
 from cem_jax.attribution.path import ImagePath
-from cem_jax.effects.request import check_pair
+from cem_jax.effects.fitting import check_pair
 from cem_jax.grid import ROI, Crop
 from cem_jax.network.network import Apply, Network
 from cem_jax.network.on_scene import on_scene

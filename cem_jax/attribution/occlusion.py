@@ -8,8 +8,8 @@ from cem_jax.arguments import one_of
 from cem_jax.arrays import AnyArray
 from cem_jax.attribution.path import blur, kernel_radius
 from cem_jax.attribution.record import Attribution
+from cem_jax.effects.fitting import check_pair
 from cem_jax.effects.given import outcomes
-from cem_jax.effects.request import check_pair
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.outcome import Outcome, psnr, unit

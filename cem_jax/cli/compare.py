@@ -9,7 +9,7 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.look import COLOURS, LIMIT, LOOK, ZOOM, Look, Zoom, load_maps
 from cem_jax.cli.options import PICTURE
-from cem_jax.cli.output import Json, show, written
+from cem_jax.cli.output import Json, kept_for_results, show, written
 from cem_jax.cli.places import check_places
 
 app = typer.Typer()
@@ -85,5 +85,6 @@ def _compare_job(place: str, by: str, json: bool) -> None:
 
 def _compare_reach(file: str, out: str | None, json: bool) -> None:
     """How far the networks of a job see."""
-    rows = cem.job_reach(cem.read_job(file), out)
+    with kept_for_results():
+        rows = cem.job_reach(cem.read_job(file), out)
     show(rows, cem.markdown_table(rows), json)

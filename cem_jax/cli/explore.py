@@ -8,6 +8,7 @@ import typer
 import cem_jax as cem
 from cem_jax.cli.make import network_loader
 from cem_jax.cli.options import MODEL, SET, parse_set
+from cem_jax.cli.output import say
 from cem_jax.cli.places import check_file, check_place
 from cem_jax.cli.start import start_jax
 
@@ -45,8 +46,8 @@ def explore(
     check_file("", image)
     check_place("--weights", weights)
     arguments = parse_set(told or ())
-    own = any(given is not None for given in (model, weights, module))
-    make = network_loader(model, weights, module, label, arguments) if own else None
+    given = any(one is not None for one in (model, weights, module))
+    make = network_loader(model, weights, module, label, arguments) if given else None
     photographs = [] if image is None else [(str(image), cem.open_image(image))]
     start_jax(context)
     from cem_jax.explore.asked import Photograph
@@ -61,10 +62,11 @@ def explore(
         pairs += [("--set", f"{key}={value}") for key, value in arguments.items()]
         options = tuple(word for pair in pairs for word in pair)
         tasks = cem.models.describe(model).tasks if model is not None else ()
-        choices = {network.name: Choice(tuple(tasks), lambda: network, options), **choices}
+        own = {network.name: Choice(tuple(tasks), lambda: network, options)}
+        choices = own | {name: one for name, one in choices.items() if name not in own}
     session = Session(choices, [Photograph(name, pixels) for name, pixels in photographs])
     with Server(session, port) as server:
-        typer.echo(f"Open {server.address}\nCtrl-C ends it.")
+        say(f"Open {server.address}\nCtrl-C ends it.")
         if open_browser:
             import webbrowser
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cem_jax.cli.look import COLOURS
-from cem_jax.cli.output import Json, show
+from cem_jax.cli.output import Json, say, show
 from cem_jax.cli.places import check_folder, check_place
 from cem_jax.cli.start import start_jax
 from cem_jax.plain_text import visible
@@ -114,7 +114,7 @@ def figures_command(
         else:
             place = visible(str(one.files[0]))
             text = f"{one.name} ({one.seconds:.0f} s): {place}\n  {one.expected}"
-            typer.echo(text, err=json)
+            typer.echo(text, err=True) if json else say(text)
     if json:
         show(records, "", json)
     if any(record["problem"] for record in records):

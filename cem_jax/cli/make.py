@@ -28,7 +28,8 @@ from cem_jax.cli.options import (
 from cem_jax.cli.output import Json, show
 from cem_jax.cli.places import check_file, check_folder, check_place
 from cem_jax.cli.start import start_jax
-from cem_jax.plain_text import visible
+from cem_jax.own_file import is_onnx, split_code
+from cem_jax.plain_text import quoted, visible
 
 app = typer.Typer()
 
@@ -103,7 +104,8 @@ def map_command(
         str | None,
         typer.Option(
             help="Instead of --model, a function that makes the network: package.file:factory or "
-            "file.py:factory. --set gives its scale, receptive_radius and size_multiple."
+            "file.py:factory; or file.onnx. --set gives its scale, receptive_radius and "
+            "size_multiple."
         ),
     ] = None,
     label: Annotated[
@@ -197,18 +199,27 @@ def map_command(
     place = {"directory": str(out), "scene": scene.name, "roi": dataclasses.astuple(region)}
     if through:
         mediated = cem.mediated_maps(network, scene, region, through=through, **options)
-        _show_mediated(mediated, out, place, json)
+        place["network_source"] = network.source
+        _show_mediated(mediated, network, out, place, json)
         return
     effect_map = cem.causal_effect_map(network, scene, region, **options)
     effect_map = cem.with_images(effect_map, network, scene)
     _write_map(effect_map, out)
     numbers = cem.summarise(effect_map)
     written = f"Written to {visible(str(out))}: map.npz, map.png"
-    text = f"{cem.markdown_table([numbers])}\n\n{written}"
-    show([place | {"outcome": effect_map.outcome} | numbers], text, json)
+    text = f"{cem.markdown_table([numbers])}\n\n{_source(network)}{written}"
+    place |= {"outcome": effect_map.outcome, "network_source": network.source}
+    show([place | numbers], text, json)
 
 
-def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], json: bool) -> None:
+def _source(network: "cem.Network") -> str:
+    """A line about the file that a network came from, if that is known."""
+    return "" if network.source is None else f"Network: {visible(network.source)}\n"
+
+
+def _show_mediated(
+    found: "cem.MediatedMaps", network: "cem.Network", out: Path, place: dict[str, Any], json: bool
+) -> None:
     """Pictures of the three maps, which are written already, and a table of them."""
     from cem_jax.inside.mediated_maps import part_paths
     from cem_jax.view.figure_file import write_figure
@@ -226,9 +237,26 @@ def _show_mediated(found: "cem.MediatedMaps", out: Path, place: dict[str, Any], 
         f"+- {100 * share.standard_error:.1f} of the summed effect."
     )
     names = ", ".join(path.name for path in files.values())
-    text = f"{cem.markdown_table(rows)}\n\n{told}\n\n"
+    text = f"{cem.markdown_table(rows)}\n\n{_source(network)}{told}\n\n"
     text += f"Written to {visible(str(out))}: {names}, and their .png"
     show([place | passed | row for row in rows], text, json)
+
+
+def check_module(text: str) -> None:
+    """Refuses what cannot name a network's code, and files that are not there.
+
+    Raises:
+        ValueError: the message says what is accepted.
+    """
+    if is_onnx(text):
+        check_file("--module", Path(text))
+        return
+    try:
+        where, _ = split_code(text)
+    except ValueError as error:
+        raise ValueError(f"--module {quoted(text)}: {error}") from error
+    if where.endswith(".py"):
+        check_file("--module", Path(where))
 
 
 def _check_code(option: str, text: str | None) -> None:
@@ -263,7 +291,7 @@ def network_loader(
         unknown = [key for key in arguments if key not in FACTS]
         if unknown:
             raise ValueError(f"--set {unknown[0]}: --module is told {', '.join(FACTS)}")
-        _check_code("--module", module)
+        check_module(module)
 
         def make() -> "cem.Network":
             from cem_jax.network.factory import made_by

@@ -11,7 +11,7 @@ import typer
 
 import cem_jax as cem
 from cem_jax.cli.options import parse_time
-from cem_jax.cli.output import Json, show
+from cem_jax.cli.output import Json, say, show
 from cem_jax.cli.places import check_file, check_folder, check_place
 from cem_jax.cli.start import start_jax, start_workers
 from cem_jax.plain_text import visible
@@ -145,7 +145,7 @@ def make_job(job: "cem.Job", folder: str | Path, json: bool, **how: Any) -> None
             typer.echo(f"cem-jax: {head}{result.problem}", err=True)
         else:
             spent = "made before" if result.found else f"{result.rows[0]['seconds']} s"
-            typer.echo(f"{head}{spent}", err=json)
+            typer.echo(f"{head}{spent}", err=True) if json else say(f"{head}{spent}")
 
     results = cem.run_job(job, folder, each=tell, **how)
     late = sum(result.late for result in results)
@@ -155,7 +155,7 @@ def make_job(job: "cem.Job", folder: str | Path, json: bool, **how: Any) -> None
     text = f"\n{made} maps in {visible(str(folder))}, listed in {visible(str(listed))}"
     if made and not late:
         text += _write_results(as_place(folder), made)
-    typer.echo(listed.read_text() if json else text)
+    say(listed.read_text() if json else text)
     if late or failed:
         raise typer.Exit(LATE if late else 2)
 

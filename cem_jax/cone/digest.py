@@ -32,6 +32,9 @@ _FOREIGN = "ffi_call"
 _INNER = ("__self__", "callback_func", "function", "apply", "func", "forward", "__wrapped__")
 """Where wrappers keep what they wrap."""
 
+_DEEPEST = 32
+"""Wrappers within one another that are looked into."""
+
 
 class NoFingerprintError(ValueError):
     """A function that cannot be told from another one; the message says why."""
@@ -126,7 +129,7 @@ class _Hash:
     def _function(self, function: Any) -> None:
         found = told(function) or self._own
         if found is None:
-            inner = _innermost(function)
+            inner = _layers(function)[-1]
             name = getattr(inner, "__qualname__", type(inner).__qualname__)
             raise NoFingerprintError(
                 f"it calls {name} on the host, whose contents are unknown; give it "
@@ -145,25 +148,34 @@ class _Hash:
         return self._hash.hexdigest()[:_LENGTH]
 
 
-def _wrapped(function: Any) -> Any:
-    found = (getattr(function, name, None) for name in _INNER)
-    return next((inner for inner in found if callable(inner)), None)
+def _layers(function: Any) -> list[Any]:
+    """A function, what it wraps, what that wraps, and so on; everything once.
 
-
-def _innermost(function: Any) -> Any:
-    while (inner := _wrapped(function)) is not None:
-        function = inner
-    return function
+    Methods lead to their object, and objects to methods of theirs (`module.apply` of Linen), so
+    that there are circles; objects that answer to every name wrap new ones without an end.
+    """
+    found: list[Any] = []
+    seen: set[tuple[int, int]] = set()
+    for _ in range(_DEEPEST):
+        own = id(getattr(function, "__self__", function)), id(getattr(function, "__func__", None))
+        if own in seen:
+            break
+        seen.add(own)
+        found.append(function)
+        inner = (getattr(function, name, None) for name in _INNER)
+        function = next((one for one in inner if callable(one)), None)
+        if function is None:
+            break
+    return found
 
 
 def told(function: Any) -> str | None:
     """What a function, or one that it wraps, says by `__cem_digest__`; None if nothing."""
-    while function is not None:
-        found = getattr(function, "__cem_digest__", None)
+    for one in _layers(function):
+        found = getattr(one, "__cem_digest__", None)
         found = found() if callable(found) else found
         if found is not None:
             return str(found)
-        function = _wrapped(function)
     return None
 
 

@@ -47,6 +47,8 @@ def estimated_maps(
         "devices": drawn.devices,
         "versions": versions(),
     }
+    if request.network.source is not None:
+        provenance["network_source"] = request.network.source
     if request.network.note:
         provenance["network_note"] = request.network.note
     difference = difference_from_original(request.network, scene)

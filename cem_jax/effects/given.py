@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from cem_jax.arguments import truth, whole_number
-from cem_jax.effects.request import check_pair, grid_of
+from cem_jax.effects.fitting import check_pair, grid_of
 from cem_jax.grid import ROI
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from cem_jax.arguments import check_kind
 from cem_jax.cone.digest import NoFingerprintError, digest_arrays, digest_function
-from cem_jax.effects.request import check_pair
+from cem_jax.effects.fitting import check_pair
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.images import Images
 from cem_jax.network.network import Network

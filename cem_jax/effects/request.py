@@ -20,11 +20,12 @@ from cem_jax.cone.digest import (
     digest_text,
 )
 from cem_jax.effects.compute import Compute
+from cem_jax.effects.fitting import check_pair, do_shapes, grid_of, margin_of_do
 from cem_jax.grid import ROI, Grid
 from cem_jax.network.network import Network
 from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
-from cem_jax.plain_text import quoted, reason
+from cem_jax.plain_text import quoted
 from cem_jax.plans.coarse_to_fine import CoarseToFine
 from cem_jax.plans.corrected import Corrected
 from cem_jax.plans.names import as_plan, plan_record
@@ -41,71 +42,8 @@ from cem_jax.sweep.score import Score, scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
 
-_REMEDY = {
-    1: "; make a grey scene: cem.to_grey(clean)",
-    3: "; a grey photograph gets three equal channels by np.repeat(grey, 3, axis=2)",
-}
-"""How a scene gets the channels that a network takes."""
-
 _SEEDS = 2**32 - 1
 """The largest seed; JAX's keys hold 32 bits of it."""
-
-
-def check_pair(network: Network, scene: Scene, roi: ROI) -> None:
-    """Refuses a network, a scene and a region that do not belong together."""
-    check_kind("network", network, Network)
-    check_kind("scene", scene, Scene)
-    check_kind("roi", roi, ROI)
-    if network.scale != scene.scale:
-        raise ValueError(
-            f"network={network.name}: its scale {network.scale} is not the scene's {scene.scale}"
-        )
-    takes, channels = network.channels, scene.degraded.shape[2]
-    if takes not in (None, channels):
-        raise ValueError(
-            f"network={network.name}: it takes images of {takes} channels, the scene has {channels}"
-            f"{_REMEDY.get(takes, '')}"
-        )
-    height, width = scene.clean.shape[:2]
-    roi.check(height, width, scene.scale)
-
-
-def grid_of(scene: Scene, block: int) -> Grid:
-    """The blocks of a scene's input; `block` is in output pixels."""
-    height, width = scene.degraded.shape[:2]
-    return Grid.make(height, width, block, scene.scale)
-
-
-def _margin_of_do(scene: Scene, block: int, side: int) -> int:
-    """Input pixels by which what do() writes exceeds the block, by the shapes alone.
-
-    Raises:
-        ValueError: there is no do(), or it cannot take the pool's patches.
-    """
-    if scene.intervene is None:
-        raise ValueError("scene: it has no do() (intervene=None), so only outcomes() is possible")
-    channels = scene.clean.shape[2]
-    try:
-        found = jax.eval_shape(scene.intervene, *_do_shapes(block, channels))
-    except (TypeError, AttributeError, IndexError) as error:  # as a user's function raises
-        raise ValueError(f"scene: do() cannot take (patch, y, x, key): {reason(error)}") from error
-    shape = getattr(found, "shape", None)
-    margin = (shape[0] - side) // 2 if shape else -1
-    if margin < 0 or shape != (side + 2 * margin, side + 2 * margin, channels):
-        raise ValueError(
-            f"scene: do() made {shape or type(found).__name__} of a patch; expected "
-            f"{(side, side, channels)}, or as many pixels more on every side"
-        )
-    if not np.issubdtype(found.dtype, np.floating):
-        raise ValueError(f"scene: do() made {found.dtype} of a patch; expected floats in [0, 1]")
-    return margin
-
-
-def _do_shapes(block: int, channels: int) -> tuple[Any, ...]:
-    """The shapes of do()'s arguments."""
-    corner = jax.ShapeDtypeStruct((), np.int32)
-    patch = jax.ShapeDtypeStruct((block, block, channels), np.float32)
-    return patch, corner, corner, jax.eval_shape(lambda: jax.random.key(0))
 
 
 @runtime_checkable
@@ -207,7 +145,7 @@ class Request:
             check_pair(network, scene, roi)
         grid = grid_of(scene, block)
         block = whole_number("block", block, 1)
-        margin = _margin_of_do(scene, block, grid.block)
+        margin = margin_of_do(scene, block, grid.block)
         pool = PatchPool.default(block) if pool is None else pool
         check_kind("pool", pool, PatchPool)
         if pool.size != block:
@@ -270,7 +208,7 @@ class Request:
     def _fingerprints(self) -> dict[str, str | NoFingerprintError]:
         """Of what holds code, whatever the region."""
         network = self.network
-        given = _do_shapes(self.block, self.scene.clean.shape[2])
+        given = do_shapes(self.block, self.scene.clean.shape[2])
         found = {
             "do": _fingerprint("scene", digest_function, self.scene.intervene, *given),
             "plan": _fingerprint("plan", digest_text, plan_record(self.plan)),

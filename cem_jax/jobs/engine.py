@@ -17,9 +17,9 @@ from typing import Any
 from cem_jax.jobs.asked import MapOf, MapResult
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import record_end
+from cem_jax.jobs.table import row_of
 from cem_jax.jobs.work import Loaders, made_scene, make_maps
 from cem_jax.map.effect_map import EffectMap
-from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.plain_text import quoted, told, visible
 from cem_jax.scene.scene import Scene
@@ -284,7 +284,7 @@ def _given_up(folder: AnyPath, task: Task, error: BaseException, times: int) -> 
         place = folder / str(one) / "map.npz"
         if place.exists():
             found = EffectMap.load(place)
-            rows = ({"outcome": found.outcome, **summarise(found)},)
+            rows = (row_of(found, found.outcome),)
             yield MapResult(one, rows, found=True)
         else:
             result = MapResult(one, problem=f"its worker was lost {times} times: {told(error)}")

@@ -165,7 +165,7 @@ def check_label(label: str) -> None:
             "and without a space at its end"
         )
     if not label or label.startswith(".") or label.endswith("."):
-        raise ValueError(f"label {quoted(label)}: expected a name without a dot at either end")
+        raise ValueError(f"label {quoted(label)}: expected a name, without a dot at either end")
     if len(label.encode()) > _LONGEST_LABEL:
         raise ValueError(f"label {quoted(label[:20])}...: expected at most {_LONGEST_LABEL} bytes")
     if label.lower() in (LOCKS, *FILES):

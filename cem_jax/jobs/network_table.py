@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cem_jax import models
+from cem_jax.arguments import whole_number
 from cem_jax.jobs.job import check_label
 from cem_jax.jobs.tables import Place
 from cem_jax.network.factory import made_by
 from cem_jax.network.network import Network
 from cem_jax.network.zoo import load
+from cem_jax.own_file import is_onnx, split_code
 from cem_jax.plain_text import quoted
 from cem_jax.store.objects import AnyPath, joined, local_copy, local_folder
 
 KEYS = {"name": str, "weights": str, "part": str, "label": str, "arguments": dict, "module": str,
         "tasks": list}  # fmt: skip
 _TASKS = ("SR", "DN", "DR")
-_FACTS = {"scale": int, "receptive_radius": int, "size_multiple": int}
-"""What a function of the user is given as `arguments`."""
+_FACTS = {"scale": 1, "receptive_radius": 0, "size_multiple": 1}
+"""What a function of the user is given as `arguments`, and the least of each."""
 
 
 class Asked(NamedTuple):
@@ -59,19 +61,25 @@ def _own(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Asked:
     for key in ("name", "weights", "part"):
         if key in table:
             raise place.at(key).wrong("a network with module has none")
-    where, _, function = table["module"].rpartition(":")
-    if not where or not function.isidentifier():
-        raise place.at("module").wrong(
-            f"{quoted(table['module'])}: expected package.module:function or file.py:function"
-        )
-    if where.endswith(".py"):
-        where = str(local_folder(folder) / where)
-        if not Path(where).is_file():
-            raise place.at("module").wrong(f"{quoted(where)} does not exist")
+    text = table["module"]
+    where, function = text, Path(text).stem
+    if not is_onnx(text):
+        try:
+            where, function = split_code(text)
+        except ValueError as error:
+            raise place.at("module").wrong(f"{quoted(text)}: {error}") from error
+    if is_onnx(text) or where.endswith(".py"):
+        file = local_folder(folder) / where
+        if not file.is_file():
+            raise place.at("module").wrong(f"{quoted(str(file))} does not exist")
+        text = str(file) + text.removeprefix(where)
     tasks = _tasks(place, table)
-    facts = place.at("arguments").table(table.get("arguments", {}), _FACTS)
+    told = place.at("arguments")
+    facts = told.table(table.get("arguments", {}), dict.fromkeys(_FACTS, int))
+    for key, value in facts.items():
+        told.checked(whole_number, key, value, _FACTS[key])
     label = table.get("label", function)
-    make = functools.partial(made_by, f"{where}:{function}", label=label, **facts)
+    make = functools.partial(made_by, text, label=label, **facts)
     return Asked(label, make, tasks, _scale(make, facts.get("scale", 1)))
 
 
@@ -114,7 +122,8 @@ def _of_the_zoo(place: Place, table: Mapping[str, Any], folder: AnyPath) -> Aske
     if weights is None and not facts.bundled:
         place.at("weights").checked(load, name)  # says which official file fits
     place.at("arguments").checked(models.check_arguments, name, told)
-    label = table.get("label", name)
+    usual = name if weights is None else f"{name} {weights.stem}"
+    label = table.get("label", usual)
     make = functools.partial(load, name, weights, part=part, label=label, **told)
     as_named = weights is None and not told
     return Asked(label, make, facts.tasks, facts.scale if as_named else _scale(make, facts.scale))

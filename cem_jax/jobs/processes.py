@@ -5,6 +5,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import resource_tracker
@@ -33,8 +34,9 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, environment: Mapping[str, str]) -> None:
-    """Answers calls until there are no more."""
+    """Answers calls until there are no more; standard output is that of who asks."""
     os.environ.update(environment)
+    sys.stdout = sys.stderr  # where a user's own code may print
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             function, arguments, options = pipe.recv()

@@ -22,9 +22,9 @@ PLACE = ("network", "scene", "y", "x", "height", "width", "outcome")
 """Columns that say which map a row is of."""
 COLUMNS = (
     *PLACE, "task", "psnr_out", "positive", "negative", "zero", "min", "max",
-    "largest_standard_error", "evaluations", "seconds", "directory", "problem",
+    "largest_standard_error", "evaluations", "seconds", "network_source", "directory", "problem",
 )  # fmt: skip
-_TEXTS = ("network", "scene", "outcome", "task", "directory", "problem")
+_TEXTS = ("network", "scene", "outcome", "task", "network_source", "directory", "problem")
 _WHOLE = ("y", "x", "height", "width", "evaluations")
 
 
@@ -67,10 +67,21 @@ def _from_files(folder: AnyPath, one: MapOf, outcomes: list[str]) -> list[dict[s
         if not path.exists():
             return []
         try:
-            rows.append({"outcome": name, **summarise(EffectMap.load(path))})
+            rows.append(row_of(EffectMap.load(path), name))
         except (ValueError, Damaged):
             return []
     return [{key: _known(value) for key, value in row.items()} for row in rows]
+
+
+def row_of(effect_map: EffectMap, outcome: str) -> dict[str, Any]:
+    """A finished map's numbers, and the file that its network came from.
+
+    Args:
+        effect_map: the map.
+        outcome: its name in the job.
+    """
+    source = effect_map.provenance.get("network_source")
+    return {"outcome": outcome, **summarise(effect_map), "network_source": source}
 
 
 def _known(value: Any) -> Any:
@@ -144,7 +155,8 @@ def read_table(path: str | AnyPath) -> list[dict[str, Any]]:
         raise ValueError("Parquet needs pyarrow: pip install 'cem-jax[table]'") from error
     except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"path={quoted(str(path))} cannot be read: {reason(error)}") from error
-    if not found or not set(COLUMNS) <= found[0].keys():
+    # Tables that older versions wrote do not tell the network's file.
+    if not found or not set(COLUMNS) - {"network_source"} <= found[0].keys():
         raise ValueError(f"path={quoted(str(path))}: expected the columns {', '.join(COLUMNS)}")
     return found
 

@@ -23,9 +23,9 @@ from cem_jax.inside.mediated_maps import PARTS
 from cem_jax.jobs.asked import MapOf, MapResult
 from cem_jax.jobs.job import Job
 from cem_jax.jobs.records import place_of, record_end, recorded_work
+from cem_jax.jobs.table import row_of
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.files import map_paths
-from cem_jax.map.summary import summarise
 from cem_jax.network.network import Network
 from cem_jax.plain_text import quoted, told
 from cem_jax.scene.scene import Scene
@@ -248,7 +248,7 @@ def _made(
     return [
         MapResult(
             one,
-            tuple({"outcome": name, **summarise(map_)} for name, map_ in maps[one.roi].items()),
+            tuple(row_of(map_, name) for name, map_ in maps[one.roi].items()),
             found=one in there,
         )
         for one in asked

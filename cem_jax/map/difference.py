@@ -84,9 +84,10 @@ class Difference:
         large = known & (np.abs(self.effect) >= self.tolerance)
         more, less = large & (self.effect > 0), large & (self.effect < 0)
         found = self.effect[known]
+        first, second = self._names
         return {
-            "first": str(self.first.provenance.get("network", "")),
-            "second": str(self.second.provenance.get("network", "")),
+            "first": first,
+            "second": second,
             "first_baseline": self.first.baseline,
             "second_baseline": self.second.baseline,
             "more_in_first": int(more.sum()),
@@ -98,6 +99,16 @@ class Difference:
             "max": float(found.max()) if found.size else float("nan"),
             "unit": self.unit,
         }
+
+    @property
+    def _names(self) -> list[str]:
+        """What the networks are called; two of one name with the file that each came from."""
+        both = [one.provenance for one in (self.first, self.second)]
+        names = [str(facts.get("network", "")) for facts in both]
+        told = [facts.get("network_source") or facts.get("parameters") for facts in both]
+        if names[0] == names[1] and told[0] != told[1]:
+            return [f"{name} ({what})" for name, what in zip(names, told, strict=True)]
+        return names
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         """Intervals that hold the true difference with the given confidence, as for a map.

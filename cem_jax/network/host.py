@@ -18,6 +18,9 @@ _TIMED = 1000
 _MULTIPLES = (2, 4, 8, 16, 32, 64)
 """That sides are tried with where an image is not taken."""
 
+_COLOUR = 3
+"""Channels of a photograph, of which grey ones are made."""
+
 _ALIKE = 1e-3
 """How far an output may move with what else is in its batch, or from call to call: rounding."""
 
@@ -88,8 +91,12 @@ class OnHost:
         return shape
 
     def _advice(self, size: tuple[int, ...]) -> str:
-        """The multiple that an image's sides need, if there is one with which it takes them."""
+        """The channels or the multiple of sides that an image needs, if there are some."""
         height, width, channels = size
+        if channels == _COLOUR:
+            with contextlib.suppress(Exception):
+                self._run(np.zeros((1, height, width, 1), np.float32))
+                return "; it takes images of one channel: cem.to_grey(clean), or --grey"
         for multiple in _MULTIPLES:
             below, right = -height % multiple, -width % multiple
             sides = [(height + below + k, width + right + k) for k in (0, multiple)]

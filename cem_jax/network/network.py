@@ -1,7 +1,9 @@
 """A network as the sweep sees it: a pure function, its parameters, and a few facts."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,8 +23,25 @@ _FARTHEST = 0.01
 _LARGEST = 10**9
 """Of whole numbers of pixels: more than any image has on a side."""
 
+_DIGITS = 16
+"""Hexadecimal digits of a file's digest."""
+
 Apply = Callable[[Any, jax.Array], jax.Array]
 """`apply(params, x)`: float32 [n, h, w, c] -> [n, h * scale, w * scale, c], pure."""
+
+
+def file_source(path: Path, within: str = "") -> str:
+    """A file by its name and the beginning of its SHA-256; a folder by its name alone.
+
+    Args:
+        path: of the file.
+        within: what of it is meant, which is written behind its name.
+    """
+    name = f"{path.name}{within}"
+    if not path.is_file():
+        return name
+    with path.open("rb") as file:
+        return f"{name} sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:_DIGITS]}"
 
 
 def _call(apply: Apply, params: Any, x: jax.Array) -> jax.Array:
@@ -45,6 +64,8 @@ class Network:
         noise_level: deviation of the noise that it was told, for pixels in [0, 1]; None if it is
             told that of the scene, or none at all.
         reference: what `apply` was made from, in the same form, for `check`; it ignores `params`.
+        source: the file of its weights or of its code, with a digest, as `file_source` writes it;
+            records tell it beside the name. None if unknown.
 
     Raises:
         ValueError: a name that is no text, or a number out of range.
@@ -59,12 +80,15 @@ class Network:
     channels: int | None = dataclasses.field(default=None, repr=False)
     noise_level: float | None = dataclasses.field(default=None, repr=False)
     reference: Apply | None = dataclasses.field(default=None, repr=False)
+    source: str | None = dataclasses.field(default=None, repr=False)
 
     _repr_html_ = html
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "name", as_text("name", self.name))
+        if self.source is not None:
+            put(self, "source", as_text("source", self.source))
         for name in ("apply", "reference"):
             function = getattr(self, name)
             if not callable(function) and (name == "apply" or function is not None):

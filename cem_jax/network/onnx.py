@@ -14,9 +14,14 @@ from cem_jax.network import aten
 from cem_jax.network.aten import onnx_graph
 from cem_jax.network.host import OnHost, Original
 from cem_jax.network.host_digest import digest_file
-from cem_jax.network.network import Network, of_any_size
+from cem_jax.network.network import Network, file_source, of_any_size
 from cem_jax.plain_text import quoted, shortened, visible
 from cem_jax.store.objects import as_place
+
+_SILENT = 4
+"""onnxruntime's level of messages at which it prints none of those that it raises."""
+
+_IMAGE_CHANNELS = (1, 3)
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -64,7 +69,9 @@ def wrap_onnx(
     if isinstance(providers, str) or not isinstance(providers, Sequence):
         raise ValueError(f"providers={quoted(providers)}: expected names of ONNX Runtime's")
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=list(providers))
+        quiet = onnxruntime.SessionOptions()
+        quiet.log_severity_level = _SILENT
+        session = onnxruntime.InferenceSession(str(path), quiet, providers=list(providers))
     except Exception as error:  # onnxruntime's errors have no common class
         text = f"cannot be read by onnxruntime: {shortened(visible(str(error)), 300)}"
         raise ValueError(f"path={quoted(str(path))} {text}") from error
@@ -79,6 +86,12 @@ def wrap_onnx(
             f"path={quoted(str(path))}: its input is {inputs[0].type} {inputs[0].shape}; expected "
             "floats with a batch of 1 or of any size"
         )
+    _, channels, *sides = inputs[0].shape
+    if sides[1] in _IMAGE_CHANNELS and channels not in (*_IMAGE_CHANNELS, 4):
+        raise ValueError(
+            f"path={quoted(str(path))}: its input of the shape {inputs[0].shape} looks like NHWC; "
+            "expected NCHW, with a Transpose before and after the network"
+        )
     dtype, alone = _TYPES[inputs[0].type], batch == 1
 
     def forward(x: np.ndarray) -> np.ndarray:
@@ -89,7 +102,6 @@ def wrap_onnx(
     name = name or path.stem
     told = f"onnxruntime {onnxruntime.__version__} {providers} {digest_file(path)}"
     original = Original(OnHost(forward, name, told), "onnxruntime")
-    _, channels, *sides = inputs[0].shape
     try:
         graph, reasons = onnx_graph.read(path), []
     except aten.NotNative as error:
@@ -98,7 +110,8 @@ def wrap_onnx(
     params = {} if model.graph is None else dict(model.graph.params)
     return Network(
         name, of_any_size(model, scale, multiple), params, scale, receptive_radius, multiple,
-        reference=of_any_size(original, scale, multiple),
+        channels=channels if isinstance(channels, int) and channels > 0 else None,
+        reference=of_any_size(original, scale, multiple), source=file_source(path),
     )  # fmt: skip
 
 

@@ -29,6 +29,9 @@ _SIDE = 64
 _CLASH = "got multiple values for argument 'mod'"
 """Of modules that give a part an argument by this name, which torch.export keeps for itself."""
 
+_COMPILED = "_orig_mod"
+"""Attribute in which `torch.compile` keeps the module itself."""
+
 _REWRITES = "update_params"
 """Method by which modules (SPAN's) write the kernel of their inference form at each call."""
 
@@ -75,6 +78,7 @@ def wrap_torch(
         if isinstance(module, torch.export.ExportedProgram):
             text += "; call cem_jax.wrap_torch(program.module())"
         raise ValueError(text)
+    module = getattr(module, _COMPILED, module)
     scale = whole_number("scale", scale, 1)
     if receptive_radius is not None:
         receptive_radius = whole_number("receptive_radius", receptive_radius, 0)
@@ -99,6 +103,7 @@ def _copied(torch: Any, module: Any, name: str) -> Any:
     try:
         with torch.no_grad():
             copied = copy.deepcopy(module, _computed(torch, module)).eval()
+            _leave_compilers_out(copied)
             for weight in copied.parameters():
                 weight.requires_grad_(False)
     except Exception as error:  # what a module holds may refuse for any reason
@@ -112,6 +117,15 @@ def _copied(torch: Any, module: Any, name: str) -> Any:
                 update()
             setattr(part, _REWRITES, _nothing)
     return copied
+
+
+def _leave_compilers_out(module: Any) -> None:
+    """Takes the parts of a module as they were before `torch.compile`; JAX compiles here."""
+    module._compiled_call_impl = None
+    for name, part in list(module.named_children()):
+        own = getattr(part, _COMPILED, part)
+        setattr(module, name, own)
+        _leave_compilers_out(own)
 
 
 def _computed(torch: Any, module: Any) -> dict[int, Any]:

@@ -55,25 +55,31 @@ def _instead_of_data(value: Any) -> str | None:
     package, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if (package, kind) == ("torch", "ExportedProgram"):
         return "a program of torch.export; call cem_jax.wrap_torch(program.module())"
-    if (package, kind) == ("onnx", "ModelProto"):
+    if (package, kind) in (("onnx", "ModelProto"), ("onnxruntime", "InferenceSession")):
         return "a model of ONNX; write it to a file, and call cem_jax.wrap_onnx(path)"
     if isinstance(value, Mapping) and not callable(value):
         return "weights without a network; write them to a file, and call cem_jax.load(path)"
     return None
 
 
-def _refuse_others(fn: Any) -> None:
+def _refuse_others(fn: Any, params: Any) -> None:
     """Names the right call for what `wrap` does not take."""
+    if isinstance(fn, Network):
+        raise ValueError(
+            f"fn={quoted(fn)}: a Network already, which needs no wrap; "
+            "dataclasses.replace(network, name=...) changes its facts"
+        )
     if isinstance(fn, type):
         raise ValueError(f"fn={fn.__name__}: a class; expected a function or an object made of it")
     if _is_of(owner := getattr(fn, "__self__", fn), "torch"):  # of a method, too
         raise ValueError(
             f"fn={type(owner).__name__}: a torch module; call cem_jax.wrap_torch(module)"
         )
-    named = type(fn).__name__
+    named = type(owner).__name__
     if call := _instead_of_data(fn):
         raise ValueError(f"fn={quoted(fn)}: {call}")
-    if _is_of(fn, "flax") and not isinstance(fn, nnx.Module):
+    without = owner is not fn and params is None  # a method without the module's variables
+    if _is_of(owner if without else fn, "flax") and not isinstance(owner, nnx.Module):
         raise ValueError(
             f"fn={named}: a Linen module; call cem_jax.wrap(module.apply, params=variables)"
         )
@@ -90,12 +96,12 @@ def _refuse_others(fn: Any) -> None:
                 )
 
 
-_OF_TORCH = frozenset((
-    "__dlpack_device__", "chunk", "clone", "contiguous", "cpu", "cuda", "detach", "expand", "float",
-    "narrow", "new_zeros", "permute", "requires_grad_", "repeat_interleave", "to", "unfold",
-    "unsqueeze",
+_FOREIGN = frozenset((
+    "__array_interface__", "__dlpack_device__", "chunk", "clone", "contiguous", "cpu", "cuda",
+    "detach", "expand", "float", "narrow", "new_zeros", "permute", "requires_grad_",
+    "repeat_interleave", "to", "unfold", "unsqueeze",
 ))  # fmt: skip
-"""What torch's arrays have and JAX's have not."""
+"""What arrays of numpy or torch have and JAX's have not."""
 
 
 def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
@@ -111,8 +117,10 @@ def _refuse_numpy(name: str, apply: Apply, params: Any, multiple: int) -> None:
         ) from error
     except (TypeError, AttributeError) as error:
         text = " ".join(str(error).split())[:200]
-        own = isinstance(error, AttributeError) and text.rpartition(" ")[2] not in _OF_TORCH
-        if "Tracer" in text and not own:  # an attribute that nobody has is told with the image
+        own = isinstance(error, AttributeError) and text.rpartition(" ")[2] not in _FOREIGN
+        if (
+            "Tracer" in text and not own
+        ) or "are immutable" in text:  # an attribute that nobody has is told with the image
             raise ValueError(
                 f"fn={name}: expected a function of jax.numpy; it treats the image as "
                 f"another kind of array ({text}); a torch module goes to "
@@ -172,7 +180,7 @@ def wrap(
         >>> network(np.zeros((1, 8, 8, 3))).shape
         (1, 16, 16, 3)
     """
-    _refuse_others(fn)
+    _refuse_others(fn, params)
     if not callable(fn):
         raise ValueError(f"fn={quoted(fn)}: expected a function of an image")
     scale = whole_number("scale", scale, 1)

@@ -15,7 +15,7 @@ from cem_jax.models.layout import without_root
 from cem_jax.models.recognition import hint
 from cem_jax.models.words import listed
 from cem_jax.network.module import Module
-from cem_jax.network.network import Network, Padded, of_any_size
+from cem_jax.network.network import Network, Padded, file_source, of_any_size
 from cem_jax.network.spandrel import from_spandrel
 from cem_jax.plain_text import quoted, reason
 from cem_jax.store.objects import AnyPath, as_place, local_copy
@@ -132,7 +132,8 @@ def load(
         (('dncnn_color_blind.pth',), 'github.com/cszn/KAIR')
     """
     if weights is None and _is_path(name):
-        state_dict = models.read_state_dict(_local("name", name), part)
+        file = _local("name", name)
+        state_dict = models.read_state_dict(file, part)
         try:
             found = models.choose(state_dict, **arguments)
         except ValueError as error:
@@ -144,9 +145,9 @@ def load(
                     f"{listed(arguments)}: {network.name} is built by spandrel, which is "
                     "told nothing; cem.wrap_torch takes the authors' own module"
                 ) from None
-            return _named(network, label or as_place(name).stem)
+            return _named(network, label or as_place(name).stem, file)
         network = from_torch(found, state_dict, **arguments)
-        return _named(network, label or f"{found} {as_place(name).stem}")
+        return _named(network, label or f"{found} {as_place(name).stem}", file)
     name = as_text("name", name)
     path = models.bundled_weights(name) if weights is None else _local("weights", weights)
     if path is None:
@@ -157,7 +158,9 @@ def load(
             + (f" (published at {facts.published_at})" if facts.published_at else "")
         )
     network = from_torch(name, models.read_state_dict(path, part), **arguments)
-    return _named(network, label or (name if weights is None else f"{name} {Path(path).stem}"))
+    if weights is None:
+        return _named(network, label or name, path)
+    return _named(network, label or f"{name} {as_place(weights).stem}", path)
 
 
 def _local(argument: str, path: str | AnyPath) -> Path:
@@ -182,7 +185,7 @@ def _is_path(name: str | AnyPath) -> bool:
         raise ValueError(f"name={quoted(name)}: expected a name of cem.models.names(), or a path")
     if name in models.names():
         return False
-    return name.endswith(_FILES) or "/" in name or Path(name).is_dir()
+    return name.lower().endswith(_FILES) or "/" in name or Path(name).is_dir()
 
 
 def _beyond_the_zoo(
@@ -195,5 +198,5 @@ def _beyond_the_zoo(
         raise ValueError(f"name={quoted(str(name))}: {refused} ({error})") from error
 
 
-def _named(network: Network, name: str) -> Network:
-    return dataclasses.replace(network, name=name)
+def _named(network: Network, name: str, file: Path) -> Network:
+    return dataclasses.replace(network, name=name, source=file_source(file))

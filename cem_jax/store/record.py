@@ -96,7 +96,7 @@ def _check_empty(folder: AnyPath) -> None:
             if not file.name.startswith(f".{CONFIGURATION}.")
             and not (
                 isinstance(file, Path)
-                and file.name == LOG.format(0)
+                and file.match(LOG.format("*"))
                 and file.is_file()
                 and not file.stat().st_size
             )

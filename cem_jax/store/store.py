@@ -6,6 +6,7 @@ disk before the next. A batch that was cut off is as if it had never been begun.
 In an object store every batch is an object of its own, under a name that nobody else uses.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -76,6 +77,8 @@ def open_store(
                 write_atomically(folder / CONFIGURATION, json.dumps(record, indent=1).encode())
             except OSError as error:
                 raise ValueError(f"directory={str(folder)!r} cannot be used: {error}") from error
+            if isinstance(log, Log):  # without a lock others may rely on the record
+                log.made_record = True
         log.begin()
     except BaseException:
         log.close()
@@ -178,6 +181,8 @@ class Log:
 
     pause = 0.0
     """Seconds between two batches, at least."""
+    made_record = False
+    """Whether the sweep was begun by this run."""
 
     def __init__(self, folder: Path, process: int = 0):
         self.folder, self._path = folder, folder / LOG.format(process)
@@ -240,6 +245,18 @@ class Log:
                 str(self._path),
             ) from error
 
+    def _forget(self) -> None:
+        """Leaves the directory as one in which nothing was begun, if nobody has kept an outcome.
+
+        Whoever asks for what cannot be made, as of a network of another scale, asks again otherwise
+        and is not to be refused for it. The log's file stays: others may have opened it.
+        """
+        kept = [path.stat().st_size > _TITLE for path in self.folder.glob(LOG.format("*"))]
+        if self._path.stat().st_size <= _TITLE:
+            os.truncate(self._path, 0)
+        if self.made_record and not any(kept):
+            (self.folder / CONFIGURATION).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Gives the log free for other runs."""
         self._file.close()
@@ -253,6 +270,9 @@ class Log:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            with contextlib.suppress(OSError):  # the error is told
+                self._forget()
         self.close()
 
 

@@ -113,13 +113,21 @@ def check_function(network: Network, scale: int, shape: tuple[int, int, int]) ->
     if out.shape != expected:
         raise ValueError(
             f"network={network.name}: it turns {size.shape} into {out.shape}; at scale {scale} "
-            f"{expected} are needed"
+            f"{expected} are needed{_other_scale(size.shape, out.shape)}"
         )
     if out.dtype != jnp.float32:
         raise ValueError(
             f"network={network.name}: its output is {out.dtype}; expected float32 in [0, 1]"
         )
     check_mode(network, size.shape)
+
+
+def _other_scale(given: tuple[int, ...], made: tuple[int, ...]) -> str:
+    """The scale that an output has, in words; empty if it has none."""
+    found = made[1] // given[1] if len(made) == 4 else 0
+    if found < 1 or made[1:3] != (found * given[1], found * given[2]):
+        return ""
+    return f"; its own scale is {found}" if made[3] == given[3] else ""
 
 
 def check_crop(

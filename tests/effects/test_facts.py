@@ -218,3 +218,17 @@ def test_questions_beside_maps_refuse_an_output_of_another_range(clean, ask, oth
     scene = cem.Scene.custom(clean, clean, lambda p, y, x, k: p)
     with pytest.raises(ValueError, match=r"network=far: its output is float32 from .*\[0, 1\]"):
         ask(cem.wrap(other, name="far"), scene, cem.ROI(24, 32, 16, 16))
+
+
+def test_another_scale_is_told(clean):
+    doubled = cem.wrap(lambda x: x.repeat(2, 1).repeat(2, 2), receptive_radius=0)
+    with pytest.raises(ValueError, match=r"at scale 1 .* are needed; its own scale is 2"):
+        sweep(doubled, clean)
+    with pytest.raises(ValueError, match=r"are needed$"):
+        sweep(cem.wrap(lambda x: x.repeat(2, 1)), clean)
+
+
+def test_wide_numbers_are_refused_before_any_work(clean):
+    """Code of the user may have changed the setting for all of the process."""
+    with jax.enable_x64(True), pytest.raises(ValueError, match="jax_enable_x64=True: images and"):
+        sweep(cem.wrap(curved), clean)

@@ -27,3 +27,8 @@ def test_a_single_draw_tells_no_standard_error():
 )  # fmt: skip
 def test_slivers_are_numbers(share, text):
     assert f" {text} " in cem.markdown_table([{"network": "net", "positive": share}])
+
+
+def test_names_stay_in_their_cells():
+    table = cem.markdown_table([{"network": "two\nlines | \x1b[31m", "positive": 1.0}])
+    assert table.splitlines()[2] == r"| two lines \| \x1b[31m | 1.0 %    |"

@@ -103,3 +103,10 @@ def test_a_module_may_take_gradients_of_its_own():
 
     x = np.random.default_rng(0).random((1, 4, 5, 3), np.float32)
     np.testing.assert_allclose(cem.wrap_torch(Descent())(x), x / 2)
+
+
+def test_a_module_of_grey_images_says_so():
+    with pytest.raises(
+        ValueError, match=r"\(8, 8, 3\).*one channel: cem.to_grey\(clean\), or --grey"
+    ):
+        cem.wrap_torch(nn.Conv2d(1, 1, 3, padding=1))(np.zeros((1, 8, 8, 3), np.float32))

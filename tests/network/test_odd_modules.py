@@ -189,3 +189,25 @@ def test_a_module_whose_argument_torch_export_keeps_for_itself_is_native():
     network = cem.wrap_torch(NamesItsArgument())
     network(IMAGE)
     assert not network.on_host and set(network.params) == {"layer.weight", "layer.bias"}
+
+
+@pytest.mark.parametrize("part", ["whole", "inner", "in place"])
+def test_a_compiled_module_is_taken_as_it_was(part):
+    """JAX compiles; torch's compiler would take a minute, and may not be there."""
+
+    def never(graph, inputs):
+        raise AssertionError("torch compiles nothing")
+
+    inner = nn.Conv2d(3, 3, 1)
+    module = nn.Sequential(torch.compile(inner, backend=never) if part == "inner" else inner)
+    if part == "in place":
+        module.compile(backend=never)
+    network = cem.wrap_torch(torch.compile(module, backend=never) if part == "whole" else module)
+    wanted = nn.functional.conv2d(
+        torch.from_numpy(IMAGE.transpose(0, 3, 1, 2)), inner.weight, inner.bias
+    )
+    np.testing.assert_allclose(
+        network(IMAGE), wanted.detach().numpy().transpose(0, 2, 3, 1), atol=1e-6
+    )
+    assert network.name == "Sequential" and set(network.params) == {"0.weight", "0.bias"}
+    assert network.check(IMAGE) is not None and network.check(IMAGE) < 1e-6

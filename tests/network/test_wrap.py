@@ -157,3 +157,40 @@ def test_programs_and_models_of_other_frameworks_are_told_what_to_call():
     assert not network.on_host
     with pytest.raises(ValueError, match=r"a model of ONNX.*wrap_onnx\(path"):
         cem.wrap(onnx.ModelProto())
+
+
+def test_a_method_of_a_linen_module_needs_its_variables():
+    with pytest.raises(ValueError, match=r"fn=Dense: a Linen module.*params=variables"):
+        cem.wrap(linen.Dense(3).apply)
+
+
+def test_a_network_needs_no_wrap():
+    network = cem.wrap(lambda x: x, name="own")
+    with pytest.raises(ValueError, match=r"fn=Network\(name='own'.*a Network already"):
+        cem.wrap(network)
+
+
+def into(x):
+    x[0] = 0
+    return x
+
+
+def of_pillow(x):
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(x))
+
+
+@pytest.mark.parametrize("fn", [into, of_pillow])
+def test_functions_that_treat_the_image_as_numpys_are_refused_at_once(fn):
+    with pytest.raises(ValueError, match=rf"fn={fn.__name__}: expected a function of jax.numpy"):
+        cem.wrap(fn)
+
+
+def test_a_session_of_onnxruntime_is_told_what_to_call():
+    class Session:
+        __module__ = "onnxruntime.capi.onnxruntime_inference_collection"
+
+    Session.__name__ = "InferenceSession"
+    with pytest.raises(ValueError, match=r"a model of ONNX.*wrap_onnx\(path"):
+        cem.wrap(Session())

@@ -16,6 +16,7 @@ import pytest
 from conftest import blur, curved
 
 import cem_jax as cem
+from cem_jax.cone.digest import digest_apply
 from cem_jax.network.host import OnHost
 from cem_jax.store import lock as locks
 from cem_jax.store.record import CONFIGURATION, LOG
@@ -325,3 +326,36 @@ def test_where_there_is_no_fcntl_the_locks_of_windows_are_taken(tmp_path, monkey
 if __name__ == "__main__":
     jax.config.update("jax_num_cpu_devices", 2)
     race(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+
+
+def test_a_method_whose_object_has_one_of_a_wrappers_names_is_told_apart():
+    """`apply` of a Linen module leads to the module, which leads to `apply`."""
+
+    class Circle:
+        met = 0
+
+        @property
+        def apply(self):
+            self.met += 1
+            assert self.met < 1000, "without an end"
+            return self.restore
+
+        def restore(self, params, x):
+            return params * x
+
+    circle = Circle()
+    found = digest_apply(circle.apply, np.float32(1), (1, 8, 8, 3))
+    assert found == digest_apply(lambda params, x: params * x, np.float32(1), (1, 8, 8, 3))
+
+
+def test_an_object_that_has_every_attribute_is_looked_into_so_far_only():
+    class Proxy:
+        def __getattr__(self, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return Proxy()
+
+        def __call__(self, params, x):
+            return x
+
+    assert digest_apply(Proxy(), np.float32(1), (1, 8, 8, 3))

@@ -1,5 +1,6 @@
 """Sweeps that stop go on; maps are saved whole; another configuration is refused."""
 
+import contextlib
 import hashlib
 import json
 import struct
@@ -211,6 +212,38 @@ def test_another_configuration_is_refused_and_named(tmp_path, clean, pool, local
     for change, word in (({"seed": 1}, "seed was 0, is 1"), ({"plan": cem.Fixed(2)}, "plan was")):
         with pytest.raises(ValueError, match=word):
             run(local, clean, pool, tmp_path, **change)
+
+
+def test_a_directory_is_free_again_after_a_sweep_that_kept_nothing(tmp_path, clean, pool, local):
+    """Whoever corrects a scale or a range takes the same folder."""
+    out_of_range = cem.wrap(lambda x: 255 * x, receptive_radius=0)
+    with pytest.raises(ValueError, match="expected float32 in"):
+        run(out_of_range, clean, pool, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [LOG.format(0)]
+    run(local, clean, pool, tmp_path)
+    with pytest.raises(ValueError, match="holds another sweep"):
+        run(out_of_range, clean, pool, tmp_path)
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_sweep_that_fails_leaves_the_outcomes_of_all_processes(tmp_path, process):
+    one = (np.zeros(1, int), np.zeros(1, int), np.ones((1, 1), np.float32), 1.0)
+    with contextlib.suppress(ArithmeticError), open_store(tmp_path, {"a": 1}) as first:
+        with open_store(tmp_path, {"a": 1}, process=1) as second:
+            (first, second)[process].append(*one)
+        raise ArithmeticError
+    values = np.full((1, 1, 1), np.nan, np.float32)
+    read_outcomes(tmp_path, values)
+    assert values == 1 and (tmp_path / "sweep.json").is_file()
+
+
+def test_a_sweep_of_two_processes_that_fails_at_once_leaves_nothing(tmp_path):
+    first = open_store(tmp_path, {"a": 1})
+    second = open_store(tmp_path, {"a": 1}, process=1)
+    with contextlib.suppress(ArithmeticError), first, second:
+        raise ArithmeticError
+    assert not any(path.stat().st_size for path in tmp_path.iterdir())
+    open_store(tmp_path, {"a": 2}).close()
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path, clean, pool, local):

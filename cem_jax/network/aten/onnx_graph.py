@@ -69,16 +69,11 @@ def read(path: Path) -> OnnxGraph:
         from onnx import numpy_helper  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise NotNative("the package onnx, which reads the file, is not installed") from error
-    model = onnx.load(str(path))
+    model = _of_known_version(onnx.load(str(path)))
     graph = model.graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     inputs = [value.name for value in graph.input if value.name not in arrays]
     opsets = {own.domain: own.version for own in model.opset_import}
-    if opsets.get("", 0) < _OLDEST:
-        raise NotNative(
-            f"the file has ONNX's operators of version {opsets.get('', 0)}, and JAX has "
-            f"counterparts from version {_OLDEST} on"
-        )
     missing = {
         f"{node.domain or 'ONNX'}'s {node.op_type}"
         for node in graph.node
@@ -96,6 +91,26 @@ def read(path: Path) -> OnnxGraph:
         tuple(graph.node), {key: v for key, v in arrays.items() if key not in params}, params,
         inputs[0], graph.output[0].name, opsets,
     )  # fmt: skip
+
+
+def _of_known_version(model: Any) -> Any:
+    """A model whose operators mean what is written here; onnx's own converter rewrites old ones.
+
+    Raises:
+        NotNative: it cannot.
+    """
+    from onnx import version_converter  # pyright: ignore[reportMissingImports]
+
+    version = max((own.version for own in model.opset_import if own.domain in _DOMAINS), default=0)
+    if version >= _OLDEST:
+        return model
+    try:
+        return version_converter.convert_version(model, _OLDEST)
+    except Exception as error:  # it has no class of its own for what it does not know
+        raise NotNative(
+            f"the file has ONNX's operators of version {version}, JAX has counterparts from "
+            f"version {_OLDEST} on, and onnx cannot rewrite them"
+        ) from error
 
 
 def run(graph: OnnxGraph, params: Mapping[str, Any], x: jax.Array) -> jax.Array:
