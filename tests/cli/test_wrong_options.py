@@ -41,7 +41,8 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "module": (
         (*OWN, "--module"),
         ("own", "none.py:f", "own.py:none", "own.py:fails", "own.py:number", "own.py:", "a b:c",
-         "no.such.module:f", LONG),
+         "no.such.module:f", "none.onnx", "text.onnx", "folder:f", "own.py:same.none", "own.py: f",
+         LONG),
     ),
     "facts": (
         (*OWN, "--module", "own.py:same", "--set"),
@@ -126,7 +127,8 @@ def folder(tmp_path) -> Path:
     Image.fromarray(cem.example_image("pagoda")[:64, :64]).save(found / "photo.png")
     (found / "folder").mkdir()
     os.mkfifo(found / "pipe")
-    (found / "text").write_text("no image, no map, no job\n")
+    for name in ("text", "text.onnx"):
+        (found / name).write_text("no image, no map, no job\n")
     (found / "job.toml").write_text("seed = -1\n")
     (found / "own.py").write_text(
         "def same():\n    return lambda x: x\ndef fails():\n    return 1 / 0\n"
@@ -184,7 +186,7 @@ LIGHT = [
     for option, (_, values) in WRONG.items()
     for value in (values[0], values[-1])
     if option in ("plan", "outcome", "block", "sigma", "seed", "engine", "for", "limit", "picture",
-                  "port", "figure", "preset", "minutes", "set", "task", "roi")
+                  "port", "figure", "preset", "minutes", "set", "task", "roi", "module")
     and (option, value) not in (("roi", "60,60,8,8"), ("picture", "a.png\n"))
 ]  # fmt: skip
 MISSING = [(option, "none") for option in (

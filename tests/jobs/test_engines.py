@@ -235,6 +235,13 @@ def _die_once(place: str) -> str:
     return place
 
 
+def test_what_code_of_the_user_prints_in_a_process_is_no_result(capfd):
+    with Processes(1) as executor:
+        executor.submit(print, "as it was called").result()
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err == "as it was called\n"
+
+
 def test_a_process_that_dies_is_replaced_and_the_others_live(tmp_path):
     with Processes(2) as executor:
         first = executor.submit(_die_once, str(tmp_path / "a"))

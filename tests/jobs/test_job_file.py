@@ -257,6 +257,9 @@ OWN_BAD = {
     "task": ('["DN"]', '["DX"]', ": [[network]] 1: tasks: ['DX']: expected a list of SR, DN, DR"),
     "argument": ("receptive_radius", "radius", ": arguments: unknown key 'radius'; expected scale"),
     "scale": ("receptive_radius = 0", "scale = 2", "does DN at scale 1"),
+    "no scale": ("receptive_radius = 0", "scale = 0", ": arguments: scale=0: expected at least 1"),
+    "radius": ("_radius = 0", "_radius = -1", ": arguments: receptive_radius=-1: expected at le"),
+    "no model": ("own.py:darker", "none.onnx", ": [[network]] 1: module: '"),
 }  # fmt: skip
 
 

@@ -79,6 +79,15 @@ def test_a_table_is_read_as_it_was_written(name, made, tmp_path):
     assert str(cem.compare(tmp_path / name)) == str(cem.compare(rows))  # NaN is not NaN
 
 
+def test_a_table_of_before_the_networks_files_were_told_is_read(made, tmp_path):
+    cem.write_table(cem.job_table(made[1]), tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    place = lines[0].split(",").index("network_source")
+    kept = [",".join(n for k, n in enumerate(line.split(",")) if k != place) for line in lines[:-1]]
+    (tmp_path / "older.csv").write_text("\n".join(kept) + "\n")
+    assert str(cem.compare(tmp_path / "older.csv")) == str(cem.compare(tmp_path / "table.csv"))
+
+
 def test_tables_that_are_none_are_refused(made, tmp_path):
     with pytest.raises(ValueError, match=r"ends in \.csv or \.parquet"):
         cem.write_table([], tmp_path / "table.xls")
