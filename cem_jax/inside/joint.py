@@ -119,8 +119,9 @@ class Joint:
             groups.setdefault(self._square(cells), []).append(number)
         for square, members in groups.items():
             chosen = [sets[number] for number in members]
-            cone = square is not None and self.samples * len(chosen) > self._least
-            values = self._by_cones(chosen, square) if cone else None
+            values = None
+            if square is not None and self.samples * len(chosen) > self._least:
+                values = self._by_cones(chosen, square)
             found[members] = self._whole(chosen) if values is None else values
         if not np.isfinite(found).all():
             bad = sets[int(np.argwhere(~np.isfinite(found))[0][0])]
