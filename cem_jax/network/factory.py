@@ -61,7 +61,7 @@ def made_by(
             return wrap_onnx(factory, name=label, **own)
         where, name = split_code(factory)
         network = _wrapped(_made(where, name), own, name, label)
-    except ValueError as error:
+    except (ImportError, ValueError) as error:  # ONNX Runtime may be missing
         raise ValueError(f"factory={quoted(factory)}: {error}") from error
     if network.source is not None:  # of its weights, which tell more
         return network
