@@ -102,7 +102,7 @@ def _wrapped(made: Any, facts: dict[str, Any], name: str, label: str | None) -> 
                 "receptive_radius and size_multiple"
             )
         return made if label is None else dataclasses.replace(made, name=label)
-    own = facts | {"name": name if label is None else label}
+    own: dict[str, Any] = facts | {"name": name if label is None else label}
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(made, torch.nn.Module):
         return wrap_torch(made, **own)
