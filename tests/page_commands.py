@@ -83,6 +83,8 @@ _RESULTS = "tests/jobs/test_status.py and test_results.py run it"
 _FIGURES = "takes minutes to hours; tests/experiments/test_figures.py makes all under `long`"
 _OFFICIAL_FIGURES = "tests/experiments/test_official_figures.py runs it on one small network"
 ELSEWHERE = {
+    "cem-jax map --module my_networks.py:restorer --label mine --task DN --image photo.png "
+    "--roi auto --out out": "tests/cli/test_own_networks.py maps with networks of the user",
     "python3 -m venv .venv": _FRESH,
     "python -m venv .venv": _FRESH,
     ". .venv/bin/activate": _FRESH,
