@@ -14,7 +14,6 @@ from cem_jax.pool.pool import PatchPool
 from cem_jax.pool.strata import (
     medoids,
     principal_components,
-    scrambled_strata,
     stratified_patches,
 )
 
@@ -128,16 +127,14 @@ class StratifiedDraws:
         """
         first_missing = np.where(counted.all(axis=1), change.shape[1], counted.argmin(axis=1))
         samples = 2 ** np.frexp(first_missing)[1] // 2
-        strata = scrambled_strata(self.capacity, self.seed)
-        strata = strata[np.arange(len(change)) % len(strata)]
         effect, error, degrees = np.zeros(len(change)), np.zeros(len(change)), self.degrees(samples)
         for n in np.unique(samples[samples > 0]):
             rows = samples == n
-            order = np.argsort(strata[rows, :n], axis=1)
-            ordered = np.take_along_axis(change[rows, :n].astype(np.float64), order, axis=1)
-            groups = ordered.reshape(len(ordered), max(n // _PER_STRATUM, 1), -1)
-            squares = np.square(groups - groups.mean(axis=2, keepdims=True)).sum(axis=(1, 2))
-            effect[rows] = ordered.mean(axis=1)
+            # Whatever the scrambling, a sequence comes back to a stratum after as many draws.
+            strata = max(n // _PER_STRATUM, 1)
+            groups = change[rows, :n].astype(np.float64).reshape(rows.sum(), n // strata, strata)
+            squares = np.square(groups - groups.mean(axis=1, keepdims=True)).sum(axis=(1, 2))
+            effect[rows] = groups.mean(axis=(1, 2))
             # Variance of a mean: squares / (n x degrees of freedom); one draw has none.
             error[rows] = np.sqrt(squares / (n * degrees[rows])) if n > 1 else np.nan
         return Means(effect, error, samples, degrees)

@@ -12,6 +12,7 @@ from recorded import TASKS, play, recorded_change, recorded_pool, whole_map
 
 import cem_jax as cem
 from cem_jax.cli.options import parse_plan
+from cem_jax.plans.drawing import StratifiedDraws
 from cem_jax.plans.estimate import interval, sign_probability
 from cem_jax.plans.plan import with_tolerance
 from cem_jax.pool import strata
@@ -161,6 +162,22 @@ def test_sixteen_representatives_do_as_well_as_thirty_two_random_draws(task):
     assert error < change.var(axis=1).mean() / 32
     assert np.isnan(found.standard_error).all()
     assert found.undecided.all()
+
+
+def test_each_block_is_grouped_by_the_strata_of_its_own_sequence():
+    """Changes that are the strata themselves: groups of four in a row, whatever the sequence."""
+    sequences = strata.scrambled_strata(16, 0)
+    change = np.tile(sequences, (2, 1))[: len(sequences) + 8].astype(float)
+    found = StratifiedDraws(16, 0).means(change, np.isfinite(change))
+    np.testing.assert_array_equal(found.effect, 7.5)
+    # Squares of 5 in each of four groups; 16 draws have 12 degrees of freedom.
+    np.testing.assert_allclose(found.standard_error, np.sqrt(4 * 5 / (16 * 12)))
+
+
+def test_one_representative_is_an_effect_without_an_error():
+    found = cem.Quadrature(1, 0.01).estimate(np.array([[27.5], [np.nan]]), 28.0, recorded_pool())
+    np.testing.assert_array_equal(found.effect, [0.5, 0.0])
+    np.testing.assert_array_equal(found.standard_error, [np.nan, 0.0])
 
 
 @pytest.mark.parametrize("seed", [0, 7])
