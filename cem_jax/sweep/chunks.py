@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
@@ -202,8 +203,14 @@ def evaluate(
                 chunk.ran(now - then, left // method.devices)
             then = now
             yield index[index >= 0], values[index >= 0]
+    except KeyboardInterrupt:
+        running.clear()  # nobody who interrupts wants to wait
+        raise
     finally:
         _cancel(coming)
+        # What still runs when the process ends takes memory that is no longer there.
+        with suppress(jax.errors.JaxRuntimeError):
+            jax.block_until_ready([future for *_, future in running])
 
 
 def _cancel(coming: Mapping[Hashable, Future[bool]]) -> None:

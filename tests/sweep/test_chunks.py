@@ -29,6 +29,9 @@ class Future:
             raise FULL
         return self.index[..., None].astype(np.float32)
 
+    def block_until_ready(self):
+        self.way.alive.remove(self)
+
 
 def finished(value):
     """A program that is compiled."""
@@ -230,6 +233,18 @@ def test_what_was_not_compiled_yet_is_called_off_when_the_sweep_ends():
     next(found)
     found.close()
     assert way.coming[1].cancelled() and way.coming[2].cancelled()
+
+
+@pytest.mark.parametrize("end", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_what_runs_is_waited_for_when_a_sweep_is_given_up(end):
+    """Else it ran on while the process ends, which crashed it. Ctrl-C is answered at once."""
+    way = FakeMethod()
+    outcomes = evaluate(way, work(60), Chunk(2, grows=False))
+    next(outcomes)
+    assert len(way.alive) == 2
+    with pytest.raises(end):
+        outcomes.throw(end())
+    assert len(way.alive) == (2 if end is KeyboardInterrupt else 0)
 
 
 def test_a_program_that_does_not_fit_makes_all_chunks_smaller():
