@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import Any
 
 import cem_jax as cem
@@ -41,19 +42,19 @@ def measure(name: str, cache: str, way: str) -> list[list[float]]:
         "plan": "adaptive", "sigma": 50, "seed": 0, "pinned": [],
     }  # fmt: skip
 
+    found: list[list[float]] = []
+
     def send(message: dict[str, Any]) -> None:
         if "round" in message:
+            found.append([time.perf_counter() - begun, time.process_time() - spent])
             raise _Seen
 
     if way == "warm":
         session.prepare(Asked.read(told | {"roi": _REGIONS[1]}))
-    found = []
     for region in _REGIONS:
         begun, spent = time.perf_counter(), time.process_time()
-        try:
+        with suppress(_Seen):
             session.sweep(Asked.read(told | {"roi": region}), send, lambda: False)
-        except _Seen:
-            found.append([time.perf_counter() - begun, time.process_time() - spent])
     return found
 
 

@@ -32,6 +32,10 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "cem_jax/pool/strata.py": {
         (
+            "while len(parts) < cells and len(parts[0]) > 1:",
+            "len(parts[0]) > 1  ->  len(parts[0]) >= 1",
+        ): "it never ends",
+        (
             "return small @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))",
             "axes * np.sign(axes[largest, np.arange(axes.shape[1])])  ->  "
             "axes / np.sign(axes[largest, np.arange(axes.shape[1])])",

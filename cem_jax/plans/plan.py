@@ -168,7 +168,7 @@ def check_power_of_two(name: str, value: int) -> None:
     Raises:
         ValueError: it is none.
     """
-    if value & (value - 1):
+    if value.bit_count() != 1:
         raise ValueError(f"{name}={value}: expected a power of 2")
 
 

@@ -156,10 +156,10 @@ def evaluate(
     todo = {key: deque(parts) for key, parts in method.groups(asked).items()}
     running: deque[tuple[Hashable, np.ndarray, jax.Array | None]] = deque()
     coming: Mapping[Hashable, Future[bool]] = {}
-    ready, then = 0, 0.0
+    ready, then, ahead = 0, 0.0, 0  # none until the first outcomes are seen
     try:
         while todo or running:
-            if todo and len(running) <= _AHEAD:
+            if todo and len(running) <= ahead:
                 if ready != chunk.size:
                     _cancel(coming)
                     begun = time.perf_counter()
@@ -197,6 +197,7 @@ def evaluate(
                 chunk.smaller()
                 continue
             running.popleft()
+            ahead = _AHEAD
             now = time.perf_counter()
             if index.shape[1] == chunk.size == ready:
                 left = sum(len(part) for parts in todo.values() for part in parts)

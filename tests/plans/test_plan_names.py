@@ -36,6 +36,7 @@ def test_what_is_not_told_is_what_the_pages_say():
     assert cem.Adaptive() == adaptive
     assert cem.CoarseToFine() == cem.CoarseToFine(3, 50, None)
     assert cem.Stratified(8) == cem.Stratified(8, None, seed=0)
+    assert cem.Quadrature() == cem.Quadrature(16, None)
     fixed = cem.Fixed(9, None)
     assert cem.Corrected(cem.Fixed(9)) == cem.Corrected(fixed, share=0.005, excess=0.5, seed=0)
 

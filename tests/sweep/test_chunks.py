@@ -241,6 +241,8 @@ def test_what_runs_is_waited_for_when_a_sweep_is_given_up(end):
     way = FakeMethod()
     outcomes = evaluate(way, work(60), Chunk(2, grows=False))
     next(outcomes)
+    assert not way.alive  # the first outcomes are seen before others are begun
+    next(outcomes)
     assert len(way.alive) == 2
     with pytest.raises(end):
         outcomes.throw(end())
