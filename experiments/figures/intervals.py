@@ -1,6 +1,6 @@
 """Intervals of means in the panels of a figure; its legend above all panels, its note below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +34,7 @@ def upright(
         colour: of the line.
         bounds: lowest and highest value that there can be, or that the panel shows.
     """
-    shown = _shown(found, bounds)
-    if shown is None:
-        return
-    ax.plot((x, x), shown, color=colour, **_LINE)
-    for end, past, marker in _passed(found, bounds, "v^"):
-        if past:
-            ax.plot(x, end, marker, color=colour, **_ARROW)
+    _draw(ax, found, colour, bounds, lambda value: (x, value), "v^")
 
 
 def level(
@@ -56,29 +50,31 @@ def level(
         colour: of the line.
         bounds: lowest and highest value that there can be, or that the panel shows.
     """
-    shown = _shown(found, bounds)
-    if shown is None:
-        return
-    ax.plot(shown, (y, y), color=colour, **_LINE)
-    for end, past, marker in _passed(found, bounds, "<>"):
-        if past:
-            ax.plot(end, y, marker, color=colour, **_ARROW)
+    _draw(ax, found, colour, bounds, lambda value: (value, y), "<>")
 
 
-def _shown(found: Mapping[str, Any], bounds: tuple[float, float]) -> tuple[float, float] | None:
-    """The part of an interval between bounds."""
+def _draw(
+    ax: "Axes", found: Mapping[str, Any], colour: Any, bounds: tuple[float, float],
+    point: Callable[[float], tuple[float, float]], arrows: str,
+) -> None:  # fmt: skip
+    """Draws what lies between bounds of an interval, and an arrow where it goes past one.
+
+    Args:
+        ax: to draw in.
+        found: the interval.
+        colour: of the line.
+        bounds: lowest and highest value.
+        point: where a value stands.
+        arrows: markers of the lower and of the upper bound.
+    """
     if found["low"] is None:
-        return None
-    low, high = np.clip((found["low"], found["high"]), *bounds)
-    return float(low), float(high)
-
-
-def _passed(
-    found: Mapping[str, Any], bounds: tuple[float, float], markers: str
-) -> list[tuple[float, bool, str]]:
-    """Each bound, whether the interval goes past it, and the arrow that says so."""
+        return
+    ends = [point(float(end)) for end in np.clip((found["low"], found["high"]), *bounds)]
+    ax.plot(*zip(*ends, strict=True), color=colour, **_LINE)
     past = found["low"] < bounds[0], found["high"] > bounds[1]
-    return list(zip(bounds, past, markers, strict=True))
+    for bound, is_past, arrow in zip(bounds, past, arrows, strict=True):
+        if is_past:
+            ax.plot(*point(bound), arrow, color=colour, **_ARROW)
 
 
 def apart(count: int, step: float) -> list[float]:
