@@ -32,6 +32,19 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
     },
     "cem_jax/pool/strata.py": {
         (
+            "small = np.add.reduceat(small, edges, axis=2).reshape(len(pool), -1)",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
+        (
+            "labels[(labels == widest) & (points[:, axis] > means[widest, axis])] = new",
+            "points[:, axis] > means[widest, axis]  ->  points[:, axis] >= means[widest, axis]",
+        ): "a point on the mean may go to either side",
+        (
+            "if (np.bincount(nearest, minlength=count) == 0).any() or (nearest == labels).all():",
+            "(np.bincount(nearest, minlength=count) == 0).any() or (nearest == labels).all()  ->  "
+            "(np.bincount(nearest, minlength=count) == 0).any() and (nearest == labels).all()",
+        ): "it never ends",
+        (
             "while len(parts) < cells and len(parts[0]) > 1:",
             "len(parts[0]) > 1  ->  len(parts[0]) >= 1",
         ): "it never ends",
