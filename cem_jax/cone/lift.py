@@ -5,10 +5,12 @@ one piece; all others may come in factors, and come out in the same.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+from jax import lax
 
 from .graph import Equation
 from .jaxpr import ALONG, ELEMENTWISE, REDUCTIONS
@@ -34,6 +36,10 @@ class Lifted:
     output: Lengths
     bind: Callable[..., Sequence[jax.Array]] | None = None
 
+
+_TREE = 32
+"""On a CPU XLA makes windows of so many elements, along every axis, of longer reductions. Two axes
+of them are slow, so that the factors of a longer axis are reduced as one."""
 
 Given = Sequence[Lengths | None]
 """How operands are stored; None for known scalars."""
@@ -139,6 +145,23 @@ def _dropping(param: str, *, in_one_piece: bool = False) -> Lift:
         return Lifted((old,), {param: axes}, output)
 
     return lift
+
+
+def _reduction(eq: Equation, given: Given, runs: Runs) -> Lifted:
+    lifted = _dropping("axes")(eq, given, runs)
+    (old,), gone = lifted.inputs, eq.params["axes"]
+    assert old is not None
+    if not any(len(old[k]) > 1 and max(old[k]) > _TREE for k in gone):
+        return lifted
+
+    def bind(x: jax.Array) -> Sequence[jax.Array]:
+        lengths = [tuple(x.shape[place] for place in axis) for axis in places_of(old)]
+        merged = tuple((math.prod(axis),) if k in gone else axis for k, axis in enumerate(lengths))
+        axes = tuple(places_of(merged)[k][0] for k in gone)
+        # The barrier keeps XLA from reducing the factors after all.
+        return eq.bind(lax.optimization_barrier(x.reshape(flat(merged))), axes=axes)
+
+    return dataclasses.replace(lifted, bind=bind)
 
 
 def _along(eq: Equation, given: Given, runs: Runs) -> Lifted:
@@ -279,7 +302,7 @@ def _conv(eq: Equation, given: Given, runs: Runs) -> Lifted:
 
 LIFTS: dict[str, Lift] = {
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    **dict.fromkeys(REDUCTIONS, _dropping("axes")),
+    **dict.fromkeys(REDUCTIONS, _reduction),
     **dict.fromkeys(("argmax", "argmin"), _dropping("axes", in_one_piece=True)),
     **dict.fromkeys((*ALONG, "sort", "top_k", "fft"), _along),
     **{f"reduce_window_{name}": _pool for name in ("sum", "max", "min")},
