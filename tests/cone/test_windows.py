@@ -151,6 +151,25 @@ def test_the_cone_of_a_transformer_is_made_of_windows():
     assert not plan.dense
 
 
+@pytest.mark.parametrize(("height", "width"), [(40, 36), (40, 8), (6, 34)])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_sums_over_all_pixels_are_of_one_axis(height, width, axis):
+    """As the function has them: XLA is slow where it sums two long axes."""
+
+    def f(x):
+        tokens = x.reshape(len(x), height * width, 3)
+        weights = jax.nn.softmax(jnp.einsum("nqc,nkc->nqk", tokens, tokens), axis=axis)
+        return x + jnp.einsum("nqk,nkc->nqc", weights, tokens).reshape(x.shape)
+
+    def region(x):
+        return cones.restricted(f, None, x, (1, 2, 4, 5))
+
+    x = jnp.asarray(np.random.default_rng(0).random((2, height, width, 3), np.float32))
+    np.testing.assert_allclose(jax.jit(region)(x), f(x)[:, 1:5, 2:7], rtol=1e-5)
+    found = [eqn for eqn in jax.make_jaxpr(region)(x).eqns if eqn.primitive.name == "reduce_sum"]
+    assert [len(eqn.params["axes"]) for eqn in found] == [1]
+
+
 @pytest.mark.parametrize("name", ["DnCNN-compact", "EDSR-compact", "RCAN-compact"])
 def test_a_network_that_merges_no_axes_keeps_its_graph(name, monkeypatch):
     kept = []
