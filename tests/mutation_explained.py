@@ -83,6 +83,23 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("random = np.random.default_rng(0)", "0  ->  1"): "another stream of random numbers",
     },
     "experiments/figures/masking.py": {
+        (
+            "rows, columns = -(-height // side), -(-width // side)",
+            "-height // side  ->  -height * side",
+        ): "patches beyond the image are thrown away",
+        (
+            "rows, columns = -(-height // side), -(-width // side)",
+            "-width // side  ->  -width * side",
+        ): "patches beyond the image are thrown away",
+        (
+            "return jax.vmap(intervene)(patches, corners[:, 0], corners[:, 1], keys)",
+            "1  ->  2",
+        ): "JAX takes the last column for one that is not there",
+        (
+            "chosen = np.nan_to_num(first) < -effect_map.tolerance",
+            "np.nan_to_num(first) < -effect_map.tolerance  ->  "
+            "np.nan_to_num(first) <= -effect_map.tolerance",
+        ): "no effect is so to the last bit",
         ("_BATCH = 8", "8  ->  9"): "how many images go together",
         (
             "size = -(-_BATCH // len(devices)) * len(devices)",
