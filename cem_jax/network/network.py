@@ -109,13 +109,18 @@ class Network:
         Returns:
             The network itself, or one with other parameters.
         """
-        if self.noise_level is not None or not isinstance(self.params, nnx.State):
+        if not self.needs_noise_level:
             return self
         told = nnx.to_flat_state(nnx.filter_state(self.params, Told))
-        if not told:
-            return self
         level = nnx.from_flat_state([(path, one.replace(jnp.float32(sigma))) for path, one in told])
         return dataclasses.replace(self, params=nnx.merge_state(self.params, level))
+
+    @property
+    def needs_noise_level(self) -> bool:
+        """Whether it takes the noise level as an input, and its user told none."""
+        if self.noise_level is not None or not isinstance(self.params, nnx.State):
+            return False
+        return bool(nnx.to_flat_state(nnx.filter_state(self.params, Told)))
 
     @property
     def note(self) -> str:

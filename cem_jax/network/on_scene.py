@@ -18,11 +18,21 @@ def on_scene(network: Network, scene: Scene) -> Network:
 
     It is told the noise of the scene, where it takes that; and a function of the user is the one
     that it is now, whatever it read when it was wrapped.
+
+    Raises:
+        ValueError: it takes the level of the noise, and neither its user nor the scene tells it.
     """
     check_kind("network", network, Network)
     check_kind("scene", scene, Scene)
-    noisy = scene.task == "DN" and "sigma" in scene.facts
-    told = network.at_noise(scene.facts["sigma"]) if noisy else network
+    told = network
+    if network.needs_noise_level:
+        if scene.noise_level is None:
+            raise ValueError(
+                f"network={network.name}: it is told the level of the noise, which this scene of "
+                f"{scene.task} does not say; give it: noise_level=25 in grey levels of 255, or "
+                "--set noise_level=25"
+            )
+        told = network.at_noise(scene.noise_level)
     return _as_read(told, (1, *scene.degraded.shape))
 
 
