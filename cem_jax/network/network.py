@@ -188,10 +188,14 @@ class Network:
             The raw output, float32 [n, h * scale, w * scale, c]: neither clipped nor rounded.
 
         Raises:
-            ValueError: x has another rank.
+            ValueError: x has another rank, or other channels than the network takes.
         """
         if np.ndim(x) != 4:
             raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
+        if self.channels not in (None, np.shape(x)[3]):
+            raise ValueError(
+                f"x has shape {np.shape(x)}; network={self.name} takes {self.channels} channels"
+            )
         x = jnp.asarray(x, jnp.float32)
         traced = any(isinstance(a, jax.core.Tracer) for a in (x, *jax.tree.leaves(self.params)))
         if traced:  # within a program that has options of its own
