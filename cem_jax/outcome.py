@@ -367,6 +367,11 @@ NAMES: Mapping[str, Outcome] = {
 """Outcomes by the names that the command line and job files take."""
 
 
+def is_known(outcome: Outcome) -> bool:
+    """Whether it is one of `NAMES`, with a border or without."""
+    return (outcome.outcome if isinstance(outcome, _Cropped) else outcome) in NAMES.values()
+
+
 def as_outcome(given: Outcome | str) -> Outcome:
     """An outcome from what a user gives.
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -189,7 +190,7 @@ def choose(state_dict: Mapping[str, Any], **told: Any) -> str:
         )
     if parts := _fitting_parts(state_dict):
         raise ValueError(f"it holds several networks; choose one by part=: {listed(parts)}")
-    known = _nearly(state_dict) or _relative(state_dict)
+    known = (not _in_parts(state_dict) and _nearly(state_dict)) or _relative(state_dict)
     raise ValueError(known or f"it fits no network of the zoo; {_OWN}")
 
 
@@ -205,10 +206,26 @@ def _fitting_parts(state_dict: Mapping[str, Any]) -> list[str]:
     return [repr(name) for name, own in parts.items() if _groups(own) or _relative(own)]
 
 
+_PARTS = re.compile(r"\.(weight_g|weight_orig|parametrizations\..*)$")
+"""Keys of a weight that is written as what it is computed from."""
+
+_WHOLE = (
+    "its weights are written in parts, as weight_norm and spectral_norm do: call on the layers "
+    "torch.nn.utils.remove_weight_norm, remove_spectral_norm or "
+    "parametrize.remove_parametrizations, and save it again"
+)
+
+
 def _relative(state_dict: Mapping[str, Any]) -> str:
     """The family of a state dict that fits no network, and the way out; empty if unknown."""
     found = family(without_prefixes(state_dict))
-    return f"it is {found}; {_OWN}" if found else ""
+    if found:
+        return f"it is {found}; {_OWN}"
+    return _WHOLE if _in_parts(state_dict) else ""
+
+
+def _in_parts(state_dict: Mapping[str, Any]) -> bool:
+    return any(_PARTS.search(str(key)) for key in state_dict)
 
 
 def _nearly(state_dict: Mapping[str, Any]) -> str:

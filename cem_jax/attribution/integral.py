@@ -25,6 +25,7 @@ from cem_jax.outcome import Outcome, as_outcome, sees_degraded
 from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.facts import check_crop, check_output, check_region
+from cem_jax.sweep.score import as_it_is
 
 _EACH = PartitionSpec("path")
 _ALL = PartitionSpec()
@@ -136,6 +137,8 @@ class RegionOutcome:
         object.__setattr__(self, "outcome", as_outcome(self.outcome))
         if sees_degraded(self.outcome):
             raise ValueError(f"outcome={quoted(self.outcome)}: expected one of (restored, target)")
+        region = (self.roi.height, self.roi.width, self.scene.clean.shape[2])
+        object.__setattr__(self, "outcome", as_it_is(self.outcome, region, self.scene.scale))
         object.__setattr__(self, "network", on_scene(self.network, self.scene))
         crop, channels = self._crop, self.scene.degraded.shape[2]
         check_output(self.network, self.scene, crop.height, crop.width)

@@ -67,8 +67,8 @@ def level(value: float) -> float:
     Raises:
         ValueError: another number.
     """
-    if not 0 <= value <= 2550:
-        raise ValueError(f"--sigma {value}: expected grey levels of 255, 0 .. 2550")
+    if not 0 <= value <= 255:
+        raise ValueError(f"--sigma {value}: expected grey levels, 0 .. 255")
     return value
 
 

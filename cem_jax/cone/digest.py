@@ -187,18 +187,20 @@ def digest_arrays(arrays: Sequence[Any]) -> str:
     return found.digest
 
 
-def digest_function(function: Callable[..., Any], *shapes: Any) -> str:
+def digest_function(function: Callable[..., Any], *shapes: Any, of_host: str | None = None) -> str:
     """A fingerprint of a function at arguments of some shapes.
 
     Args:
         function: pure, of JAX.
         *shapes: pytrees of `jax.ShapeDtypeStruct`.
+        of_host: what stands for code on the host that does not say what it is; None: nothing does.
 
     Raises:
         NoFingerprintError: it runs what is unknown.
     """
-    found = _Hash(told(function))
-    found.jaxpr(jax.make_jaxpr(function)(*shapes))
+    found = _Hash(told(function) or of_host)
+    # By another name: JAX would tell again what it saw before a global changed.
+    found.jaxpr(jax.make_jaxpr(lambda *given: function(*given))(*shapes))
     return found.digest
 
 

@@ -15,6 +15,7 @@ from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, psnr
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene
 from cem_jax.sweep.layout import Layout, mixes_blocks
+from cem_jax.sweep.score import as_it_is
 from cem_jax.sweep.sweep import Sweep
 
 
@@ -52,7 +53,8 @@ def outcomes(
     """
     check_pair(network, scene, roi)
     network = on_scene(network, scene)
-    grid, score = grid_of(scene, block), as_outcome(outcome)
+    region = (roi.height, roi.width, scene.clean.shape[2])
+    grid, score = grid_of(scene, block), as_it_is(as_outcome(outcome), region, scene.scale)
     chunk = None if chunk is None else whole_number("chunk", chunk, 1)
     rounded = truth("rounded", rounded)
     cells, pixels = np.asarray(blocks), np.asarray(patches)

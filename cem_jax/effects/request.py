@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from jaxtyping import Bool, Int, UInt8
 
 from cem_jax.arguments import check_kind, truth, whole_number
+from cem_jax.cone.as_read import as_read
 from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
@@ -38,7 +39,7 @@ from cem_jax.sweep.chunks import Chunk
 from cem_jax.sweep.corrected import corrected_sweep
 from cem_jax.sweep.facts import named_errors
 from cem_jax.sweep.layout import Layout, mixes_blocks
-from cem_jax.sweep.score import Score, scored_shapes
+from cem_jax.sweep.score import Score, as_it_is, scored_shapes
 from cem_jax.sweep.source import Interventions
 from cem_jax.sweep.sweep import Sweep
 
@@ -161,10 +162,11 @@ class Request:
         seed = whole_number("seed", seed, 0, _SEEDS)
         compute = Compute() if compute is None else compute
         check_kind("compute", compute, Compute)
+        region = (rois[0].height, rois[0].width, channels)
         given = {name: value for name, value in how.items() if value is not None}
         found = cls(
             on_scene(network, scene), scene, grid, margin, pool, block, plan, plan.patches(pool),
-            _by_name(outcomes), seed, truth("rounded", rounded),
+            _by_name(outcomes, region, scene.scale), seed, truth("rounded", rounded),
             dataclasses.replace(compute, **given),
         )  # fmt: skip
         for roi in rois:
@@ -186,6 +188,12 @@ class Request:
     def inside(self, roi: ROI) -> Bool[np.ndarray, "rows columns"]:
         """The blocks that share a pixel with a region, bool [rows, columns]."""
         return self.grid.near(roi.in_input(self.scene.scale), 0)
+
+    @functools.cached_property
+    def intervene(self) -> Any:
+        """The scene's do(), as it is now."""
+        given = do_shapes(self.block, self.scene.clean.shape[2])
+        return as_read(self.scene.intervene, *given)
 
     @functools.cached_property
     def degraded(self) -> UInt8[np.ndarray, "h w c"]:
@@ -210,7 +218,7 @@ class Request:
         network = self.network
         given = do_shapes(self.block, self.scene.clean.shape[2])
         found = {
-            "do": _fingerprint("scene", digest_function, self.scene.intervene, *given),
+            "do": _fingerprint("scene", digest_function, self.intervene, *given),
             "plan": _fingerprint("plan", digest_text, plan_record(self.plan)),
         }
         if self.compute.directory is not None:  # to trace a network takes a while
@@ -302,9 +310,8 @@ class Request:
         self, sweep: Sweeps, cells: Int[np.ndarray, " n"], draws: Int[np.ndarray, " n"]
     ) -> Interventions:
         """Draws int [n] of cells int [n], for a sweep."""
-        assert self.scene.intervene is not None
-        intervene, pool = self.scene.intervene, self.pool.patches
-        return sweep.from_pool(intervene, pool, self.seed, cells, draws, self.patches)
+        pool = self.pool.patches
+        return sweep.from_pool(self.intervene, pool, self.seed, cells, draws, self.patches)
 
 
 def _fingerprint(
@@ -326,15 +333,17 @@ def written_by() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions().items())
 
 
-def _by_name(outcomes: Sequence[Outcome | str]) -> dict[str, Outcome]:
-    """Outcomes by their names, which differ."""
+def _by_name(
+    outcomes: Sequence[Outcome | str], region: tuple[int, ...], scale: int
+) -> dict[str, Outcome]:
+    """Outcomes of regions of some shape by their names, which differ."""
     if isinstance(outcomes, str) or not isinstance(outcomes, Sequence):
         raise ValueError(f"outcomes={quoted(outcomes)}: expected a sequence of outcomes")
     functions = [as_outcome(one) for one in outcomes]
     scores = {str(getattr(one, "__name__", repr(one))): one for one in functions}
     if not scores or len(scores) != len(functions):
         raise ValueError(f"outcomes={quoted(outcomes)}: expected functions with different names")
-    return scores
+    return {name: as_it_is(one, region, scale) for name, one in scores.items()}
 
 
 def versions() -> dict[str, str]:

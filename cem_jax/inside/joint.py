@@ -63,8 +63,7 @@ class Joint:
         each = np.repeat(np.asarray(cells, np.int32), samples)
         draws = np.tile(np.arange(samples, dtype=np.int32), len(cells))
         which = draw_patches(key, each, draws, len(request.pool.patches))
-        assert scene.intervene is not None
-        source = FromPool(scene.intervene, jnp.asarray(request.pool.patches), key)
+        source = FromPool(request.intervene, jnp.asarray(request.pool.patches), key)
         y, x = np.divmod(each, grid.columns)
         made = np.asarray(_made(source, y * grid.block, x * grid.block, (each, draws, which)))
         split = made.reshape(len(cells), samples, *made.shape[1:])

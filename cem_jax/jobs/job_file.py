@@ -175,8 +175,8 @@ def _task(place: Place, table: Any) -> tuple[str, int, int]:
         ("seed", table.get("seed", 0), 0),
     ):  # fmt: skip
         place.at(key).checked(_within, value, smallest, _MOST[key])
-    if not 0 <= table.get("sigma", 50) <= 2550:
-        raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels of 255, 0 or more")
+    if not 0 <= table.get("sigma", 50) <= 255:
+        raise place.at("sigma").wrong(f"{table['sigma']}: expected grey levels, 0 .. 255")
     if task not in (*_KNOWN, "preupsampled"):  # what else is out of range is told by a small scene
         side = 8 * scale
         place.checked(make_scene, task, np.zeros((side, side, 1), np.uint8), **_told(table))

@@ -56,7 +56,7 @@ def _parsed(data: bytes | None) -> dict[str, Any]:
     """A record; empty where there is none, or somebody is just writing it."""
     try:
         found = json.loads(data) if data else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -184,6 +184,8 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
         different.append("draws by windows, whose pairs say nothing without their corrections")
     if first.unit != second.unit:
         different.append(f"units {quoted(first.unit)} and {quoted(second.unit)}")
+    elif not first.unit and (told := _other_outcome(first, second)):
+        different.append(told)
     if different:
         raise ValueError(f"first, second: maps that do not compare: {'; '.join(different)}")
     change = [_change(one) for one in (first, second)]
@@ -214,6 +216,20 @@ def difference(first: EffectMap, second: EffectMap) -> Difference:
         first=first,
         second=second,
     )
+
+
+def _other_outcome(first: EffectMap, second: EffectMap) -> str:
+    """How the outcomes of two maps without a unit differ, in words; empty where they do not.
+
+    Decibels of different outcomes are told from each other; plain numbers have no common measure.
+    """
+    if first.outcome != second.outcome:
+        return f"outcomes {quoted(first.outcome)} and {quoted(second.outcome)}"
+    told = [one.provenance.get("scores") or [] for one in (first, second)]
+    sizes = [(one.roi.height, one.roi.width) for one in (first, second)]
+    # A fingerprint is one of an outcome and a size; of several outcomes it is not said whose.
+    alike = sizes[0] == sizes[1] and len(told[0]) == len(told[1]) == 1
+    return f"outcome {told[0][0]} and {told[1][0]}" if alike and told[0] != told[1] else ""
 
 
 def _as_text(value: Any) -> str:

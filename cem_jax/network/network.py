@@ -109,13 +109,18 @@ class Network:
         Returns:
             The network itself, or one with other parameters.
         """
-        if self.noise_level is not None or not isinstance(self.params, nnx.State):
+        if not self.needs_noise_level:
             return self
         told = nnx.to_flat_state(nnx.filter_state(self.params, Told))
-        if not told:
-            return self
         level = nnx.from_flat_state([(path, one.replace(jnp.float32(sigma))) for path, one in told])
         return dataclasses.replace(self, params=nnx.merge_state(self.params, level))
+
+    @property
+    def needs_noise_level(self) -> bool:
+        """Whether it takes the noise level as an input, and its user told none."""
+        if self.noise_level is not None or not isinstance(self.params, nnx.State):
+            return False
+        return bool(nnx.to_flat_state(nnx.filter_state(self.params, Told)))
 
     @property
     def note(self) -> str:
@@ -183,10 +188,14 @@ class Network:
             The raw output, float32 [n, h * scale, w * scale, c]: neither clipped nor rounded.
 
         Raises:
-            ValueError: x has another rank.
+            ValueError: x has another rank, or other channels than the network takes.
         """
         if np.ndim(x) != 4:
             raise ValueError(f"x has shape {np.shape(x)}; expected [n, height, width, channels]")
+        if self.channels not in (None, np.shape(x)[3]):
+            raise ValueError(
+                f"x has shape {np.shape(x)}; network={self.name} takes {self.channels} channels"
+            )
         x = jnp.asarray(x, jnp.float32)
         traced = any(isinstance(a, jax.core.Tracer) for a in (x, *jax.tree.leaves(self.params)))
         if traced:  # within a program that has options of its own

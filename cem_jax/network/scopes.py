@@ -14,6 +14,7 @@ from typing import Any
 import jax
 from flax import nnx
 
+from cem_jax.cone.as_read import AsRead
 from cem_jax.network.module import Module
 from cem_jax.network.network import Apply, Padded
 
@@ -32,6 +33,8 @@ def with_scopes(apply: Apply) -> Apply:
     """
     if isinstance(apply, Padded):
         return dataclasses.replace(apply, apply=with_scopes(apply.apply))
+    if isinstance(apply, AsRead):
+        return dataclasses.replace(apply, function=with_scopes(apply.function))
     return _Scoped(apply.graph) if isinstance(apply, Module) else apply
 
 

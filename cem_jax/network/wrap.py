@@ -19,25 +19,27 @@ _ARRAYS = (jax.Array, np.ndarray)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Tree:
+class Tree:
     """A callable pytree as `apply`: its arrays are the parameters, all else stays as it is."""
 
     structure: Any
     rest: tuple[Any, ...]
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """What the pytree makes of an image."""
         arrays = iter(params)
         leaves = [next(arrays) if leaf is None else leaf for leaf in self.rest]
         return jax.tree.unflatten(self.structure, leaves)(x)
 
 
 @dataclasses.dataclass(frozen=True)
-class _WithoutParams:
+class WithoutParams:
     """A function of the image alone, as `apply`."""
 
     function: Callable[[jax.Array], jax.Array]
 
     def __call__(self, params: Any, x: jax.Array) -> jax.Array:
+        """What the function makes of an image."""
         return self.function(x)
 
 
@@ -195,14 +197,14 @@ def wrap(
         leaves, structure = jax.tree.flatten(fn)
         params = [leaf for leaf in leaves if isinstance(leaf, _ARRAYS)]
         rest = tuple(None if isinstance(leaf, _ARRAYS) else leaf for leaf in leaves)
-        apply = _Tree(structure, rest)
+        apply = Tree(structure, rest)
     else:
-        apply = fn if params is not None else _WithoutParams(fn)
+        apply = fn if params is not None else WithoutParams(fn)
     try:
         hash(apply)
     except TypeError as error:
         raise ValueError(f"fn={called}: {error}; pass what it holds as params=") from error
-    if apply is fn or isinstance(apply, _WithoutParams):
+    if apply is fn or isinstance(apply, WithoutParams):
         _refuse_signature(called, fn, ("x",) if params is None else ("params", "x"))
         _refuse_numpy(called, apply, params, multiple)
     apply = of_any_size(apply, scale, multiple)

@@ -26,8 +26,9 @@ _PHONES = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a photograph was held."""
-_BITS, _MEANING = 258, 262
-"""Tags of a TIFF: bits of each channel, and what its values mean (0: the smallest is white)."""
+_BITS, _MEANING, _FORMAT = 258, 262, 339
+"""Tags of a TIFF: bits of each channel, what its values mean (0: the smallest is white), and what
+kind of numbers they are (2: with a sign)."""
 _MOST = 2**26
 """Pixels of the largest image that is read."""
 _GREY = (19595, 38470, 7471)
@@ -210,7 +211,12 @@ def _read(path: str | AnyPath) -> Pixels:
                     "would be read; save it as a PNG of 16 bits, or pass its pixels as an array in "
                     "[0, 1]"
                 )
-            negative = isinstance(image, TiffImageFile) and image.tag_v2.get(_MEANING) == 0
+            tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+            if 2 in tags.get(_FORMAT, ()):
+                raise ValueError("a TIFF of numbers with a sign; expected none, or floating ones")
+            negative = tags.get(_MEANING) == 0
+            # Pillow maps uncompressed files into memory, lying ones by the sides that they get.
+            image.filename = ""
             image.load()
             pixels = _pixels(ImageOps.exif_transpose(image), scaled)
             # Pillow turns white and black of 8 bits alone.

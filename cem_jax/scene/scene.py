@@ -17,7 +17,7 @@ from cem_jax.by_shape import by_shape
 from cem_jax.plain_text import quoted
 from cem_jax.read_only import keep_read_only
 from cem_jax.scene.degrade.bicubic import downsample, upsample
-from cem_jax.scene.degrade.noise import add_noise, noise_level
+from cem_jax.scene.degrade.noise import Noise, PoissonGaussian, add_noise, noise_level
 from cem_jax.scene.degrade.rain import Rain, add_rain, draw_rain
 from cem_jax.scene.degrade.sequence import DegradedAgain, degrade, draw, multiple_of, ratio_of
 from cem_jax.scene.degrade.step import Degradation
@@ -71,6 +71,16 @@ class Scene:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", as_text("name", self.name))
         keep_read_only(self)
+
+    @property
+    def noise_level(self) -> float | None:
+        """Deviation of the noise on the input, in units of [0, 1]; None where nothing tells it."""
+        if self.task == "DN" and "sigma" in self.facts:
+            return self.facts["sigma"]
+        steps = self.intervene.steps if isinstance(self.intervene, DegradedAgain) else ()
+        noises = [step for step in steps if isinstance(step, Noise | PoissonGaussian)]
+        last = noises[0] if len(noises) == 1 and noises[0] is steps[-1] else None
+        return last.sigma if isinstance(last, Noise) else None
 
     @classmethod
     def super_resolution(cls, clean: object, scale: int = 4, *, name: str = "") -> "Scene":

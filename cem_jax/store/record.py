@@ -26,7 +26,7 @@ def read_record(folder: AnyPath) -> dict[str, Any] | None:
         found = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"directory={quoted(str(folder))} cannot be used: {CONFIGURATION}: {reason(error)}"
         ) from error

@@ -34,6 +34,9 @@ _NEAR = 10**-1.6
 _MUCH = 4
 """By how much the mean square error must be smaller for another range to be the right one."""
 
+_ABOUT = 0.2
+"""Share of values below 0 from which an output is thought to be a change of the input."""
+
 _SIGNED = 0.05
 """How far below 0 an output of [-1, 1] must be: overshoots of others are smaller."""
 
@@ -281,6 +284,14 @@ def check_range(
         return
     restored = restored_image(network, scene)
     beyond = float(np.mean((restored < -_BEYOND) | (restored > 1 + _BEYOND)))
+    if _is_what_was_added(restored, scene):
+        raise ValueError(
+            f"network={network.name}: its output lies about 0, from {restored.min():.4g} to "
+            f"{restored.max():.4g}, and the input without it is nearer to the true image; expected "
+            "the restored image. A network that returns the noise is wrapped as "
+            "cem.wrap(lambda x: x - f(x)), one that returns what is missing as "
+            "cem.wrap(lambda x: x + f(x))"
+        )
     if beyond > _BEYOND or _is_of_other_range(restored, scene.clean):
         raise ValueError(
             f"network={network.name}: its output is {restored.dtype} from {restored.min():.4g} to "
@@ -307,6 +318,18 @@ def check_region(network: Network, scene: Scene, roi: ROI, crop: Crop) -> None:
         return  # what is not finite is told with the outcomes
     clean = scene.clean[roi.y :, roi.x :][: roi.height, : roi.width]
     check_range(network, scene, to_bytes(np.clip(region, 0, 1)), clean)
+
+
+def _is_what_was_added(restored: np.ndarray, scene: Scene) -> bool:
+    """Whether an output lies about 0 and is much nearer to the truth as a change of the input."""
+    given, clean = scene.degraded, scene.clean
+    if not restored.shape == given.shape == clean.shape or np.mean(restored < 0) < _ABOUT:
+        return False
+    far = [
+        float(np.mean((np.clip(image, 0, 1) - clean) ** 2))
+        for image in (restored, given - restored, given + restored)
+    ]
+    return min(far[1:]) < far[0] / _MUCH
 
 
 def _is_of_other_range(restored: np.ndarray, clean: np.ndarray) -> bool:

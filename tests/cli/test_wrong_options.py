@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "pool": ((*MAP, "--pool"), (*PLACES, "photo.png")),
     "block": ((*MAP, "--block"), (*NUMBERS, "0", "1000000000", "9" * 5000)),
-    "sigma": ((*MAP, "--sigma"), ("nan", "inf", "-inf", "-1", "1e999", "2551", "many")),
+    "sigma": ((*MAP, "--sigma"), ("nan", "inf", "-inf", "-1", "1e999", "256", "many")),
     "seed": ((*MAP, "--seed"), (*NUMBERS, str(2**32), "9" * 5000)),
     "through": ((*MAP, "--through"), ("nothing", "\x1b[31m", LONG)),
     "config": (("map", "--out", "out", "--reference-config"), PLACES),

@@ -178,11 +178,20 @@ def test_an_output_of_another_range_is_refused_on_scenes_of_any_light(clean, f, 
         sweep(cem.wrap(f), shown.astype(np.float32))
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["noise", "missing"])
+def test_a_network_that_returns_the_noise_is_refused(clean, sign):
+    """As the code of many denoisers does; clipped to [0, 1] most of it is black."""
+    noise = cem.wrap(lambda x: sign * (x - blur(x)), name="noise")
+    with pytest.raises(ValueError, match=r"network=noise: its output lies about 0, from .*x - f"):
+        sweep(noise, clean)
+    assert sweep(cem.wrap(lambda x: x - (x - blur(x))), clean).baseline > 15
+
+
 @pytest.mark.parametrize(
     "f",
     [lambda x: 0.5 * x, lambda x: 0.02 * x, lambda x: 1 - x, lambda x: 1.3 * x - 0.15,
-     lambda x: x - x.mean((1, 2), keepdims=True) + 0.5],
-    ids=["half", "dark", "inverse", "contrast", "centred"],
+     lambda x: x - x.mean((1, 2), keepdims=True) + 0.5, lambda x: 0 * x],
+    ids=["half", "dark", "inverse", "contrast", "centred", "black"],
 )  # fmt: skip
 def test_poor_networks_are_not_refused(clean, f):
     assert sweep(cem.wrap(f), clean).baseline > 0

@@ -126,3 +126,24 @@ def test_a_difference_is_written_without_the_maps_that_it_is_of(two):
     text = repr(cem.difference(*two))
     assert text.startswith("Difference(") and "effect=" in text
     assert "first=" not in text and "second=" not in text and "EffectMap" not in text
+
+
+def test_numbers_of_different_outcomes_have_no_difference(clean):
+    """A similarity less an error is nothing; both are numbers without a unit."""
+    network = cem.wrap(lambda x: 0.9 * x, name="network")
+    scene = cem.Scene.denoising(clean, 0.1)
+
+    def made(outcome, side=16):
+        return cem.causal_effect_map(
+            network, scene, cem.ROI(24, 32, side, 16), outcome=outcome, plan=cem.Fixed(1),
+            progress=False,
+        )  # fmt: skip
+
+    first = made("ssim")
+    assert cem.difference(first, made("ssim", 24)).unit == ""
+    with pytest.raises(ValueError, match="outcomes 'ssim' and 'negative_mse'"):
+        cem.difference(first, made("negative_mse"))
+    one, other = (made(lambda a, b, share=share: -share * abs(a - b).mean()) for share in (1, 2))
+    with pytest.raises(ValueError, match=r"do not compare: outcome \w{16} and \w{16}$"):
+        cem.difference(one, other)
+    cem.difference(made("psnr"), made("psnr_y"))  # decibels

@@ -228,6 +228,42 @@ def test_maps_and_attributions_are_told_too():
     assert one.outcome == other.outcome
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [[cem.Noise(15 / 255)], [cem.Jpeg(90), cem.Noise(15 / 255, grey=True)]],
+    ids=["noise", "noise at last"],
+)
+def test_degradations_that_end_with_noise_tell_it(steps):
+    from cem_jax.network.on_scene import on_scene
+
+    scene = cem.Scene.degraded_by(np.full((16, 16, 3), 128, np.uint8), steps)
+    network = on_scene(cem.from_torch("FFDNet", ffdnet()), scene)
+    assert abs(level(network) - 15) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda clean: cem.Scene.degraded_by(clean, [cem.Noise(15 / 255), cem.Jpeg(60)]),
+        lambda clean: cem.Scene.degraded_by(clean, [cem.PoissonGaussian()]),
+        lambda clean: cem.Scene.custom(clean, clean, lambda patch, y, x, key: patch),
+        lambda clean: cem.make_scene("jpeg", clean),
+        lambda clean: cem.Scene.deraining(clean),
+    ],
+    ids=["noise and JPEG", "photons", "own", "JPEG", "rain"],
+)
+def test_a_noise_level_that_nothing_tells_is_asked_for(make):
+    """It was told 50 of any scene but those of denoising."""
+    scene = make(np.full((32, 32, 3), 128, np.uint8))
+    asked = scene, cem.ROI(8, 8, 8, 8)
+    network = cem.from_torch("FFDNet", ffdnet())
+    for ask in (cem.gradient_map, cem.causal_effect_map):
+        with pytest.raises(ValueError, match=r"network=FFDNet: it is told .*noise_level=25 in gre"):
+            ask(network, *asked)
+    told = cem.from_torch("FFDNet", ffdnet(), noise_level=15)
+    assert np.isfinite(cem.gradient_map(told, *asked).outcome)
+
+
 def dbpn(x, weights, passes, residual):
     """DBPN as its authors' code has it, with torch: [1, h, w, 3] -> [1, 2 h, 2 w, 3]."""
     torch = pytest.importorskip("torch")

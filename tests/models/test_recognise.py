@@ -121,6 +121,21 @@ def test_single_keys_that_do_not_fit_are_named():
             choose(other)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [("weight_g", "weight_v"), ("weight_orig", "weight_u", "weight_v"),
+     ("parametrizations.weight.original0", "parametrizations.weight.original1")],
+    ids=["weight norm", "spectral norm", "parametrized"],
+)  # fmt: skip
+def test_weights_in_parts_are_told_how_to_be_made_whole(parts):
+    state = zoo.state_dict("DnCNN", {"in_nc": 3, "out_nc": 3, "nc": 4, "nb": 6})
+    whole = state.pop("model.4.weight")
+    state |= {f"model.4.{part}": whole for part in parts}
+    for read in (choose, lambda state: cem.from_torch("DnCNN", state)):
+        with pytest.raises(ValueError, match=r"written in parts, .*\.remove_weight_norm, .*save"):
+            read(state)
+
+
 def test_nothing_known_is_said_too():
     with pytest.raises(ValueError, match=r"fits no network of the zoo; cem\.wrap_torch"):
         choose({"foo.weight": np.zeros((3, 3))})
@@ -147,3 +162,11 @@ def test_a_path_alone_is_loaded_and_named_after_its_file(file):
         cem.load(file.parent / "nowhere.pth")
     with pytest.raises(ValueError, match=r"name='DnCN' is not a known network"):
         cem.load("DnCN", file)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_images_of_other_channels_are_refused_by_number(channels):
+    state = zoo.state_dict("DnCNN", {"in_nc": channels, "out_nc": channels, "nc": 4, "nb": 6})
+    network = cem.from_torch("DnCNN", state)
+    with pytest.raises(ValueError, match=rf"\(1, 8, 8, 3\); network=DnCNN takes {channels} chan"):
+        network(np.zeros((1, 8, 8, 3), np.float32))

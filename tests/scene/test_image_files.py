@@ -227,3 +227,58 @@ def test_what_is_no_path_is_refused(path):
         cem.open_image(path)
     with pytest.raises(ValueError, match="expected the path of a file"):
         image_size(path)
+
+
+def plain_tiff(pixels: np.ndarray, tags: dict[int, int]) -> bytes:
+    """An uncompressed TIFF in one piece, as cameras and microscopes write it."""
+    height, width, channels = pixels.shape
+    body = np.ascontiguousarray(pixels).tobytes()
+    entries = {
+        256: width, 257: height, 258: 8 * pixels.itemsize, 259: 1, 262: 1 if channels == 1 else 2,
+        277: channels, 278: height, 279: len(body),
+    } | tags  # fmt: skip
+    several = {key: channels for key in (258, 338, 339) if channels > 2 and key in entries}
+    several[338] = several.get(338) and 1
+    start = 8 + 2 + 12 * (len(entries) + 1) + 4
+    more, directory = b"", b""
+    entries[273] = start + 2 * channels * sum(count == channels for count in several.values())
+    for key, value in sorted(entries.items()):
+        count = several.get(key) or 1
+        if count > 1:
+            directory += struct.pack("<HHII", key, 3, count, start + len(more))
+            more += struct.pack("<H", value) * count
+        else:
+            directory += struct.pack("<HHII", key, 4, 1, value)
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + directory + bytes(4) + more + body
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["grey", "deep", "alpha"])
+def test_uncompressed_tiffs_are_turned_as_viewers_do(tmp_path, orientation, kind):
+    """Pillow maps these into memory, by the sides that they have when they are turned."""
+    grey = COLOUR[:, :, :1]
+    pixels, tags = {
+        "grey": (grey, {}),
+        "deep": (grey.astype(np.uint16) * 257, {}),
+        "alpha": (np.dstack([COLOUR, np.full_like(grey, 255)]), {338: 2}),
+    }[kind]
+    (tmp_path / "a.tif").write_bytes(plain_tiff(pixels, {274: orientation} | tags))
+    wanted = COLOUR if kind == "alpha" else np.repeat(grey, 3, axis=2)
+    wanted = {
+        1: wanted, 2: wanted[:, ::-1], 3: wanted[::-1, ::-1], 4: wanted[::-1],
+        5: wanted.swapaxes(0, 1), 6: wanted[::-1].swapaxes(0, 1),
+        7: wanted[::-1, ::-1].swapaxes(0, 1), 8: wanted[:, ::-1].swapaxes(0, 1),
+    }[orientation]  # fmt: skip
+    found = cem.open_image(tmp_path / "a.tif")
+    found = np.round(found * 255) if kind == "deep" else found
+    np.testing.assert_array_equal(found, wanted)
+    assert image_size(tmp_path / "a.tif") == wanted.shape[:2]
+
+
+def test_numbers_with_a_sign_are_refused(tmp_path):
+    """As bytes those below 0 would be the brightest."""
+    signed = COLOUR[:, :, :1].astype(np.int8)
+    (tmp_path / "a.tif").write_bytes(plain_tiff(signed, {339: 2}))
+    with pytest.raises(ValueError, match=r"a\.tif' cannot be read: a TIFF of numbers with a sign"):
+        cem.open_image(tmp_path / "a.tif")

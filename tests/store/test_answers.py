@@ -188,7 +188,7 @@ def test_a_damaged_log_is_told_from_that_of_another_sweep(tmp_path, clean, local
     np.testing.assert_array_equal(run(local, clean, tmp_path).values, first.values)
 
 
-@pytest.mark.parametrize("record", ["[]", "{", "3", "\udcff"])
+@pytest.mark.parametrize("record", ["[]", "{", "3", "\udcff", "[" * 100_000])
 def test_a_record_that_is_none_is_refused(tmp_path, clean, local, record):
     (tmp_path / CONFIGURATION).write_text(record, errors="surrogateescape")
     with pytest.raises(ValueError, match=r"cannot be used: sweep\.json"):
