@@ -7,6 +7,8 @@ block from the region are summed, and noise adds nothing to a sum on average. In
 and networks as units. The maps are those of `official`.
 
     cem-jax figures texture
+
+Numbers: docs/results/texture.json (preset compact, 4470 s on 1 cpu).
 """
 
 from collections.abc import Sequence
@@ -117,6 +119,8 @@ def numbers(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
     """Summed effects against the structure of the region's own input, and their means."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6), layout="constrained")
+    left.set_yscale("symlog", linthresh=0.1)  # before the points, for margins on its scale
+    left.margins(y=0.15)  # the legend's
     for rank, (colour, label) in enumerate(
         (("#b2182b", "most structure"), ("#888888", "middling"), ("#2166ac", "least structure"))
     ):
@@ -124,7 +128,6 @@ def draw(store: Store, results: dict[str, Any], colour_map: str) -> "Figure":
         x, y = ([row[number] for row in rows] for number in ("structure", "summed"))
         left.scatter(x, y, s=5, color=colour, label=label, linewidths=0)
     left.axhline(0, color="black", linewidth=0.5)
-    left.set_yscale("symlog", linthresh=0.1)
     left.set(
         xlabel="mean gradient of the region's input", ylabel="summed effect of outside blocks (dB)",
         title="(a) every region of every network",
