@@ -85,7 +85,7 @@ class NoiseLevel(Argument):
             "noise_level",
             keyword,
             "deviation of the noise that the network is told; where it is not given, that of the "
-            "scene, and 50/255 outside of one",
+            "scene, which has to say it; 50/255 without a scene",
             most=255,
         )
 
