@@ -1,8 +1,6 @@
 """All cores of a CPU as devices, which is the same code path as several GPUs or TPUs."""
 
-import ctypes
 import os
-import platform
 from typing import Any
 
 import jax
@@ -10,36 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-"""Options of glibc's mallopt(3); arenas of threads hold no large arrays."""
-
 
 def use_all_cores() -> None:
     """Makes one virtual JAX device of every CPU core that this process may use.
 
     Call it before the first JAX computation. On GPU and TPU backends it changes nothing of their
     devices. XLA runs a convolution on one thread of a CPU device, so that one device alone would
-    leave the other cores idle. Under Linux the process keeps up to 2 GiB of memory that it has
-    freed, for the arrays of the next calls.
+    leave the other cores idle.
 
     Raises:
         RuntimeError: JAX has already started.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jax.config.update("jax_num_cpu_devices", cores or 1)
-    if platform.libc_ver()[0] == "glibc":
-        _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Has arrays of up to 1 GiB take what earlier ones have freed.
-
-    XLA asks for the memory of every call anew. The system gives arrays of more than 32 MiB pages
-    that it clears one by one, which takes longer than what most operations do with them.
-    """
-    mallopt = ctypes.CDLL(None).mallopt
-    for option, value in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
-        mallopt(option, value)
 
 
 def on_every_device(tree: Any, mesh: Mesh) -> Any:
