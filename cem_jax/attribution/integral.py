@@ -19,8 +19,8 @@ from jaxtyping import Float, Float64
 from cem_jax.attribution.path import ImagePath
 from cem_jax.effects.fitting import check_pair
 from cem_jax.grid import ROI, Crop
+from cem_jax.held.on_scene import on_scene
 from cem_jax.network.network import Apply, Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, sees_degraded
 from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene

@@ -9,8 +9,8 @@ from jaxtyping import Float32
 from cem_jax.arguments import truth, whole_number
 from cem_jax.effects.fitting import check_pair, grid_of
 from cem_jax.grid import ROI
+from cem_jax.held.on_scene import on_scene
 from cem_jax.network.network import Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, psnr
 from cem_jax.scene.image import as_unit
 from cem_jax.scene.scene import Scene

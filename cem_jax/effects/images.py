@@ -10,10 +10,10 @@ from jaxtyping import Float32
 from cem_jax.arguments import check_kind
 from cem_jax.cone.digest import NoFingerprintError, digest_arrays, digest_function
 from cem_jax.effects.fitting import check_pair
+from cem_jax.held.on_scene import on_scene
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.map.images import Images
 from cem_jax.network.network import Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import (
     Outcome,
     as_outcome,

@@ -12,7 +12,6 @@ from jax.sharding import Mesh
 from jaxtyping import Bool, Int, UInt8
 
 from cem_jax.arguments import check_kind, truth, whole_number
-from cem_jax.cone.as_read import as_read
 from cem_jax.cone.digest import (
     NoFingerprintError,
     digest_apply,
@@ -23,8 +22,9 @@ from cem_jax.cone.digest import (
 from cem_jax.effects.compute import Compute
 from cem_jax.effects.fitting import check_pair, do_shapes, grid_of, margin_of_do
 from cem_jax.grid import ROI, Grid
+from cem_jax.held.as_read import as_read
+from cem_jax.held.on_scene import on_scene
 from cem_jax.network.network import Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.outcome import Outcome, as_outcome, clip, clip_and_round, tolerance
 from cem_jax.plain_text import quoted
 from cem_jax.plans.coarse_to_fine import CoarseToFine

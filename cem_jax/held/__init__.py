@@ -1,4 +1,4 @@
-"""Operations of a network by name, and networks in which some of them are held.
+"""Networks as they are on a scene, their operations by name, and networks with some of them held.
 
 Imports `cone`, `network`, `scene`.
 """

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Float, Shaped
 
 from cem_jax.held.apply import Held, evaluate, leaving
+from cem_jax.held.on_scene import on_scene
 from cem_jax.held.operations import selected, traced_on
 from cem_jax.held.traced import Traced
 from cem_jax.network.compiler_options import jitted
 from cem_jax.network.network import Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.scene.scene import Scene
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from cem_jax.cone.counts import multiply_adds, of_whole
 from cem_jax.cone.graph import Equation
 from cem_jax.held.apply import leaving
+from cem_jax.held.on_scene import on_scene
 from cem_jax.held.probe import Probe, computes, probe
 from cem_jax.held.traced import Traced
 from cem_jax.network.network import Apply, Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.plain_text import quoted
 from cem_jax.scene.scene import Scene
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from cem_jax.arguments import check_kind, part, several
 from cem_jax.attribution.receptive_field import effective_receptive_field
+from cem_jax.held.on_scene import on_scene
 from cem_jax.held.operations import known_probe
 from cem_jax.map.effect_map import EffectMap
 from cem_jax.network.network import Network
-from cem_jax.network.on_scene import on_scene
 from cem_jax.scene.scene import Scene
 
 

@@ -1,1 +1,1 @@
-"""A network as `apply(params, x)` with its facts; loading. Imports `models`, `scene`, `store`."""
+"""A network as `apply(params, x)` with its facts; loading. Imports `models`, `store`."""

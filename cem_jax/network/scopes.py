@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from cem_jax.cone.as_read import AsRead
+from cem_jax.network.as_read import AsRead
 from cem_jax.network.module import Module
 from cem_jax.network.network import Apply, Padded
 

@@ -1,1 +1,1 @@
-"""Interventions in, outcomes out. Imports `cone`, `network`, `pool`, `scene`, `store`."""
+"""Interventions in, outcomes out. Imports `cone`, `held`, `network`, `pool`, `scene`, `store`."""

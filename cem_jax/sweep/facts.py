@@ -321,15 +321,15 @@ def check_region(network: Network, scene: Scene, roi: ROI, crop: Crop) -> None:
 
 
 def _is_what_was_added(restored: np.ndarray, scene: Scene) -> bool:
-    """Whether an output lies about 0 and is much nearer to the truth as a change of the input."""
+    """Whether an output lies about 0, and is nearer to the truth as a change of the input."""
     given, clean = scene.degraded, scene.clean
     if not restored.shape == given.shape == clean.shape or np.mean(restored < 0) < _ABOUT:
         return False
-    far = [
+    far, before, *changed = (
         float(np.mean((np.clip(image, 0, 1) - clean) ** 2))
-        for image in (restored, given - restored, given + restored)
-    ]
-    return min(far[1:]) < far[0] / _MUCH
+        for image in (restored, given, given - restored, given + restored)
+    )
+    return min(changed) < min(far / _MUCH, before)
 
 
 def _is_of_other_range(restored: np.ndarray, clean: np.ndarray) -> bool:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, UInt8
 
-from cem_jax.cone.as_read import as_read
+from cem_jax.held.as_read import as_read
 from cem_jax.outcome import Outcome, is_known, sees_degraded
 from cem_jax.plain_text import quoted
 from cem_jax.sweep import kept

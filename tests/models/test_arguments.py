@@ -234,7 +234,7 @@ def test_maps_and_attributions_are_told_too():
     ids=["noise", "noise at last"],
 )
 def test_degradations_that_end_with_noise_tell_it(steps):
-    from cem_jax.network.on_scene import on_scene
+    from cem_jax.held.on_scene import on_scene
 
     scene = cem.Scene.degraded_by(np.full((16, 16, 3), 128, np.uint8), steps)
     network = on_scene(cem.from_torch("FFDNet", ffdnet()), scene)

@@ -5,43 +5,11 @@ reads a global, or what it closes over, stays the same object when that changes,
 would go on with what it read at first.
 """
 
-import dataclasses
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
 from cem_jax.cone.digest import NoFingerprintError, digest_function
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class AsRead:
-    """A function with a fingerprint of what it computed when it was looked at.
-
-    Args:
-        function: hashable, or a pytree.
-        reads: the fingerprint; functions of another one are other functions.
-    """
-
-    function: Any
-    reads: str = dataclasses.field(metadata={"static": True})
-
-    @property
-    def __name__(self) -> str:
-        return getattr(self.function, "__name__", repr(self.function))
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self.function)
-
-    def __repr__(self) -> str:
-        return repr(self.function)
-
-    def __call__(self, *args: Any) -> Any:
-        """What the function returns."""
-        return self.function(*args)
+from cem_jax.network.as_read import AsRead
 
 
 def as_read(function: Callable[..., Any], *shapes: Any) -> Callable[..., Any]:

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 
 from cem_jax.arguments import check_kind
-from cem_jax.cone.as_read import AsRead, as_read
+from cem_jax.held.as_read import as_read
+from cem_jax.network.as_read import AsRead
 from cem_jax.network.module import Module
 from cem_jax.network.network import Apply, Network, Padded
 from cem_jax.network.wrap import Tree, WithoutParams
