@@ -192,6 +192,7 @@ class Request:
     @functools.cached_property
     def intervene(self) -> Any:
         """The scene's do(), as it is now."""
+        assert self.scene.intervene is not None
         given = do_shapes(self.block, self.scene.clean.shape[2])
         return as_read(self.scene.intervene, *given)
 

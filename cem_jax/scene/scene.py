@@ -77,7 +77,7 @@ class Scene:
         """Deviation of the noise on the input, in units of [0, 1]; None where nothing tells it."""
         if self.task == "DN" and "sigma" in self.facts:
             return self.facts["sigma"]
-        steps = self.intervene.steps if isinstance(self.intervene, DegradedAgain) else ()
+        steps = list(self.intervene.steps) if isinstance(self.intervene, DegradedAgain) else []
         noises = [step for step in steps if isinstance(step, Noise | PoissonGaussian)]
         last = noises[0] if len(noises) == 1 and noises[0] is steps[-1] else None
         return last.sigma if isinstance(last, Noise) else None
