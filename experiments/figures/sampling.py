@@ -200,10 +200,8 @@ def error(point: dict[str, Any]) -> dict[str, Any]:
     """A plan's root mean squared error in dB, with its interval over scenes.
 
     Args:
-        point: a plan; without "rows", as of earlier versions, its interval is not known.
+        point: a plan.
     """
-    if "rows" not in point:
-        return {"mean": point["error"], "low": None, "high": None}
     found = share(by_scene(point["rows"], "squared"), by_scene(point["rows"], "blocks"))
     return {
         end: None if found[end] is None else max(found[end], 0.0) ** 0.5
@@ -215,9 +213,9 @@ def wrong_sign(point: dict[str, Any]) -> dict[str, Any]:
     """Wrong signs among clear effects in %, with their interval over scenes.
 
     Args:
-        point: a plan; without "rows", as of earlier versions, its interval is not known.
+        point: a plan.
     """
-    if "rows" not in point or point["wrong_sign"] is None:
+    if point["wrong_sign"] is None:
         return {"mean": point["wrong_sign"], "low": None, "high": None}
     wrong = {
         scene: [100 * count for count in each]
@@ -305,20 +303,16 @@ def _handles(tasks: dict[str, Any]) -> list[Line2D]:
 
 
 def _note(scenes: list[str], points: list[dict[str, Any]]) -> str:
-    if all("rows" in point for point in points):
-        unit = f"{len(scenes)} scenes, the unit" if len(scenes) > 1 else "one scene: none"
-        text = f"Upright lines: 95 % intervals of {unit}; an arrow where one goes on."
-    else:
-        text = (
-            f"Errors of {len(scenes)} scenes together. These results hold no numbers of single "
-            "scenes: how far points would lie elsewhere in other scenes is not known, and no "
-            "intervals are drawn."
-        )
+    unit = f"{len(scenes)} scenes, the unit" if len(scenes) > 1 else "one scene: none"
+    hidden = (
+        "An empty arrow at the lower end of errors: the truth's own error hides that of the plan. "
+        if any(not point["error"] for point in points)
+        else ""
+    )
     return (
-        f"{text} Points of a plan from left to right as the legend names them, those of several "
-        "plans slightly apart. An empty arrow at the lower end of errors: the truth's own error "
-        "hides that of the plan. Chance alone would have 50 % of the signs wrong. A row has one "
-        "axis."
+        f"Upright lines: 95 % intervals of {unit}; an arrow where one goes on. Points of a plan "
+        "from left to right as the legend names them, those of several plans slightly apart. "
+        f"{hidden}Chance alone would have 50 % of the signs wrong. A row has one axis."
     )
 
 

@@ -327,15 +327,13 @@ def test_points_of_sampling_have_the_intervals_of_their_scenes():
     plt.close(made)
 
 
-def test_results_without_single_scenes_are_drawn_and_say_what_is_not_known():
-    results = published("sampling")
-    assert not any("rows" in point for found in results["tasks"].values()
-                   for point in itertools.chain(*found["points"].values()))  # fmt: skip
-    made = drawn("sampling", results)
-    assert not any(lines(ax) for ax in made.axes)
-    assert "is not known" in made.texts[0].get_text()
-    hidden = results["tasks"]["DN"]["points"]["Stratified"][-1]
-    assert hidden["error"] == 0
-    arrows = [line for line in panel(made, "DN, DnCNN").lines if line.get_marker() == "v"]
-    assert len(arrows) == 1
-    plt.close(made)
+def test_an_error_that_the_truths_own_hides_is_an_arrow_that_the_note_explains():
+    results = copy.deepcopy(published("sampling"))
+    for hidden in (0, 1):
+        made = drawn("sampling", results)
+        found = [one for one in panel(made, "DN, DnCNN").lines if one.get_fillstyle() == "none"]
+        assert len(found) == hidden
+        assert ("hides" in made.texts[0].get_text()) == bool(hidden)
+        plt.close(made)
+        point = results["tasks"]["DN"]["points"]["Stratified"][-1]
+        point |= {"error": 0.0, "rows": [{**row, "squared": -1.0} for row in point["rows"]]}
