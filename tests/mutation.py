@@ -50,7 +50,8 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "store": (
         ("cem_jax/store/store.py", "cem_jax/store/resume.py"),
-        ("tests/store/test_store.py", "tests/store/test_answers.py", "tests/sweep/test_devices.py"),
+        ("tests/store/test_store.py", "tests/store/test_answers.py", "tests/store/test_objects.py",
+         "tests/sweep/test_devices.py"),
     ),
     "cone": (
         ("cem_jax/cone/analyse.py", "cem_jax/cone/windows.py", "cem_jax/cone/regions.py",

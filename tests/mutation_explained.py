@@ -154,6 +154,12 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "while position + _HEAD.size <= len(data):",
             "position + _HEAD.size <= len(data)  ->  position + _HEAD.size < len(data)",
         ): "no batch is empty",
+        (
+            "write_atomically(folder / CONFIGURATION, json.dumps(record, indent=1).encode())",
+            "1  ->  2",
+        ): "how a file looks that is read as JSON",
+        ('self._count, self._title = 0, b""', "0  ->  1"): "the name of a batch, in their order",
+        ("self._count += 1", "1  ->  2"): "the name of a batch, in their order",
         ("pause = 8.0", "8.0  ->  9.0"): "how much an interruption may cost",
         ("for log, data in zip(logs, read_all(logs), strict=True):", "True  ->  False"): (
             "both have one length, always"

@@ -255,7 +255,7 @@ class Log:
         if self._path.stat().st_size <= _TITLE:
             os.truncate(self._path, 0)
         if self.made_record and not any(kept):
-            (self.folder / CONFIGURATION).unlink(missing_ok=True)
+            (self.folder / CONFIGURATION).unlink()
 
     def close(self) -> None:
         """Gives the log free for other runs."""

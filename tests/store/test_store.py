@@ -246,6 +246,14 @@ def test_a_sweep_of_two_processes_that_fails_at_once_leaves_nothing(tmp_path):
     open_store(tmp_path, {"a": 2}).close()
 
 
+def test_a_process_that_fails_alone_leaves_the_record_of_the_others(tmp_path):
+    with open_store(tmp_path, {"a": 1}):
+        second = open_store(tmp_path, {"a": 1}, process=1)
+        with contextlib.suppress(ArithmeticError), second:
+            raise ArithmeticError
+        assert (tmp_path / "sweep.json").is_file()
+
+
 def test_a_folder_with_other_things_is_refused(tmp_path, clean, pool, local):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(ValueError, match="not empty"):
