@@ -65,6 +65,10 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ): "to numpy all negative sides of an array are the one that is found",
     },
     "cem_jax/map/noise.py": {
+        (
+            "values = effect_map.values.reshape(effect_map.effect.size, -1).astype(np.float64)",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
         ("outside = ~effect_map.inside_roi.reshape(-1)", "1  ->  2"): (
             "to numpy all negative sides of an array are the one that is found"
         ),
@@ -83,6 +87,15 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("random = np.random.default_rng(0)", "0  ->  1"): "another stream of random numbers",
     },
     "experiments/figures/masking.py": {
+        (
+            "psnr = region_psnr(network, scene, effect_map.roi, inputs).reshape(-1, draws)"
+            ".mean(axis=1)",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
+        (
+            "for (kind, name), value in zip(names, psnr[place.reshape(-1)].tolist(), strict=True):",
+            "1  ->  2",
+        ): "to numpy all negative sides of an array are the one that is found",
         (
             "rows, columns = -(-height // side), -(-width // side)",
             "-height // side  ->  -height * side",
@@ -127,7 +140,18 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "True  ->  False",
         ): "both have one length, always",
     },
+    "experiments/figures/measures.py": {
+        (
+            '"reliability": float(2 * both / (1 + both)) if both > -1 else np.nan,',
+            "both > -1  ->  both >= -1",
+        ): "no two halves are each other's opposite to the last bit",
+        (
+            '"reliability": float(2 * both / (1 + both)) if both > -1 else np.nan,',
+            "1  ->  2",
+        ): "the 1 of the limit: no two halves are each other's opposite to the last bit",
+    },
     "experiments/figures/statistics.py": {
+        ("for scene in several[0]", "0  ->  1"): "all have the same scenes",
         (
             "return {scene: [v for values in several for v in values[scene]] for scene in "
             "several[0]}",

@@ -83,13 +83,13 @@ def test_reach_is_the_distance_of_the_only_block_that_matters():
     found = cem.causal_effect_map(network, scene, ROI, plan=cem.Fixed(6), progress=False)
     row, column = 3, 7
     values = np.where(np.isfinite(found.values), found.baseline, found.values)
-    values[row, column] = found.baseline - 1.0
+    values[row, column] = found.baseline - 2.0
     alone = dataclasses.replace(found, values=values)
     numbers = measures.measure(alone)
     assert numbers["reach"] == pytest.approx(60 - 32)  # columns 56 to 64, the region ends at 32
     assert numbers["reliability"] == pytest.approx(1.0)
     outside = (~found.inside_roi).sum()
-    assert numbers["strength"] == pytest.approx(np.sqrt(1 / outside), rel=1e-5)
+    assert numbers["strength"] == pytest.approx(np.sqrt(4 / outside), rel=1e-5)
 
 
 def test_noise_adds_nothing_to_strength():

@@ -121,7 +121,7 @@ def test_halves_of_stratified_draws_are_its_two_runs():
     """T(all) is 2; the first run says 1, the second one 3.5 in one block and 3 in another."""
     values = np.full((1, 3, 8), -2.0, np.float32)
     values[0, 0] = [-1, -1, -1, -1, -3, -3, -3, -3]
-    values[0, 1] = [-1, -1, -1, -1, -3.5, -3.5, -3.5, -3.5]
+    values[0, 1] = [-1, -1, -1, -1, -4.5, -3.5, -3, -3]
     values[0, 2] = 0
     found = played_map(cem.Stratified(8), np.zeros((3, 1000)), recorded_pool(), 0)
     found = dataclasses.replace(found, values=values)
