@@ -1,6 +1,6 @@
 """Small faults, put into the source one at a time: does a test notice?
 
-    python tests/mutation.py plans --sample 40        # or statistics, store, cone, sweep
+    python tests/mutation.py plans --sample 40        # or statistics, store, cone, rules, sweep
 
 Each mutant changes one operator, comparison, constant, argument of `axis` or condition of a module
 and runs the tests that belong to it until one fails; those that call the changed function come
@@ -54,10 +54,13 @@ GROUPS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
          "tests/sweep/test_devices.py"),
     ),
     "cone": (
-        ("cem_jax/cone/analyse.py", "cem_jax/cone/windows.py", "cem_jax/cone/regions.py",
-         "cem_jax/cone/rules/window.py", "cem_jax/cone/pasting.py"),
+        ("cem_jax/cone/analyse.py", "cem_jax/cone/windows.py", "cem_jax/cone/pasting.py"),
         ("tests/cone/test_windows.py", "tests/cone/test_operations.py",
          "tests/cone/test_analyse.py", "tests/cone/test_pasting.py", "tests/cone/test_exact.py"),
+    ),
+    "rules": (
+        ("cem_jax/cone/regions.py", "cem_jax/cone/rules/window.py"),
+        ("tests/cone/test_boxes.py", "tests/cone/test_slides.py"),
     ),
     "sweep": (
         ("cem_jax/sweep/sweep.py", "cem_jax/sweep/chunks.py", "cem_jax/sweep/source.py"),
