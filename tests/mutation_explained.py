@@ -158,6 +158,59 @@ EXPLAINED: Mapping[str, Mapping[tuple[str, str], str]] = {
             "0  ->  1",
         ): "all have the same scenes",
     },
+    "cem_jax/cone/regions.py": {
+        ("m = np.asarray(multiples, np.int64).reshape(1, -1)", "1  ->  2"): (
+            "to numpy all negative sides of an array are the one that is found"
+        ),
+    },
+    "cem_jax/cone/rules/window.py": {
+        (
+            "def __init__(self, taps: int, stride: int, before: int, step: int = 1, "
+            "dilation: int = 1):",
+            "1  ->  2",
+        ): "a single tap has no steps",
+        ('p["rhs_dilation"], p["lhs_dilation"], strict=True,', "True  ->  False"): (
+            "all have one length, always"
+        ),
+        ('factors = range(eq.params.get("batches", 1))', "1  ->  2"): (
+            "the axis behind the batch runs along the image, and is told below"
+        ),
+        ("if all(n == 1 for n in dilation):", "n == 1  ->  n != 1"): (
+            "both ways are exact; XLA aborts in one of them, in a case of test_exact.py"
+        ),
+        ("if all(n == 1 for n in dilation):", "1  ->  2"): "both ways are exact",
+        (
+            'taps = math.prod(kernel.shape[k] for k in eq.params["dimension_numbers"]'
+            ".rhs_spec[2:])",
+            "2  ->  3",
+        ): "how small an image is that is dilated by hand",
+        (
+            "if math.prod(x.shape[i] for i, _, _ in slides) < 4 * taps:",
+            "math.prod((x.shape[i] for i, _, _ in slides)) < 4 * taps  ->  "
+            "math.prod((x.shape[i] for i, _, _ in slides)) <= 4 * taps",
+        ): "how small an image is that is dilated by hand",
+        (
+            "if math.prod(x.shape[i] for i, _, _ in slides) < 4 * taps:",
+            "4 * taps  ->  4 / taps",
+        ): "how small an image is that is dilated by hand",
+        ("if math.prod(x.shape[i] for i, _, _ in slides) < 4 * taps:", "4  ->  5"): (
+            "how small an image is that is dilated by hand"
+        ),
+        (
+            "for (i, _, slide), (lo, hi) in zip(slides, padding, strict=True):",
+            "True  ->  False",
+        ): "both have one length, always",
+        ("strict=True,", "True  ->  False"): "all have one length, always",
+        (
+            "for slide, n in zip(self._slides(eq), size, strict=True)",
+            "True  ->  False",
+        ): "both have one length, always",
+        (
+            "return [_Slide(1, int(n), -int(first)) for first, n in "
+            "zip(starts, strides, strict=True)]",
+            "True  ->  False",
+        ): "both have one length, always",
+    },
     "cem_jax/sweep/chunks.py": {
         (
             "if not self.grows or len(self._seen) < 2 + _AHEAD:",

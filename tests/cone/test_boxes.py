@@ -78,6 +78,9 @@ def test_some_positions_of_boxes():
 def test_boxes_meet_in_what_both_hold():
     both = [a & b for a, b in zip(elements(ONE), elements(OTHER), strict=True)]
     assert elements(ONE.meet(OTHER)) == both and any(both)
+    gone = Boxes(ONE.lo, ONE.hi, np.zeros(len(ONE.some), bool))
+    for found in (ONE.meet(gone), gone.meet(ONE)):
+        assert not found.some.any()
     alone = elements(OTHER)[3]
     assert elements(ONE.meet(OTHER[np.array([3])])) == [a & alone for a in elements(ONE)]
 

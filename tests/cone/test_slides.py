@@ -3,6 +3,8 @@
 Every case is small enough to try each element of the operand: what an output depends on is known.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +32,7 @@ def conv(
 
 
 def pool(operation, first, window=(1, 2, 3, 1), strides=(1, 2, 1, 1), padding=(0, 1, 1, 0), step=1):
-    edges = tuple((n, n) for n in padding)
+    edges = tuple((n, max(n - 1, 0)) for n in padding)
     return lambda x: lax.reduce_window(
         x, first, operation, window, strides, edges, window_dilation=(1, step, 1, 1)
     )
@@ -50,6 +52,7 @@ CASES = {
     "transposed": conv(outer=(2, 3), padding=((1, 2), (2, 2))),
     "transposed with strides": conv(outer=(3, 2), strides=(2, 1), taps=(4, 2)),
     "transposed by single taps": conv(outer=(3, 2), taps=(1, 1), padding=((0, 0), (0, 0))),
+    "single taps between pixels": conv(strides=(3, 2), outer=(3, 2), taps=(1, 1)),
     "small and transposed": conv(outer=(2, 2), taps=(9, 9), padding=((8, 8), (8, 8)), out=1),
     "groups": conv(groups=2),
     "channels alone": conv(groups=4, out=4),
@@ -64,7 +67,7 @@ CASES = {
     "slice with strides": lambda x: lax.slice(x, (0, 1, 0, 0), (1, 9, 8, 4), (1, 3, 2, 1)),
     "reversal": lambda x: lax.rev(x, (1, 3)),
 }  # fmt: skip
-LOOSE = ("holes", "transposed", "between")
+LOOSE = ("holes", "transposed with strides", "between")
 """Outputs of these have gaps, so that a box around them may be larger than the tightest one."""
 
 
@@ -164,6 +167,34 @@ def test_outputs_need_what_they_depend_on_and_are_computed_from_it_alone(name):
         assert got.shape == size
         kept = got[tuple(slice(0, s.stop - s.start) for s in inside)]
         np.testing.assert_allclose(kept, whole[inside], rtol=1e-5, atol=1e-5)
+
+
+def test_a_batch_of_windows_keeps_every_factor_of_the_batch():
+    """Images [2, 3] of 9 x 8 pixels: what changes or is needed of one is so of that one alone."""
+    eq, _ = operation(CASES["convolution"])
+    axes, shapes = (0, 4, 2, 3), ((2, 3, 9, 8, 4), (2, 3, 9, 8, 6))
+    numbers = eq.params["dimension_numbers"]._replace(lhs_spec=axes, out_spec=axes)
+    params = {**eq.params, "dimension_numbers": numbers, "batches": 2}
+    many = dataclasses.replace(
+        eq, params=params, in_shapes=(shapes[0], eq.in_shapes[1]), out_shapes=shapes[1:]
+    )
+    box = [(1, 2), (0, 2), (3, 4), (0, 2), (0, 4)]
+    around_it = [(1, 2), (0, 2), (2, 5), (0, 3), (0, 6)]
+    assert sides_of(rule_for(many).forward(many, 0, as_boxes(box)).clip(shapes[1])) == around_it
+    needed = rule_for(many).need(many, 0, as_boxes([*box[:4], (0, 6)])).clip(shapes[0])
+    assert sides_of(needed) == [*around_it[:4], (0, 4)]
+
+
+def test_what_is_computed_at_once_is_all_channels_and_the_phases_of_dilated_pixels():
+    for name, expected in (
+        ("convolution", (1, 1, 1, 6)), ("transposed", (1, 2, 3, 6)),
+        ("transposed with strides", (1, 3, 2, 6)), ("padding between pixels", (1, 3, 2, 1)),
+        ("maximum", (1, 1, 1, 1)),
+    ):  # fmt: skip
+        eq, _ = operation(CASES[name])
+        assert tuple(rule_for(eq).align(eq)) == expected
+    eq, _ = operation(conv(outer=(4, 6), strides=(2, 4)))
+    assert rule_for(eq).align(eq) == (1, 2, 3, 6)
 
 
 def test_a_convolutions_work_is_its_taps_on_pixels():
